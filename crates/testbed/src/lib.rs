@@ -1,1 +1,35 @@
-//! Skeleton.
+//! Starts the real parts that tests, benches and the demo run against, and ends them again.
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! let cluster = testbed::ControlPlane::start(&testbed::ControlPlaneOptions::default()).await?;
+//! let client = cluster.client(&testbed::Identity::Admin).await?;
+//! testbed::apply(&client, "{apiVersion: v1, kind: Namespace, metadata: {name: acme}}").await?;
+//! # Ok(()) }
+//! ```
+//!
+//! Nothing of it knows the operator's own types: objects are JSON here, so that the operator's tests may
+//! depend on it. What it starts ends with the process that started it, even if that is killed.
+
+pub mod cache;
+mod certs;
+mod control_plane;
+mod go;
+mod janitor;
+mod kubeconfig;
+mod objects;
+mod process;
+pub mod progress;
+
+pub use control_plane::{Audit, AuditEvent, ControlPlane, ControlPlaneOptions};
+pub use go::control_plane_binaries;
+pub use janitor::finish;
+pub use kubeconfig::{Identity, connect};
+pub use objects::{FIELD_MANAGER, api_for, apply, condition_is, documents, eventually};
+pub use process::Process;
+
+/// The root of the checkout that this was built from.
+pub fn repository() -> std::path::PathBuf {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_owned()
+}
