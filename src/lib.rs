@@ -1,1 +1,10 @@
-//! Moorage.
+//! Moorage: a Kubernetes operator that gives every customer a dedicated agent runtime on Fly Machines.
+//!
+//! `docs/ARCHITECTURE.md` maps the code. A decision is found in a `decide` module, an effect in `act`, and a word
+//! that users see in [`api`].
+
+pub mod api;
+pub mod cli;
+pub mod engine;
+pub mod gateway;
+pub mod generate;

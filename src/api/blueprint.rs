@@ -1,0 +1,175 @@
+//! Blueprint: what a Runtime runs.
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::plan::CatalogStatus;
+
+/// What runs on a Machine: image, command, port, mount, the environment's schema, health check and gateway.
+#[derive(CustomResource, Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[kube(
+    group = "moorage.dev",
+    version = "v1alpha1",
+    kind = "Blueprint",
+    plural = "blueprints",
+    shortname = "mblue",
+    category = "moorage",
+    status = "CatalogStatus",
+    derive = "PartialEq",
+    doc = "What Runtimes run: image, command, ports, environment, health check. Runtimes pin what they started with.",
+    printcolumn(
+        name = "Image",
+        type_ = "string",
+        json_path = ".spec.image",
+        description = "Image that runs."
+    ),
+    printcolumn(
+        name = "Port",
+        type_ = "integer",
+        json_path = ".spec.port",
+        description = "Port that it serves."
+    ),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct BlueprintSpec {
+    /// Image reference, by tag or digest.
+    #[schemars(length(min = 1, max = 512), regex(pattern = "^[a-zA-Z0-9][-a-zA-Z0-9._/:@]*$"))]
+    pub image: String,
+    /// Command line that starts the gateway.
+    #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 1024)))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub command: Vec<String>,
+    /// Port that the command listens on, on all of the Machine's addresses.
+    #[schemars(range(min = 1, max = 65535))]
+    pub port: i32,
+    /// Absolute path at which the volume is mounted.
+    #[schemars(length(min = 2, max = 255), regex(pattern = "^/[-a-zA-Z0-9._/]+$"))]
+    pub mount_path: String,
+    /// Least memory that this needs, in MB; a Plan with less is refused.
+    #[serde(rename = "minimumMemoryMB")]
+    #[schemars(range(min = 256, max = 1_048_576))]
+    pub minimum_memory_mb: i32,
+    /// Environment that every Runtime of this Blueprint has.
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<FixedEnv>,
+    /// What is known about the variables that Runtimes may set. A variable that isn't listed is plain.
+    #[schemars(length(max = 128))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env_schema: Vec<EnvRule>,
+    /// How health is checked.
+    pub health_check: HealthCheck,
+    /// How it is stopped.
+    pub stop: Stop,
+    /// How the gateway is configured.
+    pub gateway: Gateway,
+}
+
+/// A variable with a fixed value.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FixedEnv {
+    /// Name of the variable.
+    #[schemars(length(min = 1, max = 128), regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))]
+    pub name: String,
+    /// Its value.
+    #[schemars(length(max = 4096))]
+    pub value: String,
+}
+
+/// What is known about one variable.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvRule {
+    /// Name of the variable.
+    #[schemars(length(min = 1, max = 128), regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))]
+    pub name: String,
+    /// Whether its value is a secret. A literal for a secret one is refused.
+    #[serde(rename = "type")]
+    pub type_: EnvType,
+    /// What it is for.
+    #[schemars(length(max = 256))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// Whether a variable's value may be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum EnvType {
+    /// Its value may be written in a manifest.
+    Plain,
+    /// Its value comes from a Secret.
+    Secret,
+}
+
+/// An HTTP health check on the served port.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthCheck {
+    /// Path that is asked.
+    #[schemars(length(min = 1, max = 255), regex(pattern = "^/[-a-zA-Z0-9._/]*$"))]
+    pub path: String,
+    /// Pause between two checks, in seconds.
+    #[schemars(range(min = 2, max = 300))]
+    pub interval_seconds: i32,
+    /// Time that one check may take, in seconds.
+    #[schemars(range(min = 1, max = 60))]
+    pub timeout_seconds: i32,
+    /// Time after a start before a failing check counts, in seconds.
+    #[schemars(range(min = 1, max = 600))]
+    pub grace_period_seconds: i32,
+}
+
+/// How the command is asked to stop.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Stop {
+    /// Signal that it gets.
+    pub signal: StopSignal,
+    /// Time that it has before it is killed, in seconds.
+    #[schemars(range(min = 1, max = 300))]
+    pub timeout_seconds: i32,
+}
+
+/// A signal that asks a program to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum StopSignal {
+    /// Ask to end.
+    #[serde(rename = "SIGTERM")]
+    Term,
+    /// Interrupt.
+    #[serde(rename = "SIGINT")]
+    Int,
+}
+
+/// How the gateway on the Machine is configured and reached.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Gateway {
+    /// Which gateway it is.
+    pub adapter: GatewayAdapter,
+    /// Addresses and ranges from which the host's proxy reaches the gateway. The app's own addresses are added.
+    #[schemars(
+        length(max = 32),
+        inner(length(min = 2, max = 64), regex(pattern = "^[0-9a-fA-F.:]+(/[0-9]{1,3})?$"))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trusted_proxies: Vec<String>,
+}
+
+/// A gateway that Moorage knows how to configure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum GatewayAdapter {
+    /// The OpenClaw gateway.
+    OpenClaw,
+}

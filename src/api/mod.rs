@@ -1,0 +1,62 @@
+//! The resources of `moorage.dev/v1alpha1`: types, validation rules, states and conditions. One file a kind.
+//!
+//! Nothing in here talks to anything: the types are data, the rules are CEL that the API server runs, and the
+//! words that users see (states, condition types, reasons) each stand in one place.
+
+pub mod blueprint;
+pub mod condition;
+pub mod crd;
+pub mod label;
+pub mod name_claim;
+pub mod payment_receipt;
+pub mod plan;
+pub mod reason;
+pub mod refs;
+pub mod runtime;
+pub mod runtime_task;
+pub mod state;
+pub mod workspace;
+pub mod workspace_policy;
+
+pub use blueprint::{Blueprint, BlueprintSpec};
+pub use condition::{Condition, ConditionStatus, ConditionType, Conditions};
+pub use name_claim::{NameClaim, NameClaimSpec};
+pub use payment_receipt::{PaymentReceipt, PaymentReceiptSpec};
+pub use plan::{Plan, PlanSpec};
+pub use refs::NameRef;
+pub use runtime::{Runtime, RuntimeSpec, RuntimeStatus};
+pub use runtime_task::{RuntimeTask, RuntimeTaskSpec, RuntimeTaskStatus};
+pub use workspace::{Workspace, WorkspaceSpec, WorkspaceStatus};
+pub use workspace_policy::{WorkspacePolicy, WorkspacePolicySpec};
+
+/// The API group of every kind.
+pub const GROUP: &str = "moorage.dev";
+/// The served and stored version of every kind.
+pub const VERSION: &str = "v1alpha1";
+/// Field manager of the operator's own writes.
+pub const FIELD_MANAGER: &str = "moorage";
+
+/// Annotations that people set and the operator honours.
+pub mod annotation {
+    /// Restarts a Runtime once whenever its value changes; any text up to 64 characters, by custom a time.
+    pub const RESTARTED_AT: &str = "moorage.dev/restarted-at";
+    /// `true` holds one object: it is looked at, its status says `Paused`, and nothing is done for it.
+    pub const PAUSED: &str = "moorage.dev/paused";
+}
+
+/// Labels that the operator sets or asks for.
+pub mod label_key {
+    /// On a Secret: its owner allows Moorage to read it (`runtime-env`).
+    pub const SECRET_USE: &str = "moorage.dev/use";
+    /// Name of the Runtime that an object belongs to.
+    pub const RUNTIME: &str = "moorage.dev/runtime";
+    /// Prefix of the Namespace labels that only the platform may set, matched by WorkspacePolicies.
+    pub const POLICY_PREFIX: &str = "policy.moorage.dev/";
+    /// Set on everything that the operator makes.
+    pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+}
+
+/// Finalizer of a Runtime: its Fly resources are seen gone (or kept, as its policy says) before it is removed.
+pub const RUNTIME_FINALIZER: &str = "moorage.dev/runtime-finalizer";
+/// Finalizer of a Workspace: it waits for its Runtimes, then gives its names back.
+pub const WORKSPACE_FINALIZER: &str = "moorage.dev/workspace-finalizer";

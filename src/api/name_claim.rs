@@ -1,0 +1,235 @@
+//! NameClaim: the one place that says who holds a name, and what stands outside the cluster under it.
+//!
+//! A claim has no status, since a restore would lose it. Tenants can't write claims, so what is decided about
+//! money, names and other people's things is read from here and never from a namespaced object.
+
+use jiff::Timestamp;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::blueprint::BlueprintSpec;
+use super::plan::CpuKind;
+use super::runtime::DeletionPolicy;
+
+/// A name that is unique in the cluster, with its holder.
+#[derive(CustomResource, Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[kube(
+    group = "moorage.dev",
+    version = "v1alpha1",
+    kind = "NameClaim",
+    plural = "nameclaims",
+    shortname = "mclaim",
+    category = "moorage",
+    derive = "PartialEq",
+    doc = "A name that is unique in the cluster, its holder, and what stands at Fly under it. Written by the operator only.",
+    selectable = ".spec.holder.namespace",
+    printcolumn(
+        name = "Type",
+        type_ = "string",
+        json_path = ".spec.type",
+        description = "What kind of name it is."
+    ),
+    printcolumn(name = "Name", type_ = "string", json_path = ".spec.name", description = "The name."),
+    printcolumn(
+        name = "Namespace",
+        type_ = "string",
+        json_path = ".spec.holder.namespace",
+        description = "Where its holder is."
+    ),
+    printcolumn(
+        name = "Holder",
+        type_ = "string",
+        json_path = ".spec.holder.name",
+        description = "Who holds it."
+    ),
+    printcolumn(
+        name = "App",
+        type_ = "string",
+        json_path = ".spec.runtime.app",
+        description = "Its app at Fly."
+    ),
+    printcolumn(
+        name = "Released",
+        type_ = "date",
+        json_path = ".spec.tombstone.releaseTime",
+        description = "When its holder gave it up."
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.type == oldSelf.type && self.name == oldSelf.name").message("`type` and `name` must not change"))]
+pub struct NameClaimSpec {
+    /// What kind of name it is.
+    #[serde(rename = "type")]
+    pub type_: ClaimType,
+    /// The name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Who holds it.
+    pub holder: Holder,
+    /// Set by the platform: this object, too, may hold the name and what stands under it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<Confirm>,
+    /// For a namespace: the id of its tenant, which never changes.
+    #[serde(rename = "tenantID", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 8, max = 64))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("must not change"))]
+    pub tenant_id: Option<String>,
+    /// For a slug: what stands at Fly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<RuntimeIdentity>,
+    /// Set once the holder has given the name up; until it ends the name is kept for that holder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tombstone: Option<Tombstone>,
+}
+
+/// What kind of name a claim holds. Slugs and subdomains share one space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+pub enum ClaimType {
+    /// A namespace, held by its one Workspace.
+    Namespace,
+    /// A Workspace's subdomain.
+    Subdomain,
+    /// A Runtime's slug.
+    Slug,
+}
+
+/// The object that holds a name.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Holder {
+    /// Its namespace.
+    #[schemars(length(min = 1, max = 63))]
+    pub namespace: String,
+    /// Its name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Its UID.
+    #[schemars(length(min = 1, max = 64))]
+    pub uid: String,
+}
+
+/// The platform's word that another object of the same name takes over.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Confirm {
+    /// UID of the object that takes over.
+    #[schemars(length(min = 1, max = 64))]
+    pub uid: String,
+}
+
+/// What stands at Fly for a Runtime, and what it was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RuntimeIdentity {
+    /// Minted once and read from here ever after.
+    #[schemars(length(min = 4, max = 32))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("must not change"))]
+    pub identity: String,
+    /// Name of the app.
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("must not change"))]
+    pub app: String,
+    /// Id of the volume, recorded before a Machine boots on it.
+    #[serde(rename = "volumeID", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub volume_id: Option<String>,
+    /// Region of the volume.
+    #[schemars(length(max = 8))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Id of the Machine.
+    #[serde(rename = "machineID", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub machine_id: Option<String>,
+    /// What becomes of the data if the Runtime is deleted, as last declared and allowed.
+    pub deletion_policy: DeletionPolicy,
+    /// What it was made from.
+    pub pin: Pin,
+    /// The last snapshot of a Runtime deleted under `Snapshot`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<SnapshotRecord>,
+}
+
+/// What a Runtime was made from. It runs on this, whatever becomes of Plan and Blueprint.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Pin {
+    /// Size, as the Plan had it.
+    pub plan: PinnedPlan,
+    /// Name of the Blueprint.
+    #[schemars(length(max = 63))]
+    pub blueprint: String,
+    /// Generation of the Blueprint.
+    #[schemars(range(min = 0))]
+    pub blueprint_generation: i64,
+    /// The Blueprint's spec, without its environment schema.
+    pub spec: BlueprintSpec,
+    /// Digest that Fly reported for the image.
+    #[schemars(length(max = 80))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_digest: Option<String>,
+}
+
+/// Size of a Runtime.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PinnedPlan {
+    /// Name of the Plan.
+    #[schemars(length(max = 63))]
+    pub name: String,
+    /// Kind of CPU.
+    pub cpu_kind: CpuKind,
+    /// Number of CPUs.
+    #[schemars(range(min = 1, max = 128))]
+    pub cpus: i32,
+    /// Memory in MB.
+    #[serde(rename = "memoryMB")]
+    #[schemars(range(min = 256, max = 1_048_576))]
+    pub memory_mb: i32,
+    /// Size of the volume in GB.
+    #[serde(rename = "volumeGB")]
+    #[schemars(range(min = 1, max = 500))]
+    pub volume_gb: i32,
+}
+
+/// A snapshot that outlives its volume.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SnapshotRecord {
+    /// Id of the snapshot.
+    #[schemars(length(min = 1, max = 64))]
+    pub id: String,
+    /// Id of the volume that it was made from.
+    #[serde(rename = "volumeID")]
+    #[schemars(length(min = 1, max = 64))]
+    pub volume_id: String,
+    /// When Fly removes it.
+    #[schemars(with = "k8s_openapi::apimachinery::pkg::apis::meta::v1::Time")]
+    pub expiry_time: Timestamp,
+}
+
+/// A name that was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Tombstone {
+    /// When it was given up.
+    #[schemars(with = "k8s_openapi::apimachinery::pkg::apis::meta::v1::Time")]
+    pub release_time: Timestamp,
+    /// What is left under it, and what that costs.
+    #[schemars(length(max = 512))]
+    pub message: String,
+}
+
+impl NameClaim {
+    /// Object name of the claim on a namespace.
+    pub fn namespace_key(namespace: &str) -> String {
+        format!("namespace.{namespace}")
+    }
+
+    /// Object name of the claim on a label; slugs and subdomains share it.
+    pub fn label_key(label: &str) -> String {
+        format!("label.{label}")
+    }
+}

@@ -1,0 +1,103 @@
+//! RuntimeTask: one operation on a Runtime, as history.
+
+use jiff::Timestamp;
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::condition::Conditions;
+use super::refs::NameRef;
+use super::runtime::OperationType;
+use super::state::TaskState;
+
+/// One change that the operator carried out or carries out. No effect waits for it and nothing is decided from it.
+#[derive(CustomResource, Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[kube(
+    group = "moorage.dev",
+    version = "v1alpha1",
+    kind = "RuntimeTask",
+    plural = "runtimetasks",
+    shortname = "mtask",
+    category = "moorage",
+    namespaced,
+    status = "RuntimeTaskStatus",
+    derive = "PartialEq",
+    doc = "One operation on a Runtime with its times and log. The operator keeps them as history and removes old ones.",
+    selectable = ".status.state",
+    selectable = ".spec.runtimeRef.name",
+    printcolumn(
+        name = "Runtime",
+        type_ = "string",
+        json_path = ".spec.runtimeRef.name",
+        description = "Runtime that it is about."
+    ),
+    printcolumn(name = "Type", type_ = "string", json_path = ".spec.type", description = "What was done."),
+    printcolumn(
+        name = "State",
+        type_ = "string",
+        json_path = ".status.state",
+        description = "How far it is."
+    ),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "Whether it ended well."
+    ),
+    printcolumn(
+        name = "Finished",
+        type_ = "date",
+        json_path = ".status.finishTime",
+        description = "When it ended."
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        priority = "1"
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self == oldSelf").message("must not change: a task is a record"))]
+pub struct RuntimeTaskSpec {
+    /// Runtime that it is about.
+    pub runtime_ref: NameRef,
+    /// What is done.
+    #[serde(rename = "type")]
+    pub type_: OperationType,
+    /// The operation of the Runtime that it records.
+    #[serde(rename = "operationID")]
+    #[schemars(length(min = 1, max = 32))]
+    pub operation_id: String,
+}
+
+/// How far a task is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RuntimeTaskStatus {
+    /// Generation that was last looked at; -1 before the first visit.
+    #[schemars(range(min = -1))]
+    #[serde(default)]
+    pub observed_generation: i64,
+    /// How far it is, in the portal's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<TaskState>,
+    /// When it began.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Timestamp>,
+    /// When it ended.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finish_time: Option<Timestamp>,
+    /// What was done, one line a step; the oldest lines go first.
+    #[schemars(length(max = 64), inner(length(max = 256)))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log: Vec<String>,
+    /// What is known about it.
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Conditions,
+}

@@ -1,0 +1,193 @@
+//! The portal's words. One table holds each with its meaning, the conditions behind it and the remedy; the
+//! documentation and a test are made from it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `status.state` of a Workspace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkspaceState {
+    /// Its names are being claimed and its members bound.
+    #[default]
+    Pending,
+    /// It can be used.
+    Active,
+    /// The platform has suspended it.
+    Suspended,
+    /// It can't be set up as declared.
+    Error,
+}
+
+/// `status.state` of a Runtime.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum RuntimeState {
+    /// App, addresses, volume and Machine are being made.
+    #[default]
+    Provisioning,
+    /// The Machine boots, or its gateway doesn't answer yet.
+    Starting,
+    /// The gateway serves.
+    Running,
+    /// It is being stopped.
+    Stopping,
+    /// It is stopped: as asked, or because it isn't funded or is suspended.
+    Stopped,
+    /// It is being taken down.
+    Destroying,
+    /// It can't be brought to where it should be.
+    Error,
+}
+
+/// `status.state` of a RuntimeTask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskState {
+    /// Not begun.
+    #[default]
+    Pending,
+    /// Under way.
+    Running,
+    /// Done.
+    Completed,
+    /// Ended without success.
+    Failed,
+    /// Given up before its end.
+    Cancelled,
+}
+
+/// One word of the portal with what stands behind it.
+#[derive(Debug)]
+pub struct Word {
+    /// Kind of object.
+    pub kind: &'static str,
+    /// The word.
+    pub word: &'static str,
+    /// What it means to a customer.
+    pub meaning: &'static str,
+    /// The conditions behind it.
+    pub conditions: &'static str,
+    /// What to do about it.
+    pub remedy: &'static str,
+}
+
+const fn word(
+    kind: &'static str,
+    word: &'static str,
+    meaning: &'static str,
+    conditions: &'static str,
+    remedy: &'static str,
+) -> Word {
+    Word { kind, word, meaning, conditions, remedy }
+}
+
+/// Every word of `status.state`.
+pub const WORDS: &[Word] = &[
+    word("Workspace", "pending", "Being set up.", "Ready=Unknown, Reconciling", "Wait; it takes seconds."),
+    word("Workspace", "active", "Ready for use.", "Ready=True", "Nothing to do."),
+    word(
+        "Workspace",
+        "suspended",
+        "Suspended by the platform; Runtimes are stopped and keep their data.",
+        "Ready=False reason=AwaitingResume, Reconciling",
+        "Ask the platform; it ends when no WorkspacePolicy suspends the namespace.",
+    ),
+    word(
+        "Workspace",
+        "error",
+        "It can't be set up as declared.",
+        "Ready=False, Stalled",
+        "Read the message of Ready; it names the cause.",
+    ),
+    word(
+        "Runtime",
+        "provisioning",
+        "Its app, addresses, volume and Machine are being made.",
+        "Ready=Unknown, Reconciling, Available=False",
+        "Wait; a cold image takes a minute or two.",
+    ),
+    word(
+        "Runtime",
+        "starting",
+        "Its Machine boots, or its gateway doesn't answer yet.",
+        "Ready=Unknown, Reconciling, Available=False",
+        "Wait; a gateway takes 10 to 60 seconds to answer.",
+    ),
+    word("Runtime", "running", "It serves at its URL.", "Ready=True, Available=True", "Nothing to do."),
+    word(
+        "Runtime",
+        "stopping",
+        "It is being stopped, gracefully.",
+        "Ready=Unknown, Reconciling, Available=False",
+        "Wait; work under way may take up to five minutes.",
+    ),
+    word(
+        "Runtime",
+        "stopped",
+        "It is stopped; its data is kept.",
+        "Ready=True as asked; Ready=False with an Awaiting… reason if not funded or suspended; Available=False",
+        "Set powerState to Running, or see Entitled for what is missing.",
+    ),
+    word(
+        "Runtime",
+        "destroying",
+        "It is being taken down as its deletionPolicy says.",
+        "Ready=Unknown, Reconciling, Available=False",
+        "Wait; a snapshot takes minutes.",
+    ),
+    word(
+        "Runtime",
+        "error",
+        "It can't be brought to where it should be.",
+        "Ready=False, Stalled",
+        "Read the message of Ready; slow retries go on.",
+    ),
+    word("RuntimeTask", "pending", "Not begun.", "Ready=Unknown, Reconciling", "Wait."),
+    word("RuntimeTask", "running", "Under way.", "Ready=Unknown, Reconciling", "Wait."),
+    word("RuntimeTask", "completed", "Done.", "Ready=True", "Nothing to do."),
+    word(
+        "RuntimeTask",
+        "failed",
+        "Ended without success.",
+        "Ready=False, Stalled",
+        "Read its message and log.",
+    ),
+    word(
+        "RuntimeTask",
+        "cancelled",
+        "Given up before its end.",
+        "Ready=False, Stalled",
+        "Read its message; a newer change took its place.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words<S: Serialize>(states: &[S]) -> Vec<String> {
+        states.iter().map(|state| serde_json::to_value(state).unwrap().as_str().unwrap().to_owned()).collect()
+    }
+
+    fn table(kind: &str) -> Vec<String> {
+        WORDS.iter().filter(|word| word.kind == kind).map(|word| word.word.to_owned()).collect()
+    }
+
+    #[test]
+    fn the_table_holds_every_state_once() {
+        use RuntimeState as R;
+        use TaskState as T;
+        use WorkspaceState as W;
+        assert_eq!(table("Workspace"), words(&[W::Pending, W::Active, W::Suspended, W::Error]));
+        let runtime =
+            [R::Provisioning, R::Starting, R::Running, R::Stopping, R::Stopped, R::Destroying, R::Error];
+        assert_eq!(table("Runtime"), words(&runtime));
+        assert_eq!(
+            table("RuntimeTask"),
+            words(&[T::Pending, T::Running, T::Completed, T::Failed, T::Cancelled])
+        );
+    }
+}

@@ -1,0 +1,303 @@
+//! The operator's configuration: one YAML file, checked at start, with a JSON schema.
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The configuration file. Unknown keys are refused, so that a typing error isn't silently a default.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Config {
+    /// Names this cluster in everything made at Fly. Must never change; two clusters on one Fly organisation must
+    /// differ. Lower-case letters, digits and dashes, at most 32.
+    #[serde(rename = "clusterID")]
+    pub cluster_id: String,
+    /// Namespace of the operator itself, for its lease.
+    #[serde(default = "default_namespace")]
+    pub namespace: String,
+    /// The Fly organisation.
+    pub fly: FlyConfig,
+    /// Address of `/healthz`, `/readyz` and `/metrics`.
+    #[serde(default = "default_address")]
+    pub address: String,
+    /// Logs.
+    #[serde(default)]
+    pub logging: LoggingConfig,
+    /// Whether a lease decides which replica acts.
+    #[serde(default)]
+    pub leader_election: LeaderElection,
+    /// Whether the operator acts or only looks.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Objects of one kind that are worked on at once.
+    #[serde(default = "default_concurrency")]
+    pub concurrency: u16,
+    /// Limits of namespaces that no WorkspacePolicy speaks of.
+    #[serde(default)]
+    pub defaults: DefaultLimits,
+    /// RuntimeTasks kept as history.
+    #[serde(default)]
+    pub task_history: TaskHistory,
+    /// Deadlines and pauses.
+    #[serde(default)]
+    pub timing: Timing,
+}
+
+/// The Fly organisation and how it is reached.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FlyConfig {
+    /// Base of the Machines API, without `/v1`.
+    #[serde(rename = "apiURL", default = "default_api")]
+    pub api_url: String,
+    /// Slug of the organisation.
+    pub organization: String,
+    /// File with the organisation's token; read again when it changes.
+    pub token_file: PathBuf,
+    /// Prefix of every app's name.
+    #[serde(default)]
+    pub app_prefix: String,
+    /// Requests per second to the organisation as a whole, over Fly's own limits for each app and Machine.
+    #[serde(default = "default_rate")]
+    pub requests_per_second: u32,
+    /// Whether the client keeps Fly's limits. `Off` is for simulators.
+    #[serde(default)]
+    pub rate_limits: RateLimits,
+    /// Where `{app}.fly.dev` is reached, if not by public DNS.
+    #[serde(default)]
+    pub edge: Option<EdgeConfig>,
+    /// How a gateway is found to be ready.
+    #[serde(default)]
+    pub readiness: Readiness,
+}
+
+/// Where `{app}.fly.dev` is reached, if not by public DNS.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EdgeConfig {
+    /// Address and port that stand for every app's port 443.
+    pub address: String,
+    /// PEM file with the authority that signs the certificates there.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// How a gateway is found to be ready.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Readiness {
+    /// Fly's health checks pass, and the gateway answers its health endpoint through the app's public hostname.
+    #[default]
+    ChecksAndURL,
+    /// Fly's health checks pass.
+    Checks,
+}
+
+/// Whether the client keeps Fly's request limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum RateLimits {
+    /// Fly's documented limits are kept.
+    #[default]
+    Fly,
+    /// None are kept.
+    Off,
+}
+
+/// Whether a lease decides which replica acts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum LeaderElection {
+    /// The holder of the lease acts.
+    #[default]
+    Lease,
+    /// This replica acts; there must be no other.
+    Off,
+}
+
+/// Whether the operator acts or only looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Mode {
+    /// It acts.
+    #[default]
+    ReadWrite,
+    /// It looks, keeps status up to date, and changes nothing at Fly.
+    ReadOnly,
+}
+
+/// Logs.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct LoggingConfig {
+    /// Shape of a line.
+    pub format: LogFormat,
+    /// What is logged, as a tracing filter (`info`, `moorage=debug`). Read again on SIGHUP.
+    pub level: String,
+}
+
+/// Shape of a log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    #[default]
+    Json,
+    /// For people.
+    Pretty,
+}
+
+/// Limits of namespaces that no WorkspacePolicy speaks of.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct DefaultLimits {
+    /// Most Runtimes in one namespace.
+    pub max_runtimes: i32,
+    /// Blueprint of Runtimes that name none.
+    pub blueprint: String,
+}
+
+/// RuntimeTasks kept as history.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TaskHistory {
+    /// Finished tasks kept for each Runtime; 0 keeps no history at all.
+    pub per_runtime: u16,
+    /// Seconds for which a finished task is kept.
+    pub ttl_seconds: u32,
+}
+
+/// Deadlines and pauses, in seconds.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Timing {
+    /// Time after which a thing that isn't listed is believed to be gone, once asking for it by id says so too.
+    pub absence_grace_seconds: u32,
+    /// Time that a Runtime may take to be provisioned or started before it reads `error`.
+    pub start_deadline_seconds: u32,
+    /// Time that a stop may take before it reads `error`.
+    pub stop_deadline_seconds: u32,
+    /// Time that a removal may take before it reads `error`.
+    pub destroy_deadline_seconds: u32,
+    /// Pause between two looks at what changed in the organisation, while something is under way.
+    pub feed_seconds: u32,
+    /// Longest pause of the slow retries after an error.
+    pub slow_retry_seconds: u32,
+    /// Time for which a freed name is kept for its last holder.
+    pub tombstone_seconds: u32,
+}
+
+impl Default for LoggingConfig {
+    fn default() -> Self {
+        Self { format: LogFormat::default(), level: "info".into() }
+    }
+}
+
+impl Default for DefaultLimits {
+    fn default() -> Self {
+        Self { max_runtimes: 10, blueprint: "openclaw".into() }
+    }
+}
+
+impl Default for TaskHistory {
+    fn default() -> Self {
+        Self { per_runtime: 5, ttl_seconds: 7 * 24 * 3600 }
+    }
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            absence_grace_seconds: 30,
+            start_deadline_seconds: 600,
+            stop_deadline_seconds: 420,
+            destroy_deadline_seconds: 1800,
+            feed_seconds: 2,
+            slow_retry_seconds: 600,
+            tombstone_seconds: 30 * 24 * 3600,
+        }
+    }
+}
+
+/// Why a configuration can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("can't read the configuration file {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file isn't a configuration.
+    #[error("{path} is not a valid configuration: {message}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        message: String,
+    },
+    /// A value can't be used.
+    #[error("`{field}` {problem}")]
+    Value {
+        /// The field.
+        field: &'static str,
+        /// What is wrong, and what would be right.
+        problem: &'static str,
+    },
+}
+
+impl Config {
+    /// Reads and checks the file.
+    ///
+    /// # Errors
+    /// Says which file or field is wrong, and what would be right.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        let config: Self = serde_saphyr::from_str(&text)
+            .map_err(|error| ConfigError::Parse { path: path.into(), message: error.to_string() })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let value = |field, problem| Err(ConfigError::Value { field, problem });
+        if !is_label(&self.cluster_id, 32) {
+            return value("clusterID", "must be 1 to 32 lower-case letters, digits and dashes");
+        }
+        if !self.fly.app_prefix.is_empty() && !is_label(self.fly.app_prefix.trim_end_matches('-'), 10) {
+            return value("fly.appPrefix", "must be at most 10 lower-case letters, digits and dashes");
+        }
+        if self.fly.organization.is_empty() {
+            return value("fly.organization", "must name the Fly organisation by its slug");
+        }
+        if self.concurrency == 0 {
+            return value("concurrency", "must be at least 1");
+        }
+        Ok(())
+    }
+}
+
+fn is_label(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !text.starts_with('-')
+}
+
+fn default_namespace() -> String {
+    "moorage-system".into()
+}
+
+fn default_address() -> String {
+    "127.0.0.1:8080".into()
+}
+
+fn default_api() -> String {
+    "https://api.machines.dev".into()
+}
+
+fn default_rate() -> u32 {
+    50
+}
+
+fn default_concurrency() -> u16 {
+    32
+}

@@ -1,0 +1,3 @@
+//! What every controller stands on: configuration, the clock, the lease, back-off, metrics, logs.
+
+pub mod config;
