@@ -13,17 +13,21 @@
 
 pub mod cache;
 mod certs;
+mod conditions;
 mod control_plane;
 mod go;
 mod janitor;
+mod kstatus;
 mod kubeconfig;
 mod objects;
 mod process;
 pub mod progress;
 
+pub use conditions::{Moment, check_conditions};
 pub use control_plane::{Audit, AuditEvent, ControlPlane, ControlPlaneOptions};
 pub use go::control_plane_binaries;
 pub use janitor::finish;
+pub use kstatus::{Kstatus, kstatus};
 pub use kubeconfig::{Identity, connect};
 pub use objects::{FIELD_MANAGER, api_for, apply, condition_is, documents, eventually};
 pub use process::Process;
