@@ -24,7 +24,7 @@ while read -r verb what; do
     remove) set -- "$@" "$what" ;;
   esac
 done
-for pid in $pids; do kill -KILL -- "-$pid"; done
+for pid in $pids; do kill -KILL "-$pid"; done
 [ $# -eq 0 ] || rm -rf -- "$@" || { sleep 1; rm -rf -- "$@"; }
 "#;
 

@@ -15,22 +15,32 @@ pub mod cache;
 mod certs;
 mod conditions;
 mod control_plane;
+mod fly_sim;
 mod go;
+mod images;
 mod janitor;
 mod kstatus;
 mod kubeconfig;
 mod objects;
+mod operator;
 mod process;
+mod programs;
 pub mod progress;
+mod signals;
 
 pub use conditions::{Moment, check_conditions};
 pub use control_plane::{Audit, AuditEvent, ControlPlane, ControlPlaneOptions};
+pub use fly_sim::{Delays, Driver, FlySim, FlySimOptions, RateLimits};
 pub use go::control_plane_binaries;
+pub use images::{OPENCLAW_LATEST, OPENCLAW_PREVIOUS, openclaw_images};
 pub use janitor::finish;
 pub use kstatus::{Kstatus, kstatus};
 pub use kubeconfig::{Identity, connect};
 pub use objects::{FIELD_MANAGER, api_for, apply, condition_is, documents, eventually};
+pub use operator::{Operator, OperatorOptions};
 pub use process::Process;
+pub use programs::program;
+pub use signals::interrupted;
 
 /// The root of the checkout that this was built from.
 pub fn repository() -> std::path::PathBuf {

@@ -1,11 +1,14 @@
 //! What a person sees while something slow is made: a bar on a terminal, else a line now and then.
 
 use std::io::{BufRead, BufReader, IsTerminal, Write, stderr};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+
+use crate::janitor;
 
 const REDRAW: Duration = Duration::from_millis(200);
 const LINE_EVERY: Duration = Duration::from_secs(20);
@@ -47,8 +50,10 @@ impl Progress {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
+            .process_group(0)
             .spawn()
             .with_context(|| format!("start {}", command.get_program().display()))?;
+        janitor::watch(child.id())?;
         let stream = child.stderr.take().context("the program has no standard error")?;
         let lines = follow(stream);
         let mut meter = Meter::new(self.0, step);
@@ -66,6 +71,7 @@ impl Progress {
             meter.draw();
         }
         let status = child.wait()?;
+        janitor::forget(child.id())?;
         meter.finish();
         if !status.success() {
             bail!("{} failed ({status}):\n{}", step.title, tail.join("\n"));

@@ -66,7 +66,7 @@ impl ControlPlane {
     pub async fn start(options: &ControlPlaneOptions) -> Result<Self> {
         kubeconfig::install_crypto_provider();
         let progress = options.progress.unwrap_or_else(Progress::quiet);
-        let binaries = go::control_plane_binaries(progress)?;
+        let binaries = tokio::task::spawn_blocking(move || go::control_plane_binaries(progress)).await??;
         let mut last = None;
         // Each program takes a port that was free a moment ago; somebody else may be quicker.
         for _ in 0..3 {
