@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::rights;
+
 /// A Kubernetes operator that gives every customer a dedicated agent runtime on Fly Machines.
 #[derive(Debug, Parser)]
 #[command(name = "moorage", version)]
@@ -24,4 +26,23 @@ pub enum Command {
     },
     /// Prints the JSON schema of the configuration file.
     ConfigSchema,
+    /// Prints what an installation needs beside the CustomResourceDefinitions: Namespace, ServiceAccount, roles,
+    /// bindings and admission policies.
+    Manifests {
+        /// Namespace of the operator.
+        #[arg(long, default_value = rights::NAMESPACE)]
+        namespace: String,
+        /// A user who is the platform; may be given several times.
+        #[arg(long, value_name = "USER")]
+        platform_user: Vec<String>,
+        /// A group that is the platform; may be given several times.
+        #[arg(long, value_name = "GROUP", default_value = rights::DEFAULT_PLATFORM_GROUP)]
+        platform_group: Vec<String>,
+    },
+    /// Writes the generated parts of the Helm chart: rights, admission policies and CustomResourceDefinitions.
+    Chart {
+        /// Folder of the chart.
+        #[arg(long)]
+        dir: PathBuf,
+    },
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use moorage::cli::{Cli, Command};
 use moorage::generate;
+use moorage::rights::{self, Installation, Platform};
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
@@ -28,6 +29,11 @@ fn run(command: Command) -> Result<(), Box<dyn Error + Send + Sync>> {
             let schema = schemars::schema_for!(moorage::engine::config::Config);
             println!("{}", serde_json::to_string_pretty(&schema)?);
         }
+        Command::Manifests { namespace, platform_user: users, platform_group: groups } => {
+            let installation = Installation { namespace, platform: Platform { users, groups } };
+            print!("{}", rights::yaml(&installation)?);
+        }
+        Command::Chart { dir } => rights::write_chart(&dir)?,
     }
     Ok(())
 }

@@ -1,0 +1,109 @@
+//! The operator's rights: each with what it is needed for, and none besides.
+
+use super::right::Verb::{Bind, Create, Delete, Get, List, Patch, Update, Watch};
+use super::right::{Right, Scope};
+use super::roles::WORKSPACE_ROLES;
+use crate::api::GROUP;
+
+/// The whole table.
+pub const RIGHTS: &[Right] = &[
+    Right {
+        resources: &["runtimes", "workspaces"],
+        verbs: &[Get, List, Watch, Update, Patch],
+        ..moorage("reconcile them, and set and remove the operator's finalizers")
+    },
+    Right {
+        resources: &["runtimes/status", "workspaces/status"],
+        verbs: &[Get, Update, Patch],
+        ..moorage("say where they stand")
+    },
+    Right {
+        resources: &["runtimes/finalizers", "workspaces/finalizers"],
+        verbs: &[Update],
+        ..moorage("own Secrets, RoleBindings and tasks where clusters ask owners for this right")
+    },
+    Right {
+        resources: &["runtimetasks"],
+        verbs: &[Get, List, Watch, Create, Patch, Delete],
+        ..moorage("keep a bounded history of operations")
+    },
+    Right {
+        resources: &["runtimetasks/status"],
+        verbs: &[Get, Update, Patch],
+        ..moorage("say how far an operation is")
+    },
+    Right {
+        resources: &["plans", "blueprints", "workspacepolicies"],
+        verbs: &[Get, List, Watch],
+        ..moorage("know sizes, images and limits")
+    },
+    Right {
+        resources: &["plans/status", "blueprints/status", "workspacepolicies/status"],
+        verbs: &[Get, Update, Patch],
+        ..moorage("say whether they are usable")
+    },
+    Right {
+        resources: &["nameclaims"],
+        verbs: &[Get, List, Watch, Create, Update, Patch, Delete],
+        ..moorage("hold names, and record what stands at Fly under them")
+    },
+    Right { resources: &["paymentreceipts"], verbs: &[Get, List, Watch], ..moorage("know what is paid for") },
+    Right {
+        resources: &["namespaces"],
+        verbs: &[Get, List, Watch],
+        ..core("match WorkspacePolicies by label, and see that a namespace ends")
+    },
+    Right {
+        resources: &["secrets"],
+        verbs: &[Get, Create, Patch],
+        ..core("read by name what a Runtime refers to, and keep the gateway's token; never list or watch")
+    },
+    Right {
+        group: "rbac.authorization.k8s.io",
+        resources: &["rolebindings"],
+        verbs: &[Get, Patch, Delete],
+        names: &WORKSPACE_ROLES,
+        scope: Scope::Cluster,
+        why: "keep a Workspace's members bound; each binding bears the name of its role",
+    },
+    Right {
+        group: "rbac.authorization.k8s.io",
+        resources: &["rolebindings"],
+        verbs: &[Create],
+        names: &[],
+        scope: Scope::Cluster,
+        why: "bind a Workspace's members; RBAC can't limit a create by name, `bind` limits what it can give",
+    },
+    Right {
+        group: "rbac.authorization.k8s.io",
+        resources: &["clusterroles"],
+        verbs: &[Bind],
+        names: &WORKSPACE_ROLES,
+        scope: Scope::Cluster,
+        why: "give members these three roles, whose Secret rights the operator doesn't hold itself",
+    },
+    Right {
+        group: "events.k8s.io",
+        resources: &["events"],
+        verbs: &[Create, Patch],
+        names: &[],
+        scope: Scope::Cluster,
+        why: "tell what happens to an object",
+    },
+    Right {
+        group: "coordination.k8s.io",
+        resources: &["leases"],
+        verbs: &[Get, Create, Update, Patch],
+        names: &[],
+        scope: Scope::OwnNamespace,
+        why: "decide which replica acts",
+    },
+];
+
+const fn moorage(why: &'static str) -> Right {
+    Right { group: GROUP, resources: &[], verbs: &[], names: &[], scope: Scope::Cluster, why }
+}
+
+const fn core(why: &'static str) -> Right {
+    Right { group: "", ..moorage(why) }
+}
