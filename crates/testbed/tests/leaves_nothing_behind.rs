@@ -34,14 +34,20 @@ fn processes_of(dir: &Path) -> usize {
 
 fn ends_clean(signal: &str) {
     let (mut child, dir) = up();
-    assert!(processes_of(&dir) >= 3, "etcd, the API server and the controller manager run");
+    // A program just started shows its command line a moment later.
+    within_seconds(|| processes_of(&dir) >= 3, "etcd, the API server and the controller manager run");
     let pid = child.id().to_string();
     assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
     child.wait().unwrap();
+    within_seconds(|| processes_of(&dir) == 0, "no process is left");
+    within_seconds(|| !dir.exists(), "the folder is gone");
+}
+
+fn within_seconds(holds: impl Fn() -> bool, what: &str) {
     let until = Instant::now() + Duration::from_secs(10);
-    while processes_of(&dir) > 0 || dir.exists() {
-        assert!(Instant::now() < until, "{} processes; folder there: {}", processes_of(&dir), dir.exists());
-        std::thread::sleep(Duration::from_millis(50));
+    while !holds() {
+        assert!(Instant::now() < until, "not within 10 s: {what}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
