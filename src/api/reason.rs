@@ -1,155 +1,168 @@
 //! Reasons: one CamelCase word for why a condition is as it is. They are part of the API: programs match on them.
 
+/// One reason with what it means.
+#[derive(Debug)]
+pub struct Reason {
+    /// When it is used.
+    pub group: &'static str,
+    /// The word.
+    pub word: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
 macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident = $word:literal;)*) => {
-        $($(#[$doc])* pub const $name: &str = $word;)*
+    ($($group:literal { $($(#[doc = $doc:literal])+ $name:ident = $word:literal;)* })*) => {
+        $($($(#[doc = $doc])+ pub const $name: &str = $word;)*)*
         /// Every reason, for the documentation and for the test that holds them to one spelling.
-        pub const ALL: &[&str] = &[$($word),*];
+        pub const ALL: &[Reason] =
+            &[$($(Reason { group: $group, word: $word, meaning: concat!($($doc),+).trim_ascii() }),*),*];
     };
 }
 
 reasons! {
-    // The portal's words, as the reason of `Ready` while an object isn't at rest.
-    /// The Runtime's app, volume or Machine is being made.
-    PROVISIONING = "Provisioning";
-    /// The Machine boots, or its gateway doesn't answer yet.
-    STARTING = "Starting";
-    /// The Machine is being stopped.
-    STOPPING = "Stopping";
-    /// Everything is being taken down.
-    DESTROYING = "Destroying";
-    /// The Workspace's names are being claimed and its members bound.
-    PENDING = "Pending";
-
-    // At rest.
-    /// The gateway serves.
-    RUNNING = "Running";
-    /// Stopped, as asked.
-    STOPPED = "Stopped";
-    /// The Workspace is usable.
-    ACTIVE = "Active";
-    /// The object is usable.
-    VALID = "Valid";
-    /// The task ended well.
-    COMPLETED = "Completed";
-    /// The task goes on.
-    IN_PROGRESS = "InProgress";
-    /// All is made.
-    PROVISIONED = "Provisioned";
-    /// What runs is what is declared.
-    APPLIED = "Applied";
-    /// What is declared isn't what runs yet.
-    UPDATING = "Updating";
-    /// Plan and policy allow it.
-    ALLOWED = "Allowed";
-    /// The name is its own.
-    CLAIMED = "Claimed";
-    /// The members hold their roles.
-    BOUND = "Bound";
-    /// Not known yet.
-    NOT_CHECKED = "NotChecked";
-    /// It answers, but a check of it fails.
-    DEGRADED = "Degraded";
-    /// It should run and doesn't.
-    UNHEALTHY = "Unhealthy";
-
-    // Waiting for a person.
-    /// The Plan needs an order that isn't there.
-    AWAITING_ORDER = "AwaitingOrder";
-    /// A WorkspacePolicy suspends the namespace.
-    AWAITING_RESUME = "AwaitingResume";
-    /// The annotation `moorage.dev/paused` holds it.
-    AWAITING_UNPAUSE = "AwaitingUnpause";
-    /// The operator runs in read-only mode.
-    AWAITING_WRITE_MODE = "AwaitingWriteMode";
-    /// Objects that depend on this one have to go first.
-    AWAITING_DEPENDENTS = "AwaitingDependents";
-
-    // The spec can't be done as it stands.
-    /// The Plan doesn't exist.
-    PLAN_NOT_FOUND = "PlanNotFound";
-    /// No Plan is named, and the Workspace has no default.
-    PLAN_NOT_SET = "PlanNotSet";
-    /// The Blueprint doesn't exist.
-    BLUEPRINT_NOT_FOUND = "BlueprintNotFound";
-    /// The Workspace doesn't exist.
-    WORKSPACE_NOT_FOUND = "WorkspaceNotFound";
-    /// No region is named, and the Workspace has no default.
-    REGION_NOT_SET = "RegionNotSet";
-    /// No policy allows the Plan.
-    PLAN_NOT_ALLOWED = "PlanNotAllowed";
-    /// The policy doesn't allow the Blueprint.
-    BLUEPRINT_NOT_ALLOWED = "BlueprintNotAllowed";
-    /// The policy doesn't allow a region.
-    REGION_NOT_ALLOWED = "RegionNotAllowed";
-    /// The policy doesn't allow the deletion policy.
-    DELETION_POLICY_NOT_ALLOWED = "DeletionPolicyNotAllowed";
-    /// The namespace holds as many slugs as it may.
-    RUNTIME_LIMIT_REACHED = "RuntimeLimitReached";
-    /// The Plan has less memory than the Blueprint needs.
-    PLAN_TOO_SMALL = "PlanTooSmall";
-    /// A Secret that the environment refers to doesn't exist.
-    SECRET_NOT_FOUND = "SecretNotFound";
-    /// A Secret lacks the key.
-    SECRET_KEY_NOT_FOUND = "SecretKeyNotFound";
-    /// A Secret isn't labelled for this use.
-    SECRET_NOT_LABELLED = "SecretNotLabelled";
-    /// A value in a Secret can't be used.
-    SECRET_VALUE_INVALID = "SecretValueInvalid";
-    /// A variable that the Blueprint marks secret has a literal value.
-    SECRET_LITERAL = "SecretLiteral";
-    /// Another object holds the name.
-    NAME_TAKEN = "NameTaken";
-    /// The name is held by an earlier object of the same name; the platform has to confirm.
-    IDENTITY_CHANGED = "IdentityChanged";
-    /// An app of that name exists at Fly and isn't ours.
-    APP_NAME_TAKEN = "AppNameTaken";
-    /// The volume is gone.
-    VOLUME_LOST = "VolumeLost";
-    /// The namespace already has a Workspace.
-    NAMESPACE_TAKEN = "NamespaceTaken";
-    /// A member may not be bound.
-    MEMBER_NOT_ALLOWED = "MemberNotAllowed";
-    /// The object doesn't have the declared shape.
-    INVALID = "Invalid";
-    /// Tasks are history: this one wasn't made by the operator.
-    NOT_REQUESTABLE = "NotRequestable";
-    /// The operator restarted and doesn't know the task any more.
-    SUPERSEDED = "Superseded";
-
-    // Something outside failed.
-    /// Fly has no room in any of the regions.
-    CAPACITY = "Capacity";
-    /// The Fly organisation's quota is used up.
-    QUOTA_EXCEEDED = "QuotaExceeded";
-    /// Fly can't pull the image.
-    IMAGE_NOT_FOUND = "ImageNotFound";
-    /// The Machine's host can't be reached.
-    HOST_UNREACHABLE = "HostUnreachable";
-    /// The gateway ends again and again.
-    CRASH_LOOP = "CrashLoop";
-    /// The gateway ran out of memory.
-    OUT_OF_MEMORY = "OutOfMemory";
-    /// The gateway refuses its configuration.
-    CONFIGURATION_REFUSED = "ConfigurationRefused";
-    /// Its health check fails.
-    HEALTH_CHECK_FAILING = "HealthCheckFailing";
-    /// Fly refuses our token.
-    FLY_UNAUTHORIZED = "FlyUnauthorized";
-    /// Fly asks us to slow down.
-    FLY_THROTTLED = "FlyThrottled";
-    /// Fly doesn't answer, or answers with an error of its own.
-    FLY_UNAVAILABLE = "FlyUnavailable";
-    /// Fly refuses a request.
-    FLY_REFUSED = "FlyRefused";
-    /// The API server refuses a write, for instance because of a quota in the namespace.
-    KUBERNETES_REFUSED = "KubernetesRefused";
-    /// The API server can't be reached.
-    KUBERNETES_UNAVAILABLE = "KubernetesUnavailable";
-    /// It takes longer than it may.
-    DEADLINE_EXCEEDED = "DeadlineExceeded";
-    /// A fault in Moorage itself.
-    INTERNAL_ERROR = "InternalError";
+    "While an object isn't at rest" {
+        /// The Runtime's app, volume or Machine is being made.
+        PROVISIONING = "Provisioning";
+        /// The Machine boots, or its gateway doesn't answer yet.
+        STARTING = "Starting";
+        /// The Machine is being stopped.
+        STOPPING = "Stopping";
+        /// Everything is being taken down.
+        DESTROYING = "Destroying";
+        /// The Workspace's names are being claimed and its members bound.
+        PENDING = "Pending";
+    }
+    "At rest" {
+        /// The gateway serves.
+        RUNNING = "Running";
+        /// Stopped, as asked.
+        STOPPED = "Stopped";
+        /// The Workspace is usable.
+        ACTIVE = "Active";
+        /// The object is usable.
+        VALID = "Valid";
+        /// The task ended well.
+        COMPLETED = "Completed";
+        /// The task goes on.
+        IN_PROGRESS = "InProgress";
+        /// All is made.
+        PROVISIONED = "Provisioned";
+        /// What runs is what is declared.
+        APPLIED = "Applied";
+        /// What is declared isn't what runs yet.
+        UPDATING = "Updating";
+        /// Plan and policy allow it.
+        ALLOWED = "Allowed";
+        /// The name is its own.
+        CLAIMED = "Claimed";
+        /// The members hold their roles.
+        BOUND = "Bound";
+        /// Not known yet.
+        NOT_CHECKED = "NotChecked";
+        /// It answers, but a check of it fails.
+        DEGRADED = "Degraded";
+        /// It should run and doesn't.
+        UNHEALTHY = "Unhealthy";
+    }
+    "Waiting for a person" {
+        /// The Plan needs an order that isn't there.
+        AWAITING_ORDER = "AwaitingOrder";
+        /// A WorkspacePolicy suspends the namespace.
+        AWAITING_RESUME = "AwaitingResume";
+        /// The annotation `moorage.dev/paused` holds it.
+        AWAITING_UNPAUSE = "AwaitingUnpause";
+        /// The operator runs in read-only mode.
+        AWAITING_WRITE_MODE = "AwaitingWriteMode";
+        /// Objects that depend on this one have to go first.
+        AWAITING_DEPENDENTS = "AwaitingDependents";
+    }
+    "The spec can't be done as it stands" {
+        /// The Plan doesn't exist.
+        PLAN_NOT_FOUND = "PlanNotFound";
+        /// No Plan is named, and the Workspace has no default.
+        PLAN_NOT_SET = "PlanNotSet";
+        /// The Blueprint doesn't exist.
+        BLUEPRINT_NOT_FOUND = "BlueprintNotFound";
+        /// The Workspace doesn't exist.
+        WORKSPACE_NOT_FOUND = "WorkspaceNotFound";
+        /// No region is named, and the Workspace has no default.
+        REGION_NOT_SET = "RegionNotSet";
+        /// No policy allows the Plan.
+        PLAN_NOT_ALLOWED = "PlanNotAllowed";
+        /// The policy doesn't allow the Blueprint.
+        BLUEPRINT_NOT_ALLOWED = "BlueprintNotAllowed";
+        /// The policy doesn't allow a region.
+        REGION_NOT_ALLOWED = "RegionNotAllowed";
+        /// The policy doesn't allow the deletion policy.
+        DELETION_POLICY_NOT_ALLOWED = "DeletionPolicyNotAllowed";
+        /// The namespace holds as many slugs as it may.
+        RUNTIME_LIMIT_REACHED = "RuntimeLimitReached";
+        /// The Plan has less memory than the Blueprint needs.
+        PLAN_TOO_SMALL = "PlanTooSmall";
+        /// A Secret that the environment refers to doesn't exist.
+        SECRET_NOT_FOUND = "SecretNotFound";
+        /// A Secret lacks the key.
+        SECRET_KEY_NOT_FOUND = "SecretKeyNotFound";
+        /// A Secret isn't labelled for this use.
+        SECRET_NOT_LABELLED = "SecretNotLabelled";
+        /// A value in a Secret can't be used.
+        SECRET_VALUE_INVALID = "SecretValueInvalid";
+        /// A variable that the Blueprint marks secret has a literal value.
+        SECRET_LITERAL = "SecretLiteral";
+        /// Another object holds the name.
+        NAME_TAKEN = "NameTaken";
+        /// The name is held by an earlier object of the same name; the platform has to confirm.
+        IDENTITY_CHANGED = "IdentityChanged";
+        /// An app of that name exists at Fly and isn't ours.
+        APP_NAME_TAKEN = "AppNameTaken";
+        /// The volume is gone.
+        VOLUME_LOST = "VolumeLost";
+        /// The namespace already has a Workspace.
+        NAMESPACE_TAKEN = "NamespaceTaken";
+        /// A member may not be bound.
+        MEMBER_NOT_ALLOWED = "MemberNotAllowed";
+        /// The object doesn't have the declared shape.
+        INVALID = "Invalid";
+        /// Tasks are history: this one wasn't made by the operator.
+        NOT_REQUESTABLE = "NotRequestable";
+        /// The operator restarted and doesn't know the task any more.
+        SUPERSEDED = "Superseded";
+    }
+    "Something outside failed" {
+        /// Fly has no room in any of the regions.
+        CAPACITY = "Capacity";
+        /// The Fly organisation's quota is used up.
+        QUOTA_EXCEEDED = "QuotaExceeded";
+        /// Fly can't pull the image.
+        IMAGE_NOT_FOUND = "ImageNotFound";
+        /// The Machine's host can't be reached.
+        HOST_UNREACHABLE = "HostUnreachable";
+        /// The gateway ends again and again.
+        CRASH_LOOP = "CrashLoop";
+        /// The gateway ran out of memory.
+        OUT_OF_MEMORY = "OutOfMemory";
+        /// The gateway refuses its configuration.
+        CONFIGURATION_REFUSED = "ConfigurationRefused";
+        /// Its health check fails.
+        HEALTH_CHECK_FAILING = "HealthCheckFailing";
+        /// Fly refuses our token.
+        FLY_UNAUTHORIZED = "FlyUnauthorized";
+        /// Fly asks us to slow down.
+        FLY_THROTTLED = "FlyThrottled";
+        /// Fly doesn't answer, or answers with an error of its own.
+        FLY_UNAVAILABLE = "FlyUnavailable";
+        /// Fly refuses a request.
+        FLY_REFUSED = "FlyRefused";
+        /// The API server refuses a write, for instance because of a quota in the namespace.
+        KUBERNETES_REFUSED = "KubernetesRefused";
+        /// The API server can't be reached.
+        KUBERNETES_UNAVAILABLE = "KubernetesUnavailable";
+        /// It takes longer than it may.
+        DEADLINE_EXCEEDED = "DeadlineExceeded";
+        /// A fault in Moorage itself.
+        INTERNAL_ERROR = "InternalError";
+    }
 }
 
 #[cfg(test)]
@@ -161,9 +174,19 @@ mod tests {
     #[test]
     fn every_reason_is_one_camel_case_word_and_stands_once() {
         for reason in ALL {
-            assert!(reason.starts_with(|first: char| first.is_ascii_uppercase()), "{reason}");
-            assert!(reason.chars().all(|c| c.is_ascii_alphanumeric()), "{reason}");
+            let word = reason.word;
+            assert!(word.starts_with(|first: char| first.is_ascii_uppercase()), "{word}");
+            assert!(word.chars().all(|c| c.is_ascii_alphanumeric()), "{word}");
+            assert!(word.len() <= 64, "{word} is longer than the schema allows");
         }
-        assert_eq!(ALL.iter().collect::<BTreeSet<_>>().len(), ALL.len());
+        let words: BTreeSet<_> = ALL.iter().map(|reason| reason.word).collect();
+        assert_eq!(words.len(), ALL.len());
+    }
+
+    #[test]
+    fn every_reason_says_what_it_means_in_a_sentence() {
+        for reason in ALL {
+            assert!(reason.meaning.len() > 5 && reason.meaning.ends_with('.'), "{}", reason.word);
+        }
     }
 }
