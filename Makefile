@@ -1,0 +1,87 @@
+# Everything that a person or a CI does with this repository. `make demo` and `make test` need Rust, Go and
+# npm, and no other step before them; what is slow to make is cached in ~/.cache/moorage.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+export PATH := $(HOME)/.cargo/bin:/usr/local/go/bin:$(PATH)
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/moorage
+BIN := target/debug
+PHASE := .ci/phase
+DENY_VERSION := 0.20.2
+DENY := $(CACHE)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+IMAGE ?= moorage:dev
+
+##@ For everyone
+
+.PHONY: help
+help: ## Say what there is
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Declare a Runtime and watch it run (ONCE=1, GATEWAY=fake, CLUSTER=current)
+	@cargo build --workspace --bins
+	@ONCE='$(ONCE)' GATEWAY='$(GATEWAY)' CLUSTER='$(CLUSTER)' exec $(BIN)/testbed demo
+
+.PHONY: test
+test: ## Lint, generated files, and every layer of tests
+	@$(PHASE) --begin
+	@$(MAKE) --no-print-directory lint generated
+	@$(PHASE) "build: programs" cargo build --workspace --bins
+	@# The slow part that cargo has no use for runs beside it; whoever needs it then waits for its lock.
+	@mkdir -p target && ($(BIN)/testbed build && $(BIN)/testbed images) >target/prepare.log 2>&1 </dev/null &
+	@$(PHASE) "build: tests" cargo test --workspace --no-run
+	@$(PHASE) "prepare: control plane" $(BIN)/testbed build
+	@$(PHASE) "prepare: OpenClaw" $(BIN)/testbed images
+	@$(PHASE) "tests" cargo test --workspace
+	@$(PHASE) --summary
+
+.PHONY: lint
+lint: $(DENY) ## Formatting, clippy, dependencies
+	@$(PHASE) "lint: formatting" cargo fmt --all --check
+	@$(PHASE) "lint: dependencies" $(DENY) --log-level error check bans licenses sources
+	@$(PHASE) "lint: clippy" cargo clippy --workspace --all-targets -- -D warnings
+
+.PHONY: bench
+bench: ## Measure speed, calls and memory at 100 and 1,000 Runtimes
+	cargo build --workspace --bins --release
+	MOORAGE_BIN_DIR=$(CURDIR)/target/release cargo bench -p moorage
+
+##@ For those who change it
+
+.PHONY: build
+build: ## Build every program
+	cargo build --workspace --bins
+
+.PHONY: fmt
+fmt: ## Format the code
+	cargo fmt --all
+
+.PHONY: crds
+crds: ## Write what is generated from code: crds/ and parts of the chart
+	cargo run --quiet -p moorage -- crds --dir crds
+	cargo run --quiet -p moorage -- chart --dir charts/moorage
+
+.PHONY: generated
+generated:
+	@$(PHASE) "generated files" .ci/generated
+
+.PHONY: image
+image: ## Build the operator's image (IMAGE=name:tag) with docker, podman or buildah
+	@for tool in docker podman buildah; do \
+		command -v $$tool >/dev/null || continue; \
+		exec $$tool build --tag '$(IMAGE)' .; \
+	done; \
+	echo 'error: neither docker, podman nor buildah is installed' >&2; exit 1
+
+.PHONY: clean
+clean: ## Remove what cargo built (the cache in ~/.cache/moorage stays)
+	cargo clean
+
+$(DENY):
+	@$(PHASE) "prepare: cargo-deny" cargo install --quiet --locked --no-default-features \
+		--version $(DENY_VERSION) --root $(CACHE)/cargo-deny-$(DENY_VERSION) cargo-deny
