@@ -108,11 +108,9 @@ impl Transport {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            if effort.attempts >= MAX_ATTEMPTS {
-                return Err(error);
-            }
             match self.next_step(call, &error, &token, effort.attempts) {
                 Step::GiveUp => return Err(error),
+                _ if effort.attempts >= MAX_ATTEMPTS => return Err(error),
                 Step::After(pause) => sleep(pause).await,
                 Step::WithToken(other) => token = other,
             }

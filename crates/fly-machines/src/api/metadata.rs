@@ -37,7 +37,8 @@ impl<'a> Metadata<'a> {
     /// Reads all of it.
     pub async fn all(&self) -> Result<BTreeMap<String, String>> {
         let call = Call::get("metadata.list", self.root()).counted_for(self.machine);
-        Ok(self.client.transport().json::<Option<_>>(call).await?.unwrap_or_default())
+        let answer: Option<BTreeMap<String, Option<String>>> = self.client.transport().json(call).await?;
+        Ok(answer.unwrap_or_default().into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
     }
 
     /// Reads one value.

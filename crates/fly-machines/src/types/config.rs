@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::wire::nullable;
+use super::wire::{nullable, nullable_map};
 use super::{Check, Extra, Guest, Service, WireDuration};
 
 /// What a Machine runs, and how.
@@ -17,10 +17,10 @@ pub struct MachineConfig {
     #[serde(default, deserialize_with = "nullable")]
     pub image: String,
     /// Environment variables. Secrets belong into app secrets.
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "nullable_map", skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
     /// Labels that lists can be filtered by.
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "nullable_map", skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
     /// The command line, where it differs from the image's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,7 +35,7 @@ pub struct MachineConfig {
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<Service>,
     /// Checks by name.
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "nullable_map", skip_serializing_if = "BTreeMap::is_empty")]
     pub checks: BTreeMap<String, Check>,
     /// What happens when the program ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,7 +92,7 @@ pub struct Init {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Mount {
     /// The volume's id, which also decides the host.
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "String::is_empty")]
     pub volume: String,
     /// An absolute path.
     #[serde(default, deserialize_with = "nullable")]
@@ -120,9 +120,9 @@ open_enum! {
 /// What happens when the program ends.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Restart {
-    /// When it is started again.
-    #[serde(default)]
-    pub policy: RestartPolicy,
+    /// When it is started again; `on-failure` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<RestartPolicy>,
     /// How often, for `on-failure`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_retries: Option<u32>,
@@ -140,6 +140,9 @@ pub struct StopConfig {
     /// The signal, such as `SIGTERM`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<String>,
+    /// Fields that this version doesn't model.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
 
 /// A file written onto the root file system; its content has exactly one source.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::wire::nullable;
+use super::wire::{lenient, nullable};
 
 /// One event. Lists are newest first.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -23,7 +23,7 @@ pub struct MachineEvent {
     #[serde(default, deserialize_with = "nullable")]
     pub timestamp: i64,
     /// What came with it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub request: Option<Box<EventRequest>>,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::wire::{nullable, time};
+use super::wire::{nullable, nullable_map, time};
 use super::{CheckStatus, Lease, LeaseNonce, MachineConfig, MachineEvent};
 
 open_enum! {
@@ -169,7 +169,7 @@ pub struct ImageRef {
     #[serde(default, deserialize_with = "nullable")]
     pub digest: String,
     /// The image's labels.
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default, deserialize_with = "nullable_map")]
     pub labels: BTreeMap<String, String>,
 }
 

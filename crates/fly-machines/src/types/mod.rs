@@ -25,6 +25,9 @@ mod token;
 mod volume;
 pub(crate) mod wire;
 
+#[cfg(test)]
+mod golden_tests;
+
 pub use address::{AssignIp, IpAssignment, IpKind, IpNetwork};
 pub use app::{App, AppDeletion, AppOrganization, CreateApp, CreatedApp};
 pub use certificate::{

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::wire::{nullable, time};
+use super::wire::{nullable, nullable_map, time};
 use super::{Guest, HostStatus, MachineState, VolumeState};
 
 /// A filter for an organisation's lists. They are sorted by `updated_at`, oldest first.
@@ -89,7 +89,7 @@ pub struct OrgMachineConfig {
     #[serde(default)]
     pub guest: Option<Guest>,
     /// The metadata.
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default, deserialize_with = "nullable_map")]
     pub metadata: BTreeMap<String, String>,
 }
 

@@ -1,11 +1,12 @@
 //! Reading what the API really sends: nulls where a map, array or string may be, times in several spellings.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 
 /// Reads `null` as the type's default.
 pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -14,6 +15,26 @@ where
     T: Default + Deserialize<'de>,
 {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// Reads a map that may be `null`, and whose values may be.
+pub(crate) fn nullable_map<'de, D, V>(deserializer: D) -> Result<BTreeMap<String, V>, D::Error>
+where
+    D: Deserializer<'de>,
+    V: Deserialize<'de>,
+{
+    let map = Option::<BTreeMap<String, Option<V>>>::deserialize(deserializer)?.unwrap_or_default();
+    Ok(map.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
+}
+
+/// Reads what is nice to have: of another shape than expected, it is absent and fails nothing.
+pub(crate) fn lenient<'de, D, T>(deserializer: D) -> Result<Option<Box<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(if value.is_object() { T::deserialize(value).ok().map(Box::new) } else { None })
 }
 
 /// Reads a string (or `null`, as the empty string) into a type that takes any text.
