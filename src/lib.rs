@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod control;
 pub mod engine;
 pub mod gateway;
 pub mod generate;

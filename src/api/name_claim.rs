@@ -135,6 +135,11 @@ pub struct RuntimeIdentity {
     #[serde(rename = "volumeID", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub volume_id: Option<String>,
+    /// Volumes of ours that never booted and are to be removed: made where a Machine then found no room.
+    #[serde(rename = "spareVolumeIDs", default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), inner(length(max = 64)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub spare_volume_ids: Vec<String>,
     /// Region of the volume.
     #[schemars(length(max = 8))]
     #[serde(default, skip_serializing_if = "Option::is_none")]

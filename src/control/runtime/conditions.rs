@@ -1,0 +1,189 @@
+//! The conditions of a Runtime, and its state, from the outcome of a visit. Pure.
+
+use super::decide::is_deleted;
+use super::decide::power::{awaiting, config_is_applied};
+use super::facts::{Facts, Health, Known, MachinePhase, Refusal};
+use super::resolve::{Power, resolve};
+use crate::api::condition::{ConditionStatus, ConditionType, Wanted};
+use crate::api::reason;
+use crate::api::runtime::{OperationType, RuntimeStatus};
+use crate::api::state::RuntimeState;
+
+/// What a visit came to.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It serves.
+    Running,
+    /// It serves, and a check fails.
+    Degraded,
+    /// It is stopped, as asked.
+    Stopped,
+    /// It waits for a person.
+    Awaiting(Refusal),
+    /// It can't be done as it stands.
+    Stalled(Refusal),
+    /// Something is under way.
+    Progress {
+        /// What kind of change.
+        kind: OperationType,
+        /// The state that says so.
+        state: RuntimeState,
+        /// What is done now, or what keeps it from being done.
+        message: String,
+    },
+}
+
+impl Outcome {
+    /// The portal's word.
+    pub fn state(&self, facts: &Facts, old: &RuntimeStatus) -> RuntimeState {
+        match self {
+            Self::Running | Self::Degraded => RuntimeState::Running,
+            Self::Stopped => RuntimeState::Stopped,
+            Self::Progress { state, .. } => *state,
+            Self::Stalled(_) if is_deleted(&facts.runtime) => RuntimeState::Destroying,
+            Self::Stalled(_) => RuntimeState::Error,
+            Self::Awaiting(refusal) => held_state(refusal, old),
+        }
+    }
+}
+
+/// What isn't funded or is suspended is shown as stopped; what is held keeps its word.
+fn held_state(refusal: &Refusal, old: &RuntimeStatus) -> RuntimeState {
+    match refusal.reason {
+        reason::AWAITING_ORDER | reason::AWAITING_RESUME => RuntimeState::Stopped,
+        _ => old.state.unwrap_or_default(),
+    }
+}
+
+/// Every condition that is wanted.
+pub fn conditions(facts: &Facts, outcome: &Outcome) -> Vec<Wanted> {
+    let mut wanted = summary(outcome);
+    wanted.push(provisioned(facts, outcome));
+    wanted.push(config_applied(facts, outcome));
+    wanted.push(available(facts, outcome));
+    wanted.push(entitled(facts));
+    wanted
+}
+
+/// `Ready`, with `Reconciling` or `Stalled` while they are true.
+fn summary(outcome: &Outcome) -> Vec<Wanted> {
+    use ConditionStatus::{False, True, Unknown};
+    use ConditionType::{Ready, Reconciling, Stalled};
+    match outcome {
+        Outcome::Running | Outcome::Degraded => {
+            vec![Wanted::new(Ready, True, reason::RUNNING, "The gateway serves.")]
+        }
+        Outcome::Stopped => {
+            vec![Wanted::new(Ready, True, reason::STOPPED, "Stopped, as asked. Data is kept.")]
+        }
+        Outcome::Awaiting(refusal) => vec![
+            Wanted::new(Reconciling, True, refusal.reason, refusal.message.clone()),
+            Wanted::new(Ready, False, refusal.reason, refusal.message.clone()),
+        ],
+        Outcome::Stalled(refusal) => vec![
+            Wanted::new(Stalled, True, refusal.reason, refusal.message.clone()),
+            Wanted::new(Ready, False, refusal.reason, refusal.message.clone()),
+        ],
+        Outcome::Progress { state, message, .. } => vec![
+            Wanted::new(Reconciling, True, word(*state), message.clone()),
+            Wanted::new(Ready, Unknown, word(*state), message.clone()),
+        ],
+    }
+}
+
+/// The portal's word as a reason.
+fn word(state: RuntimeState) -> &'static str {
+    match state {
+        RuntimeState::Provisioning => reason::PROVISIONING,
+        RuntimeState::Starting => reason::STARTING,
+        RuntimeState::Running => reason::RUNNING,
+        RuntimeState::Stopping => reason::STOPPING,
+        RuntimeState::Stopped => reason::STOPPED,
+        RuntimeState::Destroying => reason::DESTROYING,
+        RuntimeState::Error => reason::INTERNAL_ERROR,
+    }
+}
+
+fn provisioned(facts: &Facts, outcome: &Outcome) -> Wanted {
+    let identity = facts.own_claim().and_then(|claim| claim.runtime.as_ref());
+    let recorded = identity.is_some_and(|it| it.machine_id.is_some() && it.volume_id.is_some());
+    let missing = matches!(facts.known.machine, Known::Missing(_));
+    let type_ = ConditionType::Provisioned;
+    if recorded && !missing && !is_deleted(&facts.runtime) {
+        return Wanted::new(
+            type_,
+            ConditionStatus::True,
+            reason::PROVISIONED,
+            "App, volume and Machine exist.",
+        );
+    }
+    Wanted::new(type_, ConditionStatus::False, stage_reason(outcome), "")
+}
+
+fn config_applied(facts: &Facts, outcome: &Outcome) -> Wanted {
+    let type_ = ConditionType::ConfigApplied;
+    let Ok(resolved) = resolve(facts) else {
+        return Wanted::new(type_, ConditionStatus::Unknown, reason::NOT_CHECKED, "");
+    };
+    match &facts.known.machine {
+        Known::Present(_) if config_is_applied(facts, &resolved) => {
+            Wanted::new(type_, ConditionStatus::True, reason::APPLIED, "What runs is what is declared.")
+        }
+        Known::Present(_) => Wanted::new(type_, ConditionStatus::False, reason::UPDATING, ""),
+        Known::Unknown | Known::Missing(_) => {
+            Wanted::new(type_, ConditionStatus::False, stage_reason(outcome), "")
+        }
+    }
+}
+
+fn available(facts: &Facts, outcome: &Outcome) -> Wanted {
+    use ConditionStatus::{False, True};
+    let type_ = ConditionType::Available;
+    match outcome {
+        Outcome::Running => Wanted::new(type_, True, reason::RUNNING, ""),
+        Outcome::Degraded => Wanted::new(
+            type_,
+            True,
+            reason::DEGRADED,
+            "It answers at its URL, and its health check at Fly fails.",
+        ),
+        Outcome::Stopped => Wanted::new(type_, False, reason::STOPPED, ""),
+        Outcome::Progress { state, .. } => Wanted::new(type_, False, word(*state), ""),
+        Outcome::Awaiting(_) | Outcome::Stalled(_) if serves(facts) => {
+            Wanted::new(type_, True, reason::RUNNING, "")
+        }
+        Outcome::Awaiting(refusal) | Outcome::Stalled(refusal) => {
+            Wanted::new(type_, False, refusal.reason, "")
+        }
+    }
+}
+
+/// Whether the Machine serves, whatever is wrong with the declaration.
+fn serves(facts: &Facts) -> bool {
+    facts
+        .known
+        .machine
+        .present()
+        .is_some_and(|machine| machine.phase == MachinePhase::Started && machine.health == Health::Passing)
+}
+
+fn entitled(facts: &Facts) -> Wanted {
+    let type_ = ConditionType::Entitled;
+    match resolve(facts).map(|resolved| resolved.power) {
+        Ok(power @ (Power::Unfunded | Power::Suspended)) => {
+            let refusal = awaiting(power);
+            let (reason, message) = refusal.map(|it| (it.reason, it.message)).unwrap_or_default();
+            Wanted::new(type_, ConditionStatus::False, reason, message)
+        }
+        Ok(Power::Run | Power::Stop) => Wanted::new(type_, ConditionStatus::True, reason::ALLOWED, ""),
+        Err(refusal) => Wanted::new(type_, ConditionStatus::Unknown, refusal.reason, ""),
+    }
+}
+
+fn stage_reason(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Progress { state, .. } => word(*state),
+        Outcome::Awaiting(refusal) | Outcome::Stalled(refusal) => refusal.reason,
+        Outcome::Running | Outcome::Degraded | Outcome::Stopped => reason::PROVISIONED,
+    }
+}

@@ -1,0 +1,144 @@
+//! The stages that concern the slug's claim: who holds it, and what it records.
+
+use jiff::Timestamp;
+
+use super::super::facts::{ClaimFact, Facts, Refusal};
+use super::super::resolve::Resolved;
+use super::super::step::{Effect, NewClaim, Rest, Step};
+use super::{Reached, refused};
+use crate::api::name_claim::{ClaimType, NameClaimSpec, RuntimeIdentity};
+use crate::api::reason;
+use crate::engine::hash::short_hash;
+
+/// The claim is ours: what it says stands at Fly.
+pub(super) fn held<'f>(
+    now: Timestamp,
+    facts: &'f Facts,
+    resolved: &Resolved,
+) -> Reached<&'f RuntimeIdentity> {
+    match &facts.cluster.claim {
+        ClaimFact::Free => Err(claim_it(facts, resolved)),
+        ClaimFact::Held(claim) => match standing(now, facts, claim) {
+            Standing::Ours(identity) => Ok(identity),
+            Standing::TakeOver => Err(take_over(facts, claim, resolved)),
+            Standing::Changed => {
+                Err(Step::Rest(Rest::Refused(changed(claim), facts.cluster.settings.slow_retry)))
+            }
+            Standing::Taken => Err(refused(facts, taken(resolved))),
+        },
+    }
+}
+
+/// How a standing claim relates to us.
+enum Standing<'c> {
+    /// It is ours.
+    Ours(&'c RuntimeIdentity),
+    /// It may become ours.
+    TakeOver,
+    /// It was an earlier object's of our name; the platform has to confirm.
+    Changed,
+    /// It is somebody else's.
+    Taken,
+}
+
+fn standing<'c>(now: Timestamp, facts: &Facts, claim: &'c NameClaimSpec) -> Standing<'c> {
+    let metadata = &facts.runtime.metadata;
+    let ours = metadata.uid.as_deref() == Some(claim.holder.uid.as_str());
+    let same_namespace = metadata.namespace.as_deref() == Some(claim.holder.namespace.as_str());
+    let same_name = same_namespace && metadata.name.as_deref() == Some(claim.holder.name.as_str());
+    let confirmed = claim.confirm.as_ref().map(|confirm| &confirm.uid) == metadata.uid.as_ref();
+    let empty = claim.runtime.is_none();
+    let over = claim.tombstone.as_ref().is_some_and(|tombstone| tombstone.release_time <= now);
+    match &claim.runtime {
+        Some(identity) if ours && claim.type_ == ClaimType::Slug => Standing::Ours(identity),
+        // A freed slug with nothing left under it goes back to its namespace at once.
+        None if over && empty && same_namespace => Standing::TakeOver,
+        _ if same_name && confirmed && claim.type_ == ClaimType::Slug => Standing::TakeOver,
+        _ if same_name && claim.type_ == ClaimType::Slug => Standing::Changed,
+        _ => Standing::Taken,
+    }
+}
+
+fn claim_it(facts: &Facts, resolved: &Resolved) -> Step {
+    let limit = facts.cluster.policy.max_runtimes;
+    if facts.cluster.other_slugs >= limit {
+        return refused(
+            facts,
+            Refusal::new(
+                reason::RUNTIME_LIMIT_REACHED,
+                format!(
+                    "This namespace may hold {limit} Runtimes and holds as many. Delete one, or ask the platform for a higher limit."
+                ),
+            ),
+        );
+    }
+    let identity = mint(facts, resolved);
+    Step::Do(Effect::ClaimSlug(Box::new(NewClaim { slug: resolved.slug.clone(), identity, limit })))
+}
+
+fn take_over(facts: &Facts, claim: &NameClaimSpec, resolved: &Resolved) -> Step {
+    let limit = facts.cluster.policy.max_runtimes;
+    let identity = claim.runtime.clone().unwrap_or_else(|| mint(facts, resolved));
+    Step::Do(Effect::TakeOverClaim(Box::new(NewClaim { slug: resolved.slug.clone(), identity, limit })))
+}
+
+/// An identity is minted once, from the cluster and the first object, and read from the claim ever after.
+fn mint(facts: &Facts, resolved: &Resolved) -> RuntimeIdentity {
+    let settings = &facts.cluster.settings;
+    let uid = facts.runtime.metadata.uid.as_deref().unwrap_or_default();
+    let identity = short_hash(&[&settings.cluster_id, uid], 10);
+    RuntimeIdentity {
+        app: format!("{}{}-{identity}", settings.app_prefix, resolved.slug),
+        identity,
+        volume_id: None,
+        spare_volume_ids: Vec::new(),
+        region: None,
+        machine_id: None,
+        deletion_policy: facts.runtime.spec.deletion_policy,
+        pin: resolved.pin.clone(),
+        snapshot: None,
+    }
+}
+
+fn changed(claim: &NameClaimSpec) -> Refusal {
+    Refusal::new(
+        reason::IDENTITY_CHANGED,
+        format!(
+            "The slug `{0}` and what stands at Fly under it belong to an earlier Runtime of this name. The platform decides whether this one takes over: `kubectl patch nameclaim label.{0} --type merge -p '{{\"spec\":{{\"confirm\":{{\"uid\":\"<uid of this Runtime>\"}}}}}}'`.",
+            claim.name
+        ),
+    )
+}
+
+fn taken(resolved: &Resolved) -> Refusal {
+    Refusal::new(reason::NAME_TAKEN, format!("The slug `{}` is taken. Choose another.", resolved.slug))
+}
+
+/// The status names the app before the app is made.
+pub(super) fn intent_recorded(facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+    let shown = facts.runtime.status.as_ref().and_then(|status| status.external.as_ref());
+    let shown = shown.is_some_and(|external| external.app == identity.app);
+    let settled = identity.volume_id.is_some() || facts.known.app.present().is_some();
+    if shown || settled { Ok(()) } else { Err(Step::Do(Effect::RecordIntent)) }
+}
+
+/// The claim keeps the last deletion policy that was declared and allowed, since finalizers can be stripped.
+pub(super) fn deletion_policy_recorded(facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+    let declared = facts.runtime.spec.deletion_policy;
+    if identity.deletion_policy == declared || !facts.cluster.policy.allows_deletion(declared) {
+        return Ok(());
+    }
+    let changed = RuntimeIdentity { deletion_policy: declared, ..identity.clone() };
+    Err(Step::Do(Effect::RecordIdentity(Box::new(changed))))
+}
+
+/// The claim knows the Machine and the digest that its tag stood for.
+pub(super) fn everything_recorded(facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+    let Some(machine) = facts.known.machine.present() else { return Ok(()) };
+    let mut wanted = identity.clone();
+    wanted.machine_id = Some(machine.id.clone());
+    if wanted.pin.image_digest.is_none() {
+        wanted.pin.image_digest.clone_from(&machine.image_digest);
+    }
+    if wanted == *identity { Ok(()) } else { Err(Step::Do(Effect::RecordIdentity(Box::new(wanted)))) }
+}

@@ -1,0 +1,205 @@
+//! The stages of a deletion: route, Machine, volume, app, each seen gone, then the slug, then the finalizer.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::facts::{Facts, Known, MachineFact, MachinePhase, Services, SnapshotPhase, VolumePhase};
+use super::super::step::{Effect, Look, Release, Rest, Step, Waiting};
+use super::{Reached, absence_proved, has_finalizer, look_again};
+use crate::api::condition::whole_seconds;
+use crate::api::name_claim::{RuntimeIdentity, SnapshotRecord, Tombstone};
+use crate::api::runtime::DeletionPolicy;
+
+/// The next step for a deleted Runtime.
+pub(super) fn decide(now: Timestamp, facts: &Facts) -> Step {
+    if !has_finalizer(&facts.runtime) {
+        return Step::Rest(Rest::Gone);
+    }
+    taken_down(now, facts).err().unwrap_or(Step::Do(Effect::RemoveFinalizer))
+}
+
+fn taken_down(now: Timestamp, facts: &Facts) -> Reached<()> {
+    // Without a claim of its own nothing at Fly is this object's.
+    let Some(claim) = facts.own_claim() else { return Ok(()) };
+    let Some(identity) = &claim.runtime else { return Ok(()) };
+    if claim.tombstone.is_some() {
+        return Ok(());
+    }
+    super::claim::deletion_policy_recorded(facts, identity)?;
+    if !app_exists(now, facts)? {
+        return Err(release(now, None, "Nothing is left at Fly."));
+    }
+    match identity.deletion_policy {
+        DeletionPolicy::Delete => remove_all(now, facts, identity),
+        DeletionPolicy::Snapshot => keep_snapshot(now, facts, identity),
+        DeletionPolicy::Retain => keep_all(now, facts, identity),
+    }
+}
+
+fn app_exists(now: Timestamp, facts: &Facts) -> Reached<bool> {
+    match &facts.known.app {
+        Known::Unknown => Err(Step::Look(Look::App)),
+        Known::Present(_) => Ok(true),
+        Known::Missing(absence) => {
+            absence_proved(now, facts, *absence, Look::App, "app")?;
+            Ok(false)
+        }
+    }
+}
+
+fn remove_all(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+    no_addresses(now, facts)?;
+    no_machine(now, facts)?;
+    volume_recorded(now, facts, identity)?;
+    no_volume(now, facts, identity)?;
+    Err(match facts.known.app_delete_asked {
+        None => Step::Do(Effect::DeleteApp),
+        Some(_) => again(now, facts, Look::App, Waiting::AppGone),
+    })
+}
+
+fn keep_snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+    no_addresses(now, facts)?;
+    machine_stopped(now, facts)?;
+    volume_recorded(now, facts, identity)?;
+    let Some(volume) = identity.volume_id.clone() else { return remove_all(now, facts, identity) };
+    if identity.snapshot.is_none() && volume_stands(now, facts)? {
+        snapshot(now, facts, identity, volume)?;
+    }
+    no_machine(now, facts)?;
+    no_volume(now, facts, identity)?;
+    let Some(kept) = &identity.snapshot else { return remove_all(now, facts, identity) };
+    let message =
+        format!("The snapshot {} is kept until Fly removes it, in the empty app {}.", kept.id, identity.app);
+    Err(release(now, Some(identity.clone()), &message))
+}
+
+fn keep_all(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+    machine_stopped(now, facts)?;
+    if facts.known.machine.present().is_some_and(|machine| machine.services == Services::Public) {
+        return Err(Step::Do(Effect::DetachServices));
+    }
+    let cost = f64::from(identity.pin.plan.volume_gb) * 0.15;
+    let message = format!(
+        "The app {} is kept, stopped and unreachable; its volume goes on to cost about ${cost:.2} a month.",
+        identity.app
+    );
+    Err(release(now, Some(identity.clone()), &message))
+}
+
+fn release(now: Timestamp, left: Option<RuntimeIdentity>, message: &str) -> Step {
+    let tombstone = Tombstone { release_time: whole_seconds(now), message: message.to_owned() };
+    Step::Do(Effect::ReleaseClaim(Box::new(Release { tombstone, left })))
+}
+
+fn no_addresses(now: Timestamp, facts: &Facts) -> Reached<()> {
+    for known in [&facts.known.v6, &facts.known.v4] {
+        match known {
+            Known::Unknown => return Err(Step::Look(Look::Addresses)),
+            Known::Missing(absence) => absence_proved(now, facts, *absence, Look::Addresses, "addresses")?,
+            Known::Present(ip) => return Err(Step::Do(Effect::ReleaseAddress(ip.clone()))),
+        }
+    }
+    Ok(())
+}
+
+/// The Machine that stands, or none if that is proved.
+fn machine(now: Timestamp, facts: &Facts) -> Reached<Option<&MachineFact>> {
+    match &facts.known.machine {
+        Known::Unknown => Err(Step::Look(Look::Machine)),
+        Known::Present(machine) => Ok(Some(machine)),
+        Known::Missing(absence) => {
+            absence_proved(now, facts, *absence, Look::Machine, "Machine")?;
+            Ok(None)
+        }
+    }
+}
+
+fn no_machine(now: Timestamp, facts: &Facts) -> Reached<()> {
+    let Some(machine) = machine(now, facts)? else { return Ok(()) };
+    Err(match (machine.phase, facts.known.destroy_asked) {
+        (MachinePhase::Destroying, _) => again(now, facts, Look::Machine, Waiting::MachineGone),
+        (_, Some(asked)) if asked.duration_until(now) < SignedDuration::from_secs(30) => {
+            again(now, facts, Look::Machine, Waiting::MachineGone)
+        }
+        _ => Step::Do(Effect::DestroyMachine),
+    })
+}
+
+fn machine_stopped(now: Timestamp, facts: &Facts) -> Reached<()> {
+    let Some(machine) = machine(now, facts)? else { return Ok(()) };
+    let look = |what| again(now, facts, Look::Machine, what);
+    match (machine.phase, facts.known.stop_asked) {
+        (MachinePhase::Stopped | MachinePhase::Failed | MachinePhase::Destroying, _) => Ok(()),
+        (MachinePhase::Preparing, _) => Err(look(Waiting::Image)),
+        (MachinePhase::Started | MachinePhase::Starting, None) => Err(Step::Do(Effect::StopMachine)),
+        _ => Err(look(Waiting::Stop)),
+    }
+}
+
+/// A volume that was made and not recorded is recorded first: only a recorded one may be removed.
+fn volume_recorded(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+    if identity.volume_id.is_some() {
+        return Ok(());
+    }
+    match &facts.known.volume {
+        Known::Unknown => Err(Step::Look(Look::Volume)),
+        Known::Missing(absence) => absence_proved(now, facts, *absence, Look::Volume, "volume"),
+        Known::Present(volume) if volume.phase == VolumePhase::Going => Ok(()),
+        Known::Present(volume) => {
+            let recorded = RuntimeIdentity {
+                volume_id: Some(volume.id.clone()),
+                region: Some(volume.region.clone()),
+                ..identity.clone()
+            };
+            Err(Step::Do(Effect::RecordIdentity(Box::new(recorded))))
+        }
+    }
+}
+
+fn volume_stands(now: Timestamp, facts: &Facts) -> Reached<bool> {
+    match &facts.known.volume {
+        Known::Unknown => Err(Step::Look(Look::Volume)),
+        Known::Missing(absence) => {
+            absence_proved(now, facts, *absence, Look::Volume, "volume")?;
+            Ok(false)
+        }
+        Known::Present(volume) => Ok(volume.phase == VolumePhase::Usable),
+    }
+}
+
+fn no_volume(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+    if let Some(spare) =
+        identity.spare_volume_ids.iter().find(|id| !facts.known.removed_volumes.contains(*id))
+    {
+        return Err(Step::Do(Effect::DeleteVolume { id: spare.clone() }));
+    }
+    let Some(id) = &identity.volume_id else { return Ok(()) };
+    if volume_stands(now, facts)? { Err(Step::Do(Effect::DeleteVolume { id: id.clone() })) } else { Ok(()) }
+}
+
+fn snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, volume: String) -> Reached<()> {
+    match &facts.known.snapshot {
+        Known::Unknown => Err(Step::Look(Look::Snapshot)),
+        Known::Missing(_) => match facts.known.snapshot_asked {
+            None => Err(Step::Do(Effect::SnapshotVolume { id: volume })),
+            Some(_) => Err(again(now, facts, Look::Snapshot, Waiting::Snapshot)),
+        },
+        Known::Present(snapshot) if snapshot.phase == SnapshotPhase::Pending => {
+            Err(again(now, facts, Look::Snapshot, Waiting::Snapshot))
+        }
+        Known::Present(snapshot) => {
+            let record = SnapshotRecord {
+                id: snapshot.id.clone(),
+                volume_id: volume,
+                expiry_time: whole_seconds(snapshot.expiry),
+            };
+            let recorded = RuntimeIdentity { snapshot: Some(record), ..identity.clone() };
+            Err(Step::Do(Effect::RecordIdentity(Box::new(recorded))))
+        }
+    }
+}
+
+/// Looks again a second after the last look.
+fn again(now: Timestamp, facts: &Facts, look: Look, what: Waiting) -> Step {
+    look_again(now, facts, look, SignedDuration::from_secs(1), what)
+}

@@ -1,0 +1,155 @@
+//! What to do next for a Runtime: a pure function of the time and the facts.
+//!
+//! Nothing in here can name a client, a clock or a random source. A stage returns what it reached, or the step
+//! that has to come first; so the first stage that isn't reached names the next step, and a Runtime for which
+//! every stage is reached rests.
+
+mod claim;
+mod destroy;
+pub(super) mod power;
+mod provision;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::facts::{Absence, Facts, Known, NamespaceFact, Proof, Refusal};
+use super::resolve::{Resolved, resolve};
+use super::step::{Effect, Look, Rest, Step, Wait, Waiting};
+use crate::api::{RUNTIME_FINALIZER, Runtime, annotation, reason};
+use crate::engine::config::Mode;
+
+/// A stage: what it reached, or the step that has to come first.
+type Reached<T> = Result<T, Step>;
+
+/// The next step for the Runtime.
+pub fn decide(now: Timestamp, facts: &Facts) -> Step {
+    let step = match retry_pause(now, facts) {
+        Some(wait) => wait,
+        None if is_deleted(&facts.runtime) => destroy::decide(now, facts),
+        None => live(now, facts).unwrap_or_else(|step| step),
+    };
+    held(facts, step)
+}
+
+/// Every stage of a Runtime that should be there, in order.
+fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
+    let resolved = resolve(facts).map_err(|refusal| refused(facts, refusal))?;
+    if facts.own_claim().is_none() {
+        entitled_to_claim(&resolved)?;
+    }
+    finalizer(facts)?;
+    let identity = claim::held(now, facts, &resolved)?;
+    claim::intent_recorded(facts, identity)?;
+    claim::deletion_policy_recorded(facts, identity)?;
+    if identity.machine_id.is_none() && !facts.known.machine_exists() {
+        entitled_to_claim(&resolved)?;
+    }
+    if identity.machine_id.is_some() {
+        seen(&facts.known.machine, Look::Machine)?;
+    }
+    provision::app(now, facts)?;
+    provision::addresses(now, facts)?;
+    provision::token(facts)?;
+    provision::env(facts, &resolved)?;
+    provision::volume(now, facts, identity, &resolved)?;
+    provision::machine(now, facts, identity, &resolved)?;
+    claim::everything_recorded(facts, identity)?;
+    power::reached(now, facts, &resolved)
+}
+
+/// Nothing is made, and no name held, for what nobody pays for or the platform has suspended.
+fn entitled_to_claim(resolved: &Resolved) -> Reached<()> {
+    match power::awaiting(resolved.power) {
+        Some(refusal) => Err(Step::Rest(Rest::Awaiting(refusal))),
+        None => Ok(()),
+    }
+}
+
+fn finalizer(facts: &Facts) -> Reached<()> {
+    if facts.cluster.namespace == NamespaceFact::Terminating {
+        return Err(Step::Rest(Rest::Awaiting(Refusal::new(
+            reason::AWAITING_DEPENDENTS,
+            "The namespace is being deleted; nothing is made in it any more.",
+        ))));
+    }
+    if has_finalizer(&facts.runtime) { Ok(()) } else { Err(Step::Do(Effect::AddFinalizer)) }
+}
+
+/// Whether our finalizer is on it.
+pub fn has_finalizer(runtime: &Runtime) -> bool {
+    runtime.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == RUNTIME_FINALIZER)
+}
+
+/// Whether it is being deleted.
+pub fn is_deleted(runtime: &Runtime) -> bool {
+    runtime.metadata.deletion_timestamp.is_some()
+}
+
+/// A refused spec changes nothing; it is looked at again after a while, and when what it refers to changes.
+fn refused(facts: &Facts, refusal: Refusal) -> Step {
+    Step::Rest(Rest::Refused(refusal, facts.cluster.settings.slow_retry))
+}
+
+/// After something went wrong nothing is tried until its pause is over or the spec has changed.
+fn retry_pause(now: Timestamp, facts: &Facts) -> Option<Step> {
+    let trouble = facts.known.trouble.as_ref()?;
+    let left = now.duration_until(trouble.next);
+    let same_spec = facts.runtime.metadata.generation == Some(trouble.generation);
+    (same_spec && left > SignedDuration::ZERO)
+        .then_some(Step::Wait(Wait { what: Waiting::Retry, again: left }))
+}
+
+/// A paused object, and a read-only operator, look and change nothing.
+fn held(facts: &Facts, step: Step) -> Step {
+    let Step::Do(_) = step else { return step };
+    let paused = facts
+        .runtime
+        .metadata
+        .annotations
+        .as_ref()
+        .and_then(|annotations| annotations.get(annotation::PAUSED))
+        .is_some_and(|value| value == "true");
+    let refusal = if paused {
+        Refusal::new(
+            reason::AWAITING_UNPAUSE,
+            "Held by the annotation `moorage.dev/paused`. Remove it to go on.",
+        )
+    } else if facts.cluster.settings.mode == Mode::ReadOnly {
+        Refusal::new(
+            reason::AWAITING_WRITE_MODE,
+            "The operator runs in read-only mode and changes nothing. It goes on once the mode is ReadWrite.",
+        )
+    } else {
+        return step;
+    };
+    Step::Rest(Rest::Awaiting(refusal))
+}
+
+/// Whether something that was missed is really not there: `Ok` if so, else the look or the wait that comes first.
+fn absence_proved(
+    now: Timestamp,
+    facts: &Facts,
+    absence: Absence,
+    look: Look,
+    what: &'static str,
+) -> Reached<()> {
+    match absence.proof(now, facts.cluster.settings.absence_grace) {
+        Proof::Proved => Ok(()),
+        Proof::LookAgain => Err(Step::Look(look)),
+        Proof::Wait(again) => Err(Step::Wait(Wait { what: Waiting::Absence(what), again })),
+    }
+}
+
+/// What is known of a thing that has to be looked at before anything is done about it.
+fn seen<T>(known: &Known<T>, look: Look) -> Reached<Option<&T>> {
+    match known {
+        Known::Unknown => Err(Step::Look(look)),
+        Known::Missing(_) => Ok(None),
+        Known::Present(value) => Ok(Some(value)),
+    }
+}
+
+/// Looks at something again once the last look is `pause` ago.
+fn look_again(now: Timestamp, facts: &Facts, look: Look, pause: SignedDuration, what: Waiting) -> Step {
+    let age = facts.known.since_look(look, now);
+    if age >= pause { Step::Look(look) } else { Step::Wait(Wait { what, again: pause - age }) }
+}

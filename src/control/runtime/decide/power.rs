@@ -1,0 +1,183 @@
+//! The last stages: the declared configuration runs, and the Machine is on or off as it should be.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::facts::{
+    EnvFact, Facts, Health, Host, Known, MachineFact, MachinePhase, ProbeResult, Refusal,
+};
+use super::super::resolve::{Power, Resolved};
+use super::super::step::{Effect, Launch, Look, Rest, Step, Wait, Waiting};
+use super::provision::token_for_launch;
+use super::{Reached, refused};
+use crate::api::reason;
+use crate::control::runtime::desired;
+use crate::engine::config::Readiness;
+use crate::gateway::exit::ExitCause;
+
+/// The Machine runs, or is stopped, as it should be.
+pub(super) fn reached(now: Timestamp, facts: &Facts, resolved: &Resolved) -> Reached<Step> {
+    let Known::Present(machine) = &facts.known.machine else { return Err(Step::Look(Look::Machine)) };
+    if machine.host == Host::Unreachable {
+        return Err(unreachable(facts));
+    }
+    settled(now, machine)?;
+    configured(facts, machine, resolved)?;
+    if resolved.power == Power::Run {
+        running(now, facts, machine)
+    } else {
+        stopped(now, facts, machine, resolved.power)
+    }
+}
+
+/// What a Runtime that may not run waits for.
+pub(in crate::control::runtime) fn awaiting(power: Power) -> Option<Refusal> {
+    match power {
+        Power::Run | Power::Stop => None,
+        Power::Unfunded => Some(Refusal::new(
+            reason::AWAITING_ORDER,
+            "The Plan has to be paid for. Place a RuntimeOrder for it, or choose a Plan that needs none.",
+        )),
+        Power::Suspended => Some(Refusal::new(
+            reason::AWAITING_RESUME,
+            "The platform has suspended this namespace; data is kept. Ask the platform to resume it.",
+        )),
+    }
+}
+
+fn unreachable(facts: &Facts) -> Step {
+    Step::Rest(Rest::Refused(
+        Refusal::new(
+            reason::HOST_UNREACHABLE,
+            "Fly can't reach the host that the Machine is on. Its data is kept; it comes back with the host.",
+        ),
+        SignedDuration::from_secs(30).min(facts.cluster.settings.slow_retry),
+    ))
+}
+
+/// A Machine between two states accepts nothing: look again when it is likely to have moved on.
+fn settled(now: Timestamp, machine: &MachineFact) -> Reached<()> {
+    let what = match machine.phase {
+        MachinePhase::Preparing => Waiting::Image,
+        MachinePhase::Starting => Waiting::Boot,
+        MachinePhase::Stopping => Waiting::Stop,
+        MachinePhase::Replacing => Waiting::Replacement,
+        MachinePhase::Destroying => Waiting::MachineGone,
+        MachinePhase::Started | MachinePhase::Stopped | MachinePhase::Failed => return Ok(()),
+    };
+    Err(look_after(now, machine, what))
+}
+
+/// Looks at the Machine again once what is known of it is old enough.
+fn look_after(now: Timestamp, machine: &MachineFact, what: Waiting) -> Step {
+    let age = machine.read_at.duration_until(now);
+    let pause = machine.pause();
+    if age >= pause { Step::Look(Look::Machine) } else { Step::Wait(Wait { what, again: pause - age }) }
+}
+
+/// Whether the Machine has the declared configuration, apart from secret values that weren't read.
+pub(in crate::control::runtime) fn config_is_applied(facts: &Facts, resolved: &Resolved) -> bool {
+    let Known::Present(machine) = &facts.known.machine else { return false };
+    machine.config_hash.as_deref() == Some(desired::config_hash(facts, resolved).as_str())
+}
+
+/// The Machine has the declared configuration, and its secrets.
+fn configured(facts: &Facts, machine: &MachineFact, resolved: &Resolved) -> Reached<()> {
+    let secrets = match facts.known.env {
+        EnvFact::Known(_) => desired::secrets_hash(facts),
+        EnvFact::Unknown | EnvFact::Refused(_) => None,
+    };
+    let same_secrets = secrets.is_none() || machine.secrets_hash == secrets;
+    if same_secrets && config_is_applied(facts, resolved) {
+        return Ok(());
+    }
+    token_for_launch(facts)?;
+    let wanted = desired::secrets_hash(facts);
+    let set = facts.known.secrets.as_ref().map(|secrets| &secrets.hash);
+    if set.is_none() || set != wanted.as_ref() {
+        return Err(Step::Do(Effect::SetSecrets));
+    }
+    let launch = if resolved.power == Power::Run { Launch::Start } else { Launch::Skip };
+    Err(Step::Do(Effect::UpdateMachine(launch)))
+}
+
+fn running(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Reached<Step> {
+    match machine.phase {
+        MachinePhase::Started => serving(now, facts, machine),
+        _ => Err(start(now, facts, machine)),
+    }
+}
+
+/// It was started: it serves once its checks pass and it answers at its URL.
+fn serving(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Reached<Step> {
+    let probe = facts.known.probe.as_ref().filter(|probe| probe.machine_version == machine.version);
+    let live = probe.map(|probe| probe.result);
+    let by_url = facts.cluster.settings.readiness == Readiness::ChecksAndURL;
+    match (&machine.health, by_url, live) {
+        (Health::Passing, false, _) | (Health::Passing, true, Some(ProbeResult::Live)) => {
+            Ok(Step::Rest(Rest::Running))
+        }
+        (Health::Failing, true, Some(ProbeResult::Live)) => Ok(Step::Rest(Rest::Degraded)),
+        (Health::Passing, true, None) => Err(Step::Look(Look::Probe)),
+        (Health::Passing, true, Some(ProbeResult::NotLive)) => {
+            let pause = SignedDuration::from_secs(1);
+            let age = probe.map_or(pause, |probe| probe.at.duration_until(now));
+            Err(if age >= pause {
+                Step::Look(Look::Probe)
+            } else {
+                Step::Wait(Wait { what: Waiting::Gateway, again: pause - age })
+            })
+        }
+        _ => Err(look_after(now, machine, Waiting::Gateway)),
+    }
+}
+
+/// It is off and should run: start it, unless it has just ended by itself for a reason that a start won't mend.
+fn start(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Step {
+    let Some(exit) = machine.exit else { return Step::Do(Effect::StartMachine) };
+    let (refusal, pause) = ended(facts, exit);
+    let tried = facts.known.started.as_ref().map(|attempt| attempt.at);
+    let since = tried.map(|at| at.duration_until(now));
+    match since {
+        Some(since) if since < pause => Step::Rest(Rest::Refused(refusal, pause - since)),
+        Some(_) => Step::Do(Effect::StartMachine),
+        None if exit == ExitCause::ConfigurationRefused => refused(facts, refusal),
+        None => Step::Do(Effect::StartMachine),
+    }
+}
+
+fn ended(facts: &Facts, exit: ExitCause) -> (Refusal, SignedDuration) {
+    let slow = facts.cluster.settings.slow_retry;
+    let count = facts.known.started.as_ref().map_or(0, |attempt| attempt.count);
+    let backoff = SignedDuration::from_secs(10_i64.saturating_mul(1 << count.min(10))).min(slow);
+    let (reason, pause) = match exit {
+        ExitCause::ConfigurationRefused => (reason::CONFIGURATION_REFUSED, slow),
+        ExitCause::OutOfMemory => (reason::OUT_OF_MEMORY, backoff),
+        ExitCause::Requested | ExitCause::Crashed { .. } => (reason::CRASH_LOOP, backoff),
+    };
+    let mut message = sentence(&exit.message());
+    if let Some(remedy) = exit.remedy() {
+        message.push(' ');
+        message.push_str(&sentence(remedy));
+    }
+    (Refusal::new(reason, message), pause)
+}
+
+/// The text as a sentence of its own.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!("{first}{}.", letters.as_str())
+}
+
+fn stopped(now: Timestamp, facts: &Facts, machine: &MachineFact, power: Power) -> Reached<Step> {
+    if machine.phase == MachinePhase::Started {
+        return Err(match facts.known.stop_asked {
+            Some(_) => look_after(now, machine, Waiting::Stop),
+            None => Step::Do(Effect::StopMachine),
+        });
+    }
+    Ok(Step::Rest(match awaiting(power) {
+        Some(refusal) => Rest::Awaiting(refusal),
+        None => Rest::Stopped,
+    }))
+}

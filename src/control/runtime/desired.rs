@@ -1,0 +1,255 @@
+//! What a Runtime's Machine should be: configuration, secrets, and the hashes by which a difference is found. Pure.
+
+use std::collections::BTreeMap;
+
+use fly_machines::types as fly;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::facts::{EnvFact, Facts, Refusal, Token};
+use super::resolve::Resolved;
+use super::step::Launch;
+use crate::api::blueprint::StopSignal;
+use crate::api::name_claim::{PinnedPlan, RuntimeIdentity};
+use crate::api::plan::CpuKind;
+use crate::api::reason;
+use crate::engine::hash::short_hash;
+use crate::gateway::identity::Persona;
+use crate::gateway::seed::{Seed, seed};
+use crate::gateway::settings::{GatewaySettings, Origin, ProxyRange};
+
+/// Name of a Runtime's one Machine, unique in its app.
+pub const MACHINE_NAME: &str = "gateway";
+/// The variable that carries the gateway's token.
+pub const TOKEN_ENV: &str = "OPENCLAW_GATEWAY_TOKEN";
+
+/// Keys of a Machine's metadata.
+pub mod metadata {
+    /// Owner's mark: the Runtime's identity.
+    pub const IDENTITY: &str = "moorage_identity";
+    /// Hash of the declared configuration.
+    pub const CONFIG: &str = "moorage_config";
+    /// Hash of the secrets.
+    pub const SECRETS: &str = "moorage_secrets";
+    /// Addresses that the configuration trusts.
+    pub const ADDRESSES: &str = "moorage_addresses";
+    /// The restart request that it was last begun for.
+    pub const RESTARTED_AT: &str = "moorage_restarted_at";
+}
+
+/// The private network of the Runtime's app, which marks the app as its own.
+pub fn network(identity: &RuntimeIdentity) -> String {
+    format!("m-{}", identity.identity)
+}
+
+/// Name of the Runtime's volume. Volumes carry no metadata, so the name is the mark.
+pub fn volume_name(identity: &RuntimeIdentity) -> String {
+    format!("m_{}", identity.identity)
+}
+
+/// Where the Runtime serves.
+pub fn url(identity: &RuntimeIdentity) -> String {
+    format!("https://{}.fly.dev", identity.app)
+}
+
+/// Name of the Secret with the gateway's token.
+pub fn token_secret(runtime: &str) -> String {
+    format!("{runtime}-gateway-token")
+}
+
+/// Hash of what is declared, secret values and addresses apart. It stands in the Machine's metadata.
+pub fn config_hash(facts: &Facts, resolved: &Resolved) -> String {
+    let spec = &facts.runtime.spec;
+    let declared = serde_json::json!([
+        resolved.pin.plan,
+        resolved.pin.spec,
+        spec.env,
+        spec.persona,
+        resolved.restarted_at,
+        seed(&settings(facts, &[], None), &resolved.pin.spec.command).hash,
+    ]);
+    short_hash(&[&declared.to_string()], 16)
+}
+
+/// Hash of the token and the environment's secret values; `None` while they aren't known. The token is random, so
+/// the hash tells nothing about the others.
+pub fn secrets_hash(facts: &Facts) -> Option<String> {
+    let values = secret_values(facts)?;
+    let parts: Vec<&str> =
+        values.iter().flat_map(|(name, value)| [name.as_str(), value.expose_secret()]).collect();
+    Some(short_hash(&parts, 16))
+}
+
+/// The app's secrets, by name; `None` while they aren't known.
+pub fn secret_values(facts: &Facts) -> Option<BTreeMap<String, SecretString>> {
+    let (Token::Known(token), EnvFact::Known(env)) = (&facts.known.token, &facts.known.env) else {
+        return None;
+    };
+    let mut values: BTreeMap<String, SecretString> = (**env).clone();
+    values.insert(TOKEN_ENV.into(), token.clone());
+    Some(values)
+}
+
+/// The Machine's whole configuration.
+///
+/// # Errors
+/// A refusal, if a value of the Blueprint can't stand in a gateway's configuration.
+pub fn machine_config(
+    facts: &Facts,
+    resolved: &Resolved,
+    identity: &RuntimeIdentity,
+) -> Result<fly::MachineConfig, Refusal> {
+    let addresses = facts.known.addresses();
+    let origin = Origin::parse(&url(identity)).map_err(invalid)?;
+    let seed = seed(&checked_settings(facts, resolved, &addresses, origin)?, &resolved.pin.spec.command);
+    let blueprint = &resolved.pin.spec;
+    let mut config = fly::MachineConfig {
+        image: image(resolved),
+        env: env(facts, resolved),
+        metadata: marks(facts, resolved, identity, &addresses),
+        init: Some(fly::Init { cmd: seed.command.clone(), ..fly::Init::default() }),
+        guest: Some(guest(&resolved.pin.plan)),
+        services: vec![service(resolved)],
+        restart: Some(fly::Restart {
+            policy: Some(fly::RestartPolicy::OnFailure),
+            ..fly::Restart::default()
+        }),
+        stop_config: Some(fly::StopConfig {
+            timeout: Some(fly::WireDuration::from_secs(seconds(blueprint.stop.timeout_seconds))),
+            signal: Some(signal(blueprint.stop.signal).into()),
+            ..fly::StopConfig::default()
+        }),
+        files: files(&seed),
+        ..fly::MachineConfig::default()
+    };
+    config.checks.insert("gateway".into(), check(resolved));
+    if let Some(volume) = &identity.volume_id {
+        config.mounts = vec![fly::Mount {
+            volume: volume.clone(),
+            path: blueprint.mount_path.clone(),
+            ..fly::Mount::default()
+        }];
+    }
+    Ok(config)
+}
+
+/// What is asked of Fly when the Machine is made or changed.
+pub fn launch(launch: Launch) -> fly::Launch {
+    match launch {
+        Launch::Start => fly::Launch::Start,
+        Launch::Skip => fly::Launch::Skip,
+    }
+}
+
+/// The size, for the Machine and as a hint for the volume's host.
+pub fn guest(plan: &PinnedPlan) -> fly::Guest {
+    let (cpus, memory) = (plan.cpus.unsigned_abs(), plan.memory_mb.unsigned_abs());
+    match plan.cpu_kind {
+        CpuKind::Shared => fly::Guest::shared(cpus, memory),
+        CpuKind::Performance => fly::Guest::performance(cpus, memory),
+    }
+}
+
+/// A tag is pinned to the digest that Fly reported for it.
+fn image(resolved: &Resolved) -> String {
+    let image = &resolved.pin.spec.image;
+    match &resolved.pin.image_digest {
+        Some(digest) if !image.contains('@') => format!("{image}@{digest}"),
+        _ => image.clone(),
+    }
+}
+
+fn env(facts: &Facts, resolved: &Resolved) -> BTreeMap<String, String> {
+    let fixed = resolved.pin.spec.env.iter().map(|env| (env.name.clone(), env.value.clone()));
+    let literal =
+        facts.runtime.spec.env.iter().filter_map(|env| Some((env.name.clone(), env.value.clone()?)));
+    literal.chain(fixed).collect()
+}
+
+fn marks(
+    facts: &Facts,
+    resolved: &Resolved,
+    identity: &RuntimeIdentity,
+    addresses: &[String],
+) -> BTreeMap<String, String> {
+    let mut marks = BTreeMap::from([
+        (metadata::IDENTITY.to_owned(), identity.identity.clone()),
+        (metadata::CONFIG.to_owned(), config_hash(facts, resolved)),
+        (metadata::ADDRESSES.to_owned(), addresses.join(",")),
+    ]);
+    marks.extend(secrets_hash(facts).map(|hash| (metadata::SECRETS.to_owned(), hash)));
+    marks.extend(resolved.restarted_at.clone().map(|at| (metadata::RESTARTED_AT.to_owned(), at)));
+    marks
+}
+
+fn service(resolved: &Resolved) -> fly::Service {
+    fly::Service {
+        protocol: Some(fly::Protocol::Tcp),
+        internal_port: u16::try_from(resolved.pin.spec.port).ok(),
+        ports: vec![fly::ServicePort::http_redirect(), fly::ServicePort::https()],
+        autostop: Some(fly::Autostop::Off),
+        autostart: Some(false),
+        ..fly::Service::default()
+    }
+}
+
+fn check(resolved: &Resolved) -> fly::Check {
+    let health = &resolved.pin.spec.health_check;
+    let wire = |secs| Some(fly::WireDuration::from_secs(seconds(secs)));
+    fly::Check {
+        interval: wire(health.interval_seconds),
+        timeout: wire(health.timeout_seconds),
+        grace_period: wire(health.grace_period_seconds),
+        method: Some("GET".into()),
+        ..fly::Check::http(u16::try_from(resolved.pin.spec.port).unwrap_or_default(), health.path.clone())
+    }
+}
+
+fn files(seed: &Seed) -> Vec<fly::File> {
+    seed.files
+        .iter()
+        .map(|file| fly::File { mode: Some(file.mode), ..fly::File::raw(file.guest_path, file.raw_value()) })
+        .collect()
+}
+
+fn checked_settings(
+    facts: &Facts,
+    resolved: &Resolved,
+    addresses: &[String],
+    origin: Origin,
+) -> Result<GatewaySettings, Refusal> {
+    let ranges = resolved.pin.spec.gateway.trusted_proxies.iter().chain(addresses);
+    let proxies =
+        ranges.map(|range| ProxyRange::parse(range).map_err(invalid)).collect::<Result<Vec<_>, _>>()?;
+    Ok(GatewaySettings { workspace: workspace(resolved), ..settings(facts, &proxies, Some(origin)) })
+}
+
+fn settings(facts: &Facts, proxies: &[ProxyRange], origin: Option<Origin>) -> GatewaySettings {
+    let spec = &facts.runtime.spec;
+    GatewaySettings {
+        allowed_origins: origin.into_iter().collect(),
+        trusted_proxies: proxies.to_vec(),
+        persona: spec.persona.as_ref().and_then(|persona| Persona::named(&persona.name)),
+        model: spec.env.iter().find(|env| env.name == "LLM_MODEL").and_then(|env| env.value.clone()),
+        workspace: String::new(),
+    }
+}
+
+fn workspace(resolved: &Resolved) -> String {
+    format!("{}/workspace", resolved.pin.spec.mount_path.trim_end_matches('/'))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "it is a map_err target")]
+fn invalid(error: crate::gateway::settings::InvalidSetting) -> Refusal {
+    Refusal::new(reason::INVALID, format!("The Blueprint can't be used: {error}."))
+}
+
+fn signal(signal: StopSignal) -> &'static str {
+    match signal {
+        StopSignal::Term => "SIGTERM",
+        StopSignal::Int => "SIGINT",
+    }
+}
+
+fn seconds(seconds: i32) -> u64 {
+    u64::try_from(seconds).unwrap_or_default()
+}

@@ -1,0 +1,530 @@
+//! What is known about one Runtime when a decision is made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::SecretString;
+
+use super::step::Look;
+use crate::api::name_claim::{NameClaimSpec, Pin};
+use crate::api::{BlueprintSpec, PlanSpec, Runtime, Workspace};
+use crate::control::policy::EffectivePolicy;
+use crate::gateway::exit::ExitCause;
+
+/// Everything that `decide` sees.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// What is declared.
+    pub runtime: Arc<Runtime>,
+    /// The cluster around it, from the caches.
+    pub cluster: Cluster,
+    /// What is known of Fly and of Secrets, kept between visits.
+    pub known: Knowledge,
+}
+
+/// What the caches say.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// The namespace's Workspace.
+    pub workspace: Option<Arc<Workspace>>,
+    /// The Plan that the spec or the Workspace names.
+    pub plan: Option<(String, PlanSpec)>,
+    /// The Blueprint that the spec names, with its generation.
+    pub blueprint: Option<(String, i64, Arc<BlueprintSpec>)>,
+    /// What the platform allows.
+    pub policy: EffectivePolicy,
+    /// Who holds the slug.
+    pub claim: ClaimFact,
+    /// Slugs that the namespace holds beside this one.
+    pub other_slugs: i32,
+    /// Whether the namespace is being deleted.
+    pub namespace: NamespaceFact,
+    /// Settings of the operator.
+    pub settings: Settings,
+}
+
+/// Whether the namespace is being deleted: nothing can be created in one that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamespaceFact {
+    /// It is there.
+    Active,
+    /// It is being deleted.
+    Terminating,
+}
+
+/// Who holds the slug.
+#[derive(Clone, Debug)]
+pub enum ClaimFact {
+    /// Nobody.
+    Free,
+    /// A claim stands.
+    Held(Arc<NameClaimSpec>),
+}
+
+/// Settings of the operator that decisions depend on.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Names the cluster.
+    pub cluster_id: Arc<str>,
+    /// Prefix of app names.
+    pub app_prefix: Arc<str>,
+    /// Blueprint of Runtimes that name none.
+    pub default_blueprint: Arc<str>,
+    /// Whether anything may be changed.
+    pub mode: crate::engine::config::Mode,
+    /// How a gateway is found to be ready.
+    pub readiness: crate::engine::config::Readiness,
+    /// Time before absence is believed.
+    pub absence_grace: SignedDuration,
+    /// Time that a start may take.
+    pub start_deadline: SignedDuration,
+    /// Time that a stop may take.
+    pub stop_deadline: SignedDuration,
+    /// Time that a removal may take.
+    pub destroy_deadline: SignedDuration,
+    /// Pause of slow retries.
+    pub slow_retry: SignedDuration,
+}
+
+/// What is known of Fly and of Secrets. Nothing in here is needed after a restart: it can all be asked for again.
+#[derive(Clone, Debug, Default)]
+pub struct Knowledge {
+    /// The app.
+    pub app: Known<Origin>,
+    /// Its public IPv6 address.
+    pub v6: Known<String>,
+    /// Its public IPv4 address.
+    pub v4: Known<String>,
+    /// The volume.
+    pub volume: Known<VolumeFact>,
+    /// The Machine.
+    pub machine: Known<MachineFact>,
+    /// The last snapshot asked for when deleting.
+    pub snapshot: Known<SnapshotFact>,
+    /// The gateway's token.
+    pub token: Token,
+    /// The environment's secret values.
+    pub env: EnvFact,
+    /// The app's secrets as set in this process's life.
+    pub secrets: Option<SecretsFact>,
+    /// What the gateway answered at its URL, and for which version of the Machine.
+    pub probe: Option<ProbeFact>,
+    /// Regions that had no room, and until when they aren't asked again.
+    pub full_regions: BTreeMap<String, Timestamp>,
+    /// What went wrong last, until something succeeds again.
+    pub trouble: Option<Trouble>,
+    /// The last start asked for, so that a failing one isn't repeated hot.
+    pub started: Option<Attempt>,
+    /// When the stop under way was asked for.
+    pub stop_asked: Option<Timestamp>,
+    /// When the Machine's removal was asked for.
+    pub destroy_asked: Option<Timestamp>,
+    /// When the snapshot under way was asked for.
+    pub snapshot_asked: Option<Timestamp>,
+    /// When the app's removal was asked for.
+    pub app_delete_asked: Option<Timestamp>,
+    /// The volume on whose host a Machine found no room.
+    pub full_volume: Option<String>,
+    /// Volumes that were removed in this process's life.
+    pub removed_volumes: BTreeSet<String>,
+    /// When each thing was last looked at.
+    pub looked: BTreeMap<Look, Timestamp>,
+}
+
+/// What is known about something outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Known<T> {
+    /// Nothing: it has to be looked at.
+    #[default]
+    Unknown,
+    /// It wasn't there when looked for.
+    Missing(Absence),
+    /// It is there.
+    Present(T),
+}
+
+/// How well something's absence is proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Absence {
+    /// When it was first missed.
+    pub first: Timestamp,
+    /// When it was last missed.
+    pub last: Timestamp,
+    /// Whether it can exist at all.
+    pub kind: AbsenceKind,
+}
+
+/// Why something isn't there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AbsenceKind {
+    /// We made its parent just now, so it can't be there yet.
+    NotMade,
+    /// It wasn't found.
+    NotFound,
+    /// It was seen to be gone by its id, after we removed it or Fly said so.
+    Gone,
+}
+
+/// What to make of an absence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// It is proved.
+    Proved,
+    /// Look again.
+    LookAgain,
+    /// Look again after this time.
+    Wait(SignedDuration),
+}
+
+impl Absence {
+    /// Missed at `now`.
+    pub fn at(now: Timestamp, kind: AbsenceKind) -> Self {
+        Self { first: now, last: now, kind }
+    }
+
+    /// Two looks that are `grace` apart prove an absence; for what can't exist yet none is needed.
+    pub fn proof(&self, now: Timestamp, grace: SignedDuration) -> Proof {
+        let due = self.first.saturating_add(grace).unwrap_or(Timestamp::MAX);
+        if self.kind != AbsenceKind::NotFound || self.last >= due {
+            Proof::Proved
+        } else if now >= due {
+            Proof::LookAgain
+        } else {
+            Proof::Wait(now.duration_until(due))
+        }
+    }
+}
+
+impl<T> Known<T> {
+    /// What is there, if it is.
+    pub fn present(&self) -> Option<&T> {
+        match self {
+            Self::Present(value) => Some(value),
+            Self::Unknown | Self::Missing(_) => None,
+        }
+    }
+
+    /// Notes that it wasn't found at `now`, keeping when it was first missed.
+    pub fn miss(&mut self, now: Timestamp) {
+        *self = Self::Missing(match *self {
+            Self::Missing(absence) => Absence { last: now, ..absence },
+            Self::Unknown | Self::Present(_) => Absence::at(now, AbsenceKind::NotFound),
+        });
+    }
+}
+
+/// Whether the app was made in this process's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was: nothing can be in it that we didn't put there.
+    Made,
+    /// It was found: look before making anything in it.
+    Found,
+}
+
+/// Kinds of public addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv6.
+    V6,
+    /// IPv4, the app's own or shared.
+    V4,
+}
+
+/// A volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeFact {
+    /// Its id.
+    pub id: String,
+    /// Its region.
+    pub region: String,
+    /// Whether it is usable.
+    pub phase: VolumePhase,
+    /// The Machine that holds it.
+    pub attached: Option<String>,
+}
+
+/// Whether a volume is usable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VolumePhase {
+    /// It is, or will be in a moment.
+    Usable,
+    /// It is being removed.
+    Going,
+}
+
+/// A Machine, as last read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MachineFact {
+    /// Its id.
+    pub id: String,
+    /// Where it is in its life.
+    pub phase: MachinePhase,
+    /// Fly's own word for it.
+    pub state: String,
+    /// Version of its configuration.
+    pub version: String,
+    /// Its region.
+    pub region: String,
+    /// Volume that it mounts.
+    pub volume: Option<String>,
+    /// Hash of the configuration that we gave it.
+    pub config_hash: Option<String>,
+    /// Hash of the secrets that it was last given, as far as we know them.
+    pub secrets_hash: Option<String>,
+    /// Addresses that its configuration knows.
+    pub addresses: Vec<String>,
+    /// The restart request that it was last begun for.
+    pub restarted_at: Option<String>,
+    /// Digest of its image.
+    pub image_digest: Option<String>,
+    /// Version that its image says.
+    pub image_version: Option<String>,
+    /// What its checks say.
+    pub health: Health,
+    /// How it last ended, if it wasn't asked to.
+    pub exit: Option<ExitCause>,
+    /// Whether its host answers.
+    pub host: Host,
+    /// Whether it serves anything.
+    pub services: Services,
+    /// When it was first seen like this.
+    pub since: Timestamp,
+    /// When it was read.
+    pub read_at: Timestamp,
+}
+
+/// Where a Machine is in its life, in the terms that matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MachinePhase {
+    /// Its image is being fetched.
+    Preparing,
+    /// It boots.
+    Starting,
+    /// It has booted.
+    Started,
+    /// It is being stopped.
+    Stopping,
+    /// It is off.
+    Stopped,
+    /// A new version is being put in place.
+    Replacing,
+    /// It couldn't be started.
+    Failed,
+    /// It is being removed.
+    Destroying,
+}
+
+/// What a Machine's checks say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Not known yet.
+    Unknown,
+    /// All pass.
+    Passing,
+    /// One doesn't.
+    Failing,
+}
+
+/// Whether a host answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// It does.
+    Reachable,
+    /// It doesn't; what is read comes from a cache.
+    Unreachable,
+}
+
+/// Whether a Machine has public services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Services {
+    /// It has.
+    Public,
+    /// It has none.
+    None,
+}
+
+/// A snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotFact {
+    /// Its id.
+    pub id: String,
+    /// Whether it is made.
+    pub phase: SnapshotPhase,
+    /// When Fly removes it.
+    pub expiry: Timestamp,
+}
+
+/// Whether a snapshot is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotPhase {
+    /// It is being made.
+    Pending,
+    /// It is made.
+    Created,
+}
+
+/// The gateway's token.
+#[derive(Clone, Debug, Default)]
+pub enum Token {
+    /// Not read.
+    #[default]
+    Unknown,
+    /// Read or made.
+    Known(SecretString),
+    /// The Secret is there but isn't a token.
+    Invalid,
+}
+
+/// The environment's secret values.
+#[derive(Clone, Debug, Default)]
+pub enum EnvFact {
+    /// Not read, or read too long ago.
+    #[default]
+    Unknown,
+    /// Read.
+    Known(Arc<BTreeMap<String, SecretString>>),
+    /// One can't be read.
+    Refused(Refusal),
+}
+
+/// Something that can't be done as it stands, with its remedy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: &'static str,
+    /// Cause and remedy, for the person who reads it.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal for `reason`.
+    pub fn new(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}
+
+/// The app's secrets as they were last set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretsFact {
+    /// Hash of what was set.
+    pub hash: String,
+    /// Version that a Machine needs at least.
+    pub version: u64,
+}
+
+/// What a gateway answered at its URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbeFact {
+    /// Version of the Machine that was asked.
+    pub machine_version: String,
+    /// Whether it is live.
+    pub result: ProbeResult,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Whether a gateway is live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeResult {
+    /// It is.
+    Live,
+    /// It isn't, or not yet.
+    NotLive,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// How bad it is.
+    pub class: TroubleClass,
+    /// Why.
+    pub reason: &'static str,
+    /// Cause and remedy; stable, without ids and times.
+    pub message: String,
+    /// When it began.
+    pub since: Timestamp,
+    /// How many times in a row.
+    pub attempts: u32,
+    /// When to try again at the earliest.
+    pub next: Timestamp,
+    /// Generation of the spec that it happened with; another is tried at once.
+    pub generation: i64,
+}
+
+/// How bad a trouble is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TroubleClass {
+    /// It passes by itself.
+    Transient,
+    /// Somebody has to do something; slow retries go on.
+    Human,
+}
+
+/// A start that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// When.
+    pub at: Timestamp,
+    /// How many in a row didn't lead to a healthy gateway.
+    pub count: u32,
+}
+
+impl Facts {
+    /// The claim on our slug, if it is held by this very object.
+    pub fn own_claim(&self) -> Option<&NameClaimSpec> {
+        match &self.cluster.claim {
+            ClaimFact::Held(claim) if Some(&claim.holder.uid) == self.runtime.metadata.uid.as_ref() => {
+                Some(claim)
+            }
+            _ => None,
+        }
+    }
+
+    /// What it was made from, once that is recorded.
+    pub fn pin(&self) -> Option<&Pin> {
+        self.own_claim().and_then(|claim| claim.runtime.as_ref()).map(|identity| &identity.pin)
+    }
+}
+
+impl Knowledge {
+    /// Whether the Machine is known to exist.
+    pub fn machine_exists(&self) -> bool {
+        matches!(self.machine, Known::Present(_))
+    }
+
+    /// Everything that is only believed is forgotten, so that it is looked at again.
+    pub fn forget_fly(&mut self) {
+        self.app = Known::Unknown;
+        self.v6 = Known::Unknown;
+        self.v4 = Known::Unknown;
+        self.volume = Known::Unknown;
+        self.machine = Known::Unknown;
+        self.snapshot = Known::Unknown;
+    }
+
+    /// How long ago something was looked at.
+    pub fn since_look(&self, look: Look, now: Timestamp) -> SignedDuration {
+        self.looked.get(&look).map_or(SignedDuration::MAX, |at| at.duration_until(now))
+    }
+
+    /// The public addresses that are known, sorted: the app's own, or those that its Machine was given.
+    pub fn addresses(&self) -> Vec<String> {
+        let mut known: Vec<String> =
+            [&self.v4, &self.v6].into_iter().filter_map(|address| address.present().cloned()).collect();
+        if let (true, Some(machine)) = (known.len() < 2, self.machine.present()) {
+            known.clone_from(&machine.addresses);
+        }
+        known.sort();
+        known
+    }
+}
+
+impl MachineFact {
+    /// The pause before the next look at it: short at first, longer the longer it stays as it is.
+    pub fn pause(&self) -> SignedDuration {
+        let age = self.since.duration_until(self.read_at);
+        (age / 2).clamp(SignedDuration::from_millis(150), SignedDuration::from_secs(3))
+    }
+}

@@ -1,0 +1,262 @@
+//! What a Runtime asks for, once its references and the policy are taken into account. Pure.
+
+use std::sync::Arc;
+
+use super::facts::{Facts, Refusal};
+use crate::api::blueprint::EnvType;
+use crate::api::label::MAX_LENGTH;
+use crate::api::name_claim::{Pin, PinnedPlan};
+use crate::api::runtime::PowerState;
+use crate::api::{BlueprintSpec, PlanSpec, Runtime, Workspace, annotation, reason};
+use crate::control::policy::{Funding, Suspension};
+use crate::engine::hash::short_hash;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// Its slug.
+    pub slug: String,
+    /// What it is made from: what was pinned, or what the references name now.
+    pub pin: Pin,
+    /// Regions to try, in order.
+    pub regions: Vec<String>,
+    /// Whether it may and should run.
+    pub power: Power,
+    /// The restart request in force.
+    pub restarted_at: Option<String>,
+}
+
+/// Whether a Runtime should run: the least of spec, funding and policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// It should.
+    Run,
+    /// It is asked to be stopped.
+    Stop,
+    /// No order funds it.
+    Unfunded,
+    /// The platform has suspended the namespace.
+    Suspended,
+}
+
+/// Works out what is asked for.
+///
+/// # Errors
+/// A refusal, if a reference leads nowhere or the policy doesn't allow it.
+pub fn resolve(facts: &Facts) -> Result<Resolved, Refusal> {
+    workspace(facts)?;
+    let (pin, funding) = match facts.pin() {
+        Some(pin) => (pin.clone(), pinned_funding(facts)),
+        None => fresh_pin(facts)?,
+    };
+    env_literals(facts, &pin)?;
+    Ok(Resolved {
+        slug: slug(&facts.runtime, facts.cluster.workspace.as_deref()),
+        regions: regions(facts)?,
+        power: power(facts, funding),
+        restarted_at: restart_request(&facts.runtime),
+        pin,
+    })
+}
+
+/// The slug: as declared, or made from the Workspace's subdomain (or the namespace) and the name.
+pub fn slug(runtime: &Runtime, workspace: Option<&Workspace>) -> String {
+    if let Some(slug) = &runtime.spec.slug {
+        return slug.clone();
+    }
+    let namespace = runtime.metadata.namespace.as_deref().unwrap_or_default();
+    let name = runtime.metadata.name.as_deref().unwrap_or_default().replace('.', "-");
+    let first = workspace.map_or(namespace, |workspace| workspace.spec.subdomain.as_str());
+    let whole = format!("{first}-{name}");
+    if whole.len() <= MAX_LENGTH {
+        return whole;
+    }
+    let kept: String = whole.chars().take(MAX_LENGTH - 7).collect();
+    format!("{}-{}", kept.trim_end_matches('-'), short_hash(&[&whole], 6))
+}
+
+fn restart_request(runtime: &Runtime) -> Option<String> {
+    let annotations = runtime.metadata.annotations.as_ref()?;
+    annotations.get(annotation::RESTARTED_AT).map(|text| text.chars().take(64).collect())
+}
+
+fn workspace(facts: &Facts) -> Result<(), Refusal> {
+    let Some(wanted) = &facts.runtime.spec.workspace_ref else { return Ok(()) };
+    let found = facts.cluster.workspace.as_ref().and_then(|workspace| workspace.metadata.name.as_deref());
+    if found == Some(wanted.name.as_str()) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        reason::WORKSPACE_NOT_FOUND,
+        format!(
+            "There is no Workspace `{}` in this namespace. Create it, or leave `workspaceRef` out.",
+            wanted.name
+        ),
+    ))
+}
+
+fn fresh_pin(facts: &Facts) -> Result<(Pin, Funding), Refusal> {
+    let (plan_name, plan) = plan(facts)?;
+    let (blueprint_name, generation, blueprint) = blueprint(facts)?;
+    let funding = funding(plan);
+    let policy = &facts.cluster.policy;
+    if !policy.allows_plan(plan_name, funding) {
+        return Err(Refusal::new(
+            reason::PLAN_NOT_ALLOWED,
+            format!(
+                "The Plan `{plan_name}` is not allowed in this namespace. Choose one that `kubectl get mws` shows under limits, or ask the platform for a WorkspacePolicy that lists it."
+            ),
+        ));
+    }
+    if !policy.allows_blueprint(blueprint_name) {
+        return Err(Refusal::new(
+            reason::BLUEPRINT_NOT_ALLOWED,
+            format!(
+                "The Blueprint `{blueprint_name}` is not allowed in this namespace. Choose another, or ask the platform for a WorkspacePolicy that lists it."
+            ),
+        ));
+    }
+    if !policy.allows_deletion(facts.runtime.spec.deletion_policy) {
+        return Err(Refusal::new(
+            reason::DELETION_POLICY_NOT_ALLOWED,
+            format!(
+                "The deletion policy {:?} is not allowed in this namespace. Choose another, or ask the platform.",
+                facts.runtime.spec.deletion_policy
+            ),
+        ));
+    }
+    if plan.memory_mb < blueprint.minimum_memory_mb {
+        return Err(Refusal::new(
+            reason::PLAN_TOO_SMALL,
+            format!(
+                "The Plan `{plan_name}` has {} MB of memory, and the Blueprint `{blueprint_name}` needs {}. Choose a larger Plan.",
+                plan.memory_mb, blueprint.minimum_memory_mb
+            ),
+        ));
+    }
+    Ok((pin(plan_name, plan, blueprint_name, generation, blueprint), funding))
+}
+
+fn pin(
+    plan_name: &str,
+    plan: &PlanSpec,
+    blueprint_name: &str,
+    generation: i64,
+    blueprint: &BlueprintSpec,
+) -> Pin {
+    Pin {
+        plan: PinnedPlan {
+            name: plan_name.to_owned(),
+            cpu_kind: plan.cpu_kind,
+            cpus: plan.cpus,
+            memory_mb: plan.memory_mb,
+            volume_gb: plan.volume_gb,
+        },
+        blueprint: blueprint_name.to_owned(),
+        blueprint_generation: generation,
+        spec: BlueprintSpec { env_schema: Vec::new(), ..blueprint.clone() },
+        image_digest: None,
+    }
+}
+
+fn plan(facts: &Facts) -> Result<(&str, &PlanSpec), Refusal> {
+    match (&facts.cluster.plan, plan_name(facts)) {
+        (Some((name, plan)), _) => Ok((name, plan)),
+        (None, Some(name)) => Err(Refusal::new(
+            reason::PLAN_NOT_FOUND,
+            format!("There is no Plan `{name}`. See `kubectl get plans` for those that there are."),
+        )),
+        (None, None) => Err(Refusal::new(
+            reason::PLAN_NOT_SET,
+            "No Plan is named. Set `spec.planRef`, or `spec.defaultPlanRef` of the Workspace.",
+        )),
+    }
+}
+
+/// The Plan that the spec or the Workspace names.
+pub fn plan_name(facts: &Facts) -> Option<&str> {
+    plan_of(&facts.runtime, facts.cluster.workspace.as_deref())
+}
+
+/// The Plan that the spec or the Workspace names.
+pub fn plan_of<'r>(runtime: &'r Runtime, workspace: Option<&'r Workspace>) -> Option<&'r str> {
+    let default = || workspace.and_then(|workspace| workspace.spec.default_plan_ref.as_ref());
+    runtime.spec.plan_ref.as_ref().or_else(default).map(|reference| reference.name.as_str())
+}
+
+fn blueprint(facts: &Facts) -> Result<(&str, i64, &Arc<BlueprintSpec>), Refusal> {
+    if let Some((name, generation, blueprint)) = &facts.cluster.blueprint {
+        return Ok((name, *generation, blueprint));
+    }
+    let named = facts.runtime.spec.blueprint_ref.as_ref().map(|reference| reference.name.as_str());
+    let name = named.unwrap_or(&facts.cluster.settings.default_blueprint);
+    Err(Refusal::new(
+        reason::BLUEPRINT_NOT_FOUND,
+        format!("There is no Blueprint `{name}`. See `kubectl get blueprints` for those that there are."),
+    ))
+}
+
+fn funding(plan: &PlanSpec) -> Funding {
+    if plan.requires_order { Funding::Order } else { Funding::Free }
+}
+
+/// A pinned Runtime is funded as its Plan says; where the Plan has gone, it was allowed when it was pinned.
+fn pinned_funding(facts: &Facts) -> Funding {
+    facts.cluster.plan.as_ref().map_or(Funding::Free, |(_, plan)| funding(plan))
+}
+
+fn power(facts: &Facts, funding: Funding) -> Power {
+    match (facts.cluster.policy.suspension, funding, facts.runtime.spec.power_state) {
+        (Suspension::Suspended, _, _) => Power::Suspended,
+        (Suspension::Active, Funding::Order, _) => Power::Unfunded,
+        (Suspension::Active, Funding::Free, PowerState::Stopped) => Power::Stop,
+        (Suspension::Active, Funding::Free, PowerState::Running) => Power::Run,
+    }
+}
+
+fn regions(facts: &Facts) -> Result<Vec<String>, Refusal> {
+    let default =
+        || facts.cluster.workspace.as_ref().and_then(|workspace| workspace.spec.default_region.clone());
+    let recorded =
+        facts.own_claim().and_then(|claim| claim.runtime.as_ref()).and_then(|it| it.region.clone());
+    let regions = if facts.runtime.spec.regions.is_empty() {
+        default().or(recorded).into_iter().collect()
+    } else {
+        facts.runtime.spec.regions.clone()
+    };
+    if regions.is_empty() {
+        return Err(Refusal::new(
+            reason::REGION_NOT_SET,
+            "No region is named. Set `spec.regions`, or `spec.defaultRegion` of the Workspace.",
+        ));
+    }
+    if let Some(region) = regions.iter().find(|region| !facts.cluster.policy.allows_region(region)) {
+        return Err(Refusal::new(
+            reason::REGION_NOT_ALLOWED,
+            format!(
+                "The region `{region}` is not allowed in this namespace. Choose another, or ask the platform."
+            ),
+        ));
+    }
+    Ok(regions)
+}
+
+/// A literal for a variable that the Blueprint marks secret is refused: it would stand in manifests and in Fly's
+/// plain configuration.
+fn env_literals(facts: &Facts, pin: &Pin) -> Result<(), Refusal> {
+    let Some((_, _, blueprint)) = &facts.cluster.blueprint else { return Ok(()) };
+    let secret = |name: &str| {
+        blueprint.env_schema.iter().any(|rule| rule.name == name && rule.type_ == EnvType::Secret)
+    };
+    let literal = facts.runtime.spec.env.iter().find(|env| env.value.is_some() && secret(&env.name));
+    match literal {
+        Some(env) => Err(Refusal::new(
+            reason::SECRET_LITERAL,
+            format!(
+                "`{}` is a secret and must not be written into a manifest (Blueprint `{}`). Put it into a Secret labelled `moorage.dev/use: runtime-env` and refer to it by `valueFrom.secretKeyRef`.",
+                env.name, pin.blueprint
+            ),
+        )),
+        None => Ok(()),
+    }
+}

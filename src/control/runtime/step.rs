@@ -1,0 +1,178 @@
+//! What a decision can be: look at something, do one thing, or leave it until later.
+
+use jiff::SignedDuration;
+
+use super::facts::{Family, Refusal};
+use crate::api::name_claim::{RuntimeIdentity, Tombstone};
+
+/// The next step for a Runtime.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Look at something first.
+    Look(Look),
+    /// Do one thing.
+    Do(Effect),
+    /// Something is under way: come back.
+    Wait(Wait),
+    /// Nothing is to be done.
+    Rest(Rest),
+}
+
+/// Something to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Look {
+    /// The app.
+    App,
+    /// Its addresses.
+    Addresses,
+    /// The volume, by its recorded id or else by its name.
+    Volume,
+    /// The Machine, by its recorded id or else by its name.
+    Machine,
+    /// The snapshots of the volume.
+    Snapshot,
+    /// The environment's secret values.
+    Env,
+    /// The gateway, at its URL.
+    Probe,
+}
+
+/// One thing to do. Each can be repeated after "sent, unknown".
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Put our finalizer on the Runtime.
+    AddFinalizer,
+    /// Take our finalizer off.
+    RemoveFinalizer,
+    /// Claim the slug, with an identity that is minted for it.
+    ClaimSlug(Box<NewClaim>),
+    /// Take over a claim that the platform confirmed, or a freed one of ours.
+    TakeOverClaim(Box<NewClaim>),
+    /// Write what stands at Fly to the claim.
+    RecordIdentity(Box<RuntimeIdentity>),
+    /// Give the slug up.
+    ReleaseClaim(Box<Release>),
+    /// Write the status, so that it names the app before the app is made.
+    RecordIntent,
+    /// Make the Secret with the gateway's token, or read the one that is there.
+    EnsureToken,
+    /// Make the app.
+    CreateApp,
+    /// Give the app an address.
+    AllocateAddress(Family),
+    /// Take an address from the app.
+    ReleaseAddress(String),
+    /// Set the app's secrets.
+    SetSecrets,
+    /// Make the volume.
+    CreateVolume {
+        /// Where.
+        region: String,
+    },
+    /// Remove a volume.
+    DeleteVolume {
+        /// Which.
+        id: String,
+    },
+    /// Keep the volume's snapshots for as long as Fly can, and make one.
+    SnapshotVolume {
+        /// Which.
+        id: String,
+    },
+    /// Make the Machine.
+    CreateMachine(Launch),
+    /// Give the Machine the declared configuration.
+    UpdateMachine(Launch),
+    /// Take the Machine's public services away.
+    DetachServices,
+    /// Start the Machine.
+    StartMachine,
+    /// Stop the Machine, gracefully.
+    StopMachine,
+    /// Remove the Machine.
+    DestroyMachine,
+    /// Remove the app.
+    DeleteApp,
+}
+
+/// Whether a Machine is to run once it is made or changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Launch {
+    /// It is.
+    Start,
+    /// It isn't.
+    Skip,
+}
+
+/// A claim to be made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewClaim {
+    /// The slug.
+    pub slug: String,
+    /// What stands, or will stand, at Fly under it.
+    pub identity: RuntimeIdentity,
+    /// Most slugs that the namespace may hold.
+    pub limit: i32,
+}
+
+/// How a slug is given up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Release {
+    /// What is left under it.
+    pub tombstone: Tombstone,
+    /// What stands at Fly still.
+    pub left: Option<RuntimeIdentity>,
+}
+
+/// Something under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// What is waited for.
+    pub what: Waiting,
+    /// When to look again, if nothing happens before.
+    pub again: SignedDuration,
+}
+
+/// What is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// Proof that something isn't there.
+    Absence(&'static str),
+    /// The Machine's image.
+    Image,
+    /// The Machine, to boot.
+    Boot,
+    /// The gateway, to answer.
+    Gateway,
+    /// The Machine, to stop.
+    Stop,
+    /// The Machine, to be replaced.
+    Replacement,
+    /// The Machine, to be gone.
+    MachineGone,
+    /// The volume, to be gone.
+    VolumeGone,
+    /// The app, to be gone.
+    AppGone,
+    /// The snapshot, to be made.
+    Snapshot,
+    /// The pause after something went wrong.
+    Retry,
+}
+
+/// Where a Runtime rests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// It serves.
+    Running,
+    /// It serves, and one of its checks fails.
+    Degraded,
+    /// It is stopped, as asked.
+    Stopped,
+    /// It waits for a person.
+    Awaiting(Refusal),
+    /// It can't be done as it stands; looked at again after a while.
+    Refused(Refusal, SignedDuration),
+    /// It is gone: nothing is left to do.
+    Gone,
+}

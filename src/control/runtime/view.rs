@@ -1,0 +1,329 @@
+//! What the status says: a pure function of the facts and the step that was reached.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::conditions::{Outcome, conditions};
+use super::decide::is_deleted;
+use super::decide::power::config_is_applied;
+use super::desired;
+use super::facts::{Facts, Known, MachinePhase, Refusal, Token, TroubleClass};
+use super::resolve::{Power, resolve};
+use super::step::{Effect, Look, Rest, Step, Waiting};
+use crate::api::condition::{self, ConditionStatus, ConditionType, whole_seconds};
+use crate::api::runtime::{
+    External, GatewayStatus, LastError, Operation, OperationType, Pinned, RuntimeStatus,
+};
+use crate::api::state::RuntimeState;
+use crate::api::{NameRef, reason};
+use crate::engine::hash::short_hash;
+
+/// The status to write, given the one that stands.
+pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeStatus) -> RuntimeStatus {
+    if keeps_its_word(facts, step, old) {
+        return old.clone();
+    }
+    let outcome = outcome(now, facts, step, old);
+    let generation = facts.runtime.metadata.generation.unwrap_or_default();
+    let settled = !matches!(outcome, Outcome::Progress { .. });
+    let identity = facts.own_claim().and_then(|claim| claim.runtime.as_ref());
+    RuntimeStatus {
+        observed_generation: if settled { generation } else { old.observed_generation },
+        state: Some(outcome.state(facts, old)),
+        url: identity.map(desired::url),
+        operation: operation(facts, step, &outcome, old),
+        pinned: pinned(facts),
+        external: external(facts, old),
+        gateway: gateway(facts, old),
+        last_error: last_error(now, facts, &outcome, old),
+        last_handled_restart_at: handled_restart(facts, &outcome, old),
+        conditions: condition::merge(&old.conditions, conditions(facts, &outcome), generation, now),
+    }
+}
+
+/// What was at rest stays so while Fly can't be asked: an outage of its API says nothing of what runs there.
+fn keeps_its_word(facts: &Facts, step: &Step, old: &RuntimeStatus) -> bool {
+    let retrying = matches!(step, Step::Wait(wait) if wait.what == Waiting::Retry);
+    let current = facts.runtime.metadata.generation == Some(old.observed_generation);
+    retrying
+        && current
+        && condition::is_true(&old.conditions, ConditionType::Ready)
+        && !is_deleted(&facts.runtime)
+}
+
+fn outcome(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeStatus) -> Outcome {
+    match step {
+        Step::Rest(Rest::Running) => Outcome::Running,
+        Step::Rest(Rest::Degraded) => Outcome::Degraded,
+        Step::Rest(Rest::Stopped) => Outcome::Stopped,
+        Step::Rest(Rest::Awaiting(refusal)) => Outcome::Awaiting(refusal.clone()),
+        Step::Rest(Rest::Refused(refusal, _)) => Outcome::Stalled(refusal.clone()),
+        Step::Rest(Rest::Gone) | Step::Look(_) | Step::Do(_) | Step::Wait(_) => {
+            progress(now, facts, step, old)
+        }
+    }
+}
+
+/// Something is under way, unless it went wrong for good or takes too long.
+fn progress(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeStatus) -> Outcome {
+    let kind = operation_type(facts, old);
+    let trouble = facts.known.trouble.as_ref();
+    if let Some(trouble) = trouble.filter(|trouble| trouble.class == TroubleClass::Human) {
+        return Outcome::Stalled(Refusal::new(trouble.reason, trouble.message.clone()));
+    }
+    let doing = doing(step);
+    if overdue(now, facts, kind, old) {
+        let cause = trouble.map_or_else(|| doing.to_owned(), |trouble| trouble.message.clone());
+        return Outcome::Stalled(Refusal::new(
+            reason::DEADLINE_EXCEEDED,
+            format!(
+                "It takes longer than it should. {cause} It is tried further by itself, ever more slowly."
+            ),
+        ));
+    }
+    let message = trouble.map_or_else(|| doing.to_owned(), |trouble| trouble.message.clone());
+    Outcome::Progress { kind, state: transitional(facts, kind), message }
+}
+
+/// Whether what is under way has been so for longer than it may.
+fn overdue(now: Timestamp, facts: &Facts, kind: OperationType, old: &RuntimeStatus) -> bool {
+    let Some(ready) = condition::find(&old.conditions, ConditionType::Ready) else { return false };
+    let generation = facts.runtime.metadata.generation.unwrap_or_default();
+    let settings = &facts.cluster.settings;
+    let deadline = match kind {
+        OperationType::Destroy => settings.destroy_deadline,
+        OperationType::Stop => settings.stop_deadline,
+        _ => settings.start_deadline,
+    };
+    match ready.status {
+        ConditionStatus::Unknown => ready.last_transition_time.duration_until(now) > deadline,
+        ConditionStatus::False => {
+            ready.reason == reason::DEADLINE_EXCEEDED && ready.observed_generation == generation
+        }
+        ConditionStatus::True => false,
+    }
+}
+
+fn transitional(facts: &Facts, kind: OperationType) -> RuntimeState {
+    match (kind, &facts.known.machine) {
+        (OperationType::Destroy, _) => RuntimeState::Destroying,
+        (OperationType::Stop, _) => RuntimeState::Stopping,
+        (OperationType::Provision, Known::Present(machine)) if machine.phase != MachinePhase::Preparing => {
+            RuntimeState::Starting
+        }
+        (OperationType::Provision, _) => RuntimeState::Provisioning,
+        (OperationType::Start | OperationType::Restart | OperationType::Update, _) => RuntimeState::Starting,
+    }
+}
+
+/// What kind of change is under way: the one that the status names while it goes on, else what the facts say.
+fn operation_type(facts: &Facts, old: &RuntimeStatus) -> OperationType {
+    if is_deleted(&facts.runtime) {
+        return OperationType::Destroy;
+    }
+    let Ok(resolved) = resolve(facts) else { return OperationType::Update };
+    let under_way = old.operation.as_ref().map(|operation| operation.type_);
+    match (under_way, &facts.known.machine) {
+        (Some(OperationType::Provision), _) if resolved.power == Power::Run => OperationType::Provision,
+        (_, Known::Unknown | Known::Missing(_)) if !was_at_rest(old) => OperationType::Provision,
+        _ if resolved.power != Power::Run => OperationType::Stop,
+        (Some(kind @ (OperationType::Start | OperationType::Restart | OperationType::Update)), _) => kind,
+        (_, Known::Present(machine)) if machine.restarted_at != resolved.restarted_at => {
+            OperationType::Restart
+        }
+        (_, Known::Present(_)) if !config_is_applied(facts, &resolved) => OperationType::Update,
+        _ => OperationType::Start,
+    }
+}
+
+fn was_at_rest(old: &RuntimeStatus) -> bool {
+    old.observed_generation > 0 && old.external.as_ref().is_some_and(|external| external.machine_id.is_some())
+}
+
+fn operation(facts: &Facts, step: &Step, outcome: &Outcome, old: &RuntimeStatus) -> Option<Operation> {
+    let kind = match outcome {
+        Outcome::Progress { kind, .. } => *kind,
+        // A change that stalled on its way isn't over.
+        Outcome::Stalled(_) => old.operation.as_ref()?.type_,
+        _ => return None,
+    };
+    let kept = old.operation.as_ref().filter(|operation| operation.type_ == kind);
+    let id = kept.map_or_else(|| operation_id(facts, kind), |operation| operation.id.clone());
+    Some(Operation { id, type_: kind, step: step_name(step).to_owned() })
+}
+
+fn operation_id(facts: &Facts, kind: OperationType) -> String {
+    let metadata = &facts.runtime.metadata;
+    let generation = metadata.generation.unwrap_or_default().to_string();
+    let restart = resolve(facts).ok().and_then(|resolved| resolved.restarted_at).unwrap_or_default();
+    let version = facts.known.machine.present().map(|machine| machine.version.clone()).unwrap_or_default();
+    let uid = metadata.uid.as_deref().unwrap_or_default();
+    short_hash(&[uid, &generation, &format!("{kind:?}"), &restart, &version], 8)
+}
+
+fn pinned(facts: &Facts) -> Option<Pinned> {
+    let pin = facts.pin()?;
+    Some(Pinned {
+        plan: pin.plan.name.clone(),
+        blueprint: pin.blueprint.clone(),
+        blueprint_generation: pin.blueprint_generation,
+        image: pin.spec.image.clone(),
+        image_digest: pin.image_digest.clone(),
+    })
+}
+
+fn external(facts: &Facts, old: &RuntimeStatus) -> Option<External> {
+    let identity = facts.own_claim()?.runtime.as_ref()?;
+    let before = old.external.as_ref().filter(|external| external.app == identity.app);
+    let machine = facts.known.machine.present();
+    let addresses = facts.known.addresses();
+    Some(External {
+        app: identity.app.clone(),
+        machine_id: machine.map(|machine| machine.id.clone()).or_else(|| identity.machine_id.clone()),
+        machine_state: match &facts.known.machine {
+            Known::Present(machine) => Some(machine.state.clone()),
+            Known::Unknown => before.and_then(|external| external.machine_state.clone()),
+            Known::Missing(_) => None,
+        },
+        volume_id: identity.volume_id.clone(),
+        region: identity.region.clone(),
+        addresses: match (addresses.is_empty(), before) {
+            (true, Some(external)) if matches!(facts.known.v6, Known::Unknown) => external.addresses.clone(),
+            _ => addresses,
+        },
+    })
+}
+
+fn gateway(facts: &Facts, old: &RuntimeStatus) -> Option<GatewayStatus> {
+    let before = old.gateway.as_ref();
+    if before.is_none() && !matches!(facts.known.token, Token::Known(_)) && !facts.known.machine_exists() {
+        return None;
+    }
+    let name = facts.runtime.metadata.name.as_deref().unwrap_or_default();
+    let version = facts.known.machine.present().and_then(|machine| machine.image_version.clone());
+    Some(GatewayStatus {
+        version: version.or_else(|| before.and_then(|gateway| gateway.version.clone())),
+        token_secret_ref: NameRef::new(desired::token_secret(name)),
+    })
+}
+
+fn last_error(now: Timestamp, facts: &Facts, outcome: &Outcome, old: &RuntimeStatus) -> Option<LastError> {
+    let (reason, message) = match outcome {
+        Outcome::Running | Outcome::Stopped | Outcome::Awaiting(_) => return None,
+        Outcome::Degraded => return old.last_error.clone(),
+        Outcome::Stalled(refusal) => (refusal.reason, refusal.message.clone()),
+        Outcome::Progress { .. } => match &facts.known.trouble {
+            Some(trouble) => (trouble.reason, trouble.message.clone()),
+            None => return old.last_error.clone(),
+        },
+    };
+    let same = old.last_error.as_ref().filter(|error| error.reason == reason);
+    let at = same.map_or_else(|| whole_seconds(now), |error| error.at);
+    Some(LastError { reason: reason.to_owned(), message, at })
+}
+
+fn handled_restart(facts: &Facts, outcome: &Outcome, old: &RuntimeStatus) -> Option<String> {
+    match (outcome, facts.known.machine.present()) {
+        (Outcome::Running | Outcome::Degraded | Outcome::Stopped, Some(machine)) => {
+            machine.restarted_at.clone()
+        }
+        _ => old.last_handled_restart_at.clone(),
+    }
+}
+
+/// The step in one word, for `status.operation.step`.
+pub fn step_name(step: &Step) -> &'static str {
+    match step {
+        Step::Look(look) => look_name(*look),
+        Step::Do(effect) => effect_name(effect),
+        Step::Wait(wait) => wait_name(&wait.what),
+        Step::Rest(_) => "Rest",
+    }
+}
+
+fn look_name(look: Look) -> &'static str {
+    match look {
+        Look::App => "ReadApp",
+        Look::Addresses => "ReadAddresses",
+        Look::Volume => "ReadVolume",
+        Look::Machine => "ReadMachine",
+        Look::Snapshot => "ReadSnapshot",
+        Look::Env => "ReadEnvironment",
+        Look::Probe => "ProbeGateway",
+    }
+}
+
+/// The effect in one word, for `status.operation.step`, tasks and logs.
+pub fn effect_name(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::AddFinalizer => "AddFinalizer",
+        Effect::RemoveFinalizer => "RemoveFinalizer",
+        Effect::ClaimSlug(_) => "ClaimSlug",
+        Effect::TakeOverClaim(_) => "TakeOverClaim",
+        Effect::RecordIdentity(_) => "RecordIdentity",
+        Effect::ReleaseClaim(_) => "ReleaseClaim",
+        Effect::RecordIntent => "RecordIntent",
+        Effect::EnsureToken => "EnsureToken",
+        Effect::CreateApp => "CreateApp",
+        Effect::AllocateAddress(_) => "AllocateAddress",
+        Effect::ReleaseAddress(_) => "ReleaseAddress",
+        Effect::SetSecrets => "SetSecrets",
+        Effect::CreateVolume { .. } => "CreateVolume",
+        Effect::DeleteVolume { .. } => "DeleteVolume",
+        Effect::SnapshotVolume { .. } => "SnapshotVolume",
+        Effect::CreateMachine(_) => "CreateMachine",
+        Effect::UpdateMachine(_) => "UpdateMachine",
+        Effect::DetachServices => "DetachServices",
+        Effect::StartMachine => "StartMachine",
+        Effect::StopMachine => "StopMachine",
+        Effect::DestroyMachine => "DestroyMachine",
+        Effect::DeleteApp => "DeleteApp",
+    }
+}
+
+fn wait_name(waiting: &Waiting) -> &'static str {
+    match waiting {
+        Waiting::Absence(_) => "ProveAbsence",
+        Waiting::Image => "WaitForImage",
+        Waiting::Boot => "WaitForBoot",
+        Waiting::Gateway => "WaitForGateway",
+        Waiting::Stop => "WaitForStop",
+        Waiting::Replacement => "WaitForReplacement",
+        Waiting::MachineGone => "WaitForMachineGone",
+        Waiting::VolumeGone => "WaitForVolumeGone",
+        Waiting::AppGone => "WaitForAppGone",
+        Waiting::Snapshot => "WaitForSnapshot",
+        Waiting::Retry => "WaitForRetry",
+    }
+}
+
+/// The step in a sentence, for people.
+fn doing(step: &Step) -> &'static str {
+    match step {
+        Step::Wait(wait) => match wait.what {
+            Waiting::Absence(_) => "Making sure that what Fly doesn't list is really not there.",
+            Waiting::Image => "Fly fetches the image.",
+            Waiting::Boot => "The Machine boots.",
+            Waiting::Gateway => "The gateway starts; it doesn't answer yet.",
+            Waiting::Stop => "The gateway finishes its work and stops.",
+            Waiting::Replacement => "Fly puts the new configuration in place.",
+            Waiting::MachineGone => "Fly removes the Machine.",
+            Waiting::VolumeGone => "Fly removes the volume.",
+            Waiting::AppGone => "Fly removes the app.",
+            Waiting::Snapshot => "Fly makes the last snapshot.",
+            Waiting::Retry => "Waiting before the next try.",
+        },
+        Step::Do(Effect::CreateApp | Effect::RecordIntent | Effect::AllocateAddress(_)) => "Making the app.",
+        Step::Do(Effect::CreateVolume { .. }) => "Making the volume.",
+        Step::Do(Effect::CreateMachine(_)) => "Making the Machine.",
+        _ => "Working on it.",
+    }
+}
+
+/// Whether a status at `state` is one that passes by itself.
+pub fn is_passing(status: &RuntimeStatus) -> bool {
+    condition::find(&status.conditions, ConditionType::Ready)
+        .is_none_or(|ready| ready.status == ConditionStatus::Unknown)
+}
+
+/// The shortest time between two writes of a status that only says how far something is.
+pub const PROGRESS_PAUSE: SignedDuration = SignedDuration::from_secs(2);

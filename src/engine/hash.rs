@@ -1,0 +1,41 @@
+//! Short, stable names made from longer ones.
+
+use sha2::{Digest, Sha256};
+
+const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// The first `length` characters of the base-32 SHA-256 of `parts`, each ended by a zero byte so that no two
+/// lists of parts run together. Lower-case letters and digits; `length` is at most 51.
+pub fn short_hash(parts: &[&str], length: usize) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    base32(&hasher.finalize()).chars().take(length).collect()
+}
+
+fn base32(bytes: &[u8]) -> String {
+    let (mut text, mut buffer, mut bits) = (String::with_capacity(52), 0_u32, 0_u32);
+    for byte in bytes {
+        buffer = (buffer << 8) | u32::from(*byte);
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            text.push(char::from(ALPHABET[((buffer >> bits) & 31) as usize]));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short_hash;
+
+    #[test]
+    fn it_is_stable_and_keeps_parts_apart() {
+        assert_eq!(short_hash(&["demo", "uid"], 10), short_hash(&["demo", "uid"], 10));
+        assert_ne!(short_hash(&["ab", "c"], 10), short_hash(&["a", "bc"], 10));
+        assert_eq!(short_hash(&["x"], 10).len(), 10);
+    }
+}
