@@ -1,9 +1,14 @@
-//! The parts of the Helm chart that are made from the tables: its rights, policies and definitions.
+//! The parts of the Helm chart that are made from the tables: its rights, policies, definitions and the
+//! schema of its values.
 
 use std::io;
 use std::path::Path;
 
+use schemars::schema_for;
+use serde_json::{Map, Value};
+
 use super::{Installation, Platform, manifests};
+use crate::engine::config::Config;
 use crate::generate;
 
 /// Stand for what only Helm knows. Each is a text that nothing else contains.
@@ -27,7 +32,14 @@ pub enum Error {
     Render(String),
 }
 
-/// Writes `templates/rights.yaml`, `templates/policies.yaml` and `files/crds/` of the chart in `dir`.
+/// The schema of the values, but for that of the configuration file.
+const VALUES: &str = include_str!("values.schema.json");
+/// Fields of the configuration that the chart sets itself.
+const CHART_SETS: [&str; 2] = ["namespace", "address"];
+const CHART_SETS_OF_FLY: [&str; 1] = ["tokenFile"];
+
+/// Writes `templates/rights.yaml`, `templates/policies.yaml`, `values.schema.json` and `files/crds/` of the chart in
+/// `dir`.
 ///
 /// # Errors
 /// If a file can't be written.
@@ -59,7 +71,45 @@ fn files() -> Result<Vec<(String, String)>, Error> {
     for (file, text) in generate::crds().map_err(|error| render(&error))? {
         files.push((format!("files/crds/{file}"), kept(&text)));
     }
+    let schema = values_schema().map_err(|error| render(&error))?;
+    files.push(("values.schema.json".into(), schema));
     Ok(files)
+}
+
+/// The schema of the values: the configuration file's is the program's own, less what the chart sets.
+fn values_schema() -> Result<String, serde_json::Error> {
+    let mut schema: Value = serde_json::from_str(VALUES)?;
+    let mut config = schema_for!(Config).to_value();
+    let mut definitions = take_object(&mut config, "$defs");
+    without(&mut config, &CHART_SETS);
+    if let Some(fly) = definitions.get_mut("FlyConfig") {
+        without(fly, &CHART_SETS_OF_FLY);
+    }
+    if let Some(fields) = config.as_object_mut() {
+        fields.remove("$schema");
+    }
+    definitions.insert("Config".into(), config);
+    if let Some(all) = schema.get_mut("$defs").and_then(Value::as_object_mut) {
+        all.extend(definitions);
+    }
+    Ok(serde_json::to_string_pretty(&schema)? + "\n")
+}
+
+fn take_object(value: &mut Value, field: &str) -> Map<String, Value> {
+    match value.as_object_mut().and_then(|fields| fields.remove(field)) {
+        Some(Value::Object(taken)) => taken,
+        _ => Map::new(),
+    }
+}
+
+/// Removes properties from an object's schema.
+fn without(schema: &mut Value, fields: &[&str]) {
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.retain(|name, _| !fields.contains(&name.as_str()));
+    }
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|name| name.as_str().is_none_or(|name| !fields.contains(&name)));
+    }
 }
 
 /// Puts Helm's expressions in the place of what stands for them.
