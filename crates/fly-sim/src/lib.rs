@@ -1,1 +1,5 @@
 //! Skeleton.
+
+pub mod edge;
+pub mod light_gateway;
+pub mod sandbox;
