@@ -24,6 +24,12 @@ pub enum Command {
         #[arg(long)]
         dir: Option<PathBuf>,
     },
+    /// Writes the pages that are made from tables in code: states and reasons.
+    Docs {
+        /// Folder to write to.
+        #[arg(long)]
+        dir: PathBuf,
+    },
     /// Prints the JSON schema of the configuration file.
     ConfigSchema,
     /// Prints what an installation needs beside the CustomResourceDefinitions: Namespace, ServiceAccount, roles,

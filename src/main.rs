@@ -25,6 +25,7 @@ fn run(command: Command) -> Result<(), Box<dyn Error + Send + Sync>> {
         Command::Crds { dir: None } => {
             generate::crds()?.into_iter().for_each(|(_, text)| println!("---\n{text}"));
         }
+        Command::Docs { dir } => generate::write_docs(&dir)?,
         Command::ConfigSchema => {
             let schema = schemars::schema_for!(moorage::engine::config::Config);
             println!("{}", serde_json::to_string_pretty(&schema)?);

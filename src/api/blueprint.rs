@@ -33,11 +33,14 @@ use super::plan::CatalogStatus;
     printcolumn(
         name = "Ready",
         type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "Whether it is usable."
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
+#[kube(validation = Rule::new("self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')").message("`metadata.name` must be at most 63 characters of a-z, 0-9 and `-`, so that it can be referred to"))]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!has(self.env) || !has(self.envSchema) || !self.envSchema.exists(known, known.type == 'Secret' && self.env.exists(fixed, fixed.name == known.name))").message("`env` must not hold a variable that `envSchema` marks `Secret`: its value would be readable"))]
 pub struct BlueprintSpec {
     /// Image reference, by tag or digest.
     #[schemars(length(min = 1, max = 512), regex(pattern = "^[a-zA-Z0-9][-a-zA-Z0-9._/:@]*$"))]
@@ -80,6 +83,7 @@ pub struct BlueprintSpec {
 pub struct FixedEnv {
     /// Name of the variable.
     #[schemars(length(min = 1, max = 128), regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))]
+    #[x_kube(validation = Rule::new("!self.startsWith('OPENCLAW_GATEWAY_') && !self.startsWith('FLY_') && !self.startsWith('MOORAGE_')").message("must not be a name that Moorage or Fly sets: OPENCLAW_GATEWAY_*, FLY_*, MOORAGE_*"))]
     pub name: String,
     /// Its value.
     #[schemars(length(max = 4096))]
@@ -93,7 +97,7 @@ pub struct EnvRule {
     /// Name of the variable.
     #[schemars(length(min = 1, max = 128), regex(pattern = "^[A-Za-z_][A-Za-z0-9_]*$"))]
     pub name: String,
-    /// Whether its value is a secret. A literal for a secret one is refused.
+    /// Whether its value may be seen: `Plain`, or `Secret`, for which a literal value is refused.
     #[serde(rename = "type")]
     pub type_: EnvType,
     /// What it is for.
@@ -133,7 +137,7 @@ pub struct HealthCheck {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Stop {
-    /// Signal that it gets.
+    /// Signal that it gets: `SIGTERM` or `SIGINT`.
     pub signal: StopSignal,
     /// Time that it has before it is killed, in seconds.
     #[schemars(range(min = 1, max = 300))]
@@ -155,7 +159,7 @@ pub enum StopSignal {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Gateway {
-    /// Which gateway it is.
+    /// Which gateway it is: `OpenClaw`.
     pub adapter: GatewayAdapter,
     /// Addresses and ranges from which the host's proxy reaches the gateway. The app's own addresses are added.
     #[schemars(
@@ -163,6 +167,7 @@ pub struct Gateway {
         inner(length(min = 2, max = 64), regex(pattern = "^[0-9a-fA-F.:]+(/[0-9]{1,3})?$"))
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new("self.all(range, isIP(range) || (isCIDR(range) && cidr(range).prefixLength() > 0))").message("must be IP addresses or ranges such as 172.16.0.0/12, and must not be one that trusts everyone"))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trusted_proxies: Vec<String>,
 }

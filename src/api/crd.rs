@@ -5,12 +5,12 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Blueprint, NameClaim, PaymentReceipt, Plan, Runtime, RuntimeTask, Workspace, WorkspacePolicy};
 
-/// Every definition, in the order in which they are applied.
-pub fn all() -> Vec<CustomResourceDefinition> {
+/// Every definition as it is shipped, in the order in which they are applied.
+pub fn shipped() -> Vec<Value> {
     [
         Plan::crd(),
         Blueprint::crd(),
@@ -21,25 +21,46 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         Runtime::crd(),
         RuntimeTask::crd(),
     ]
-    .into_iter()
-    .map(shipped)
+    .iter()
+    .map(conventional)
     .collect()
 }
 
-/// Brings a derived definition to the conventions.
-fn shipped(crd: CustomResourceDefinition) -> CustomResourceDefinition {
-    let Ok(mut value) = serde_json::to_value(&crd) else { return crd };
-    if let Some(versions) = value.pointer_mut("/spec/versions").and_then(Value::as_array_mut) {
-        for schema in versions.iter_mut().filter_map(|version| version.pointer_mut("/schema/openAPIV3Schema"))
+/// Every definition, in the order in which they are applied.
+pub fn all() -> Vec<CustomResourceDefinition> {
+    shipped().into_iter().filter_map(|crd| serde_json::from_value(crd).ok()).collect()
+}
+
+/// Brings a derived definition to the conventions. The types always serialise, so null is never shipped; a
+/// test reads each definition back.
+fn conventional(crd: &CustomResourceDefinition) -> Value {
+    let mut value = serde_json::to_value(crd).unwrap_or_default();
+    for version in value.pointer_mut("/spec/versions").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(columns) = version.pointer_mut("/additionalPrinterColumns").and_then(Value::as_array_mut)
         {
+            columns.iter_mut().filter_map(Value::as_object_mut).for_each(describe_column);
+        }
+        if let Some(schema) = version.pointer_mut("/schema/openAPIV3Schema") {
             tidy(schema);
             default_status(schema);
         }
     }
-    serde_json::from_value(value).unwrap_or(crd)
+    value
 }
 
-/// Removes what the conventions rule out, at every depth.
+/// The same two columns stand in nearly every table: they are described once, here.
+fn describe_column(column: &mut Map<String, Value>) {
+    let text = match column.get("name").and_then(Value::as_str) {
+        Some("Age") => "Time since it was created.",
+        Some("Message") => "Cause and remedy.",
+        Some("Ready") => "Whether the spec is realised.",
+        _ => return,
+    };
+    column.entry("description").or_insert_with(|| json!(text));
+}
+
+/// Removes what the conventions rule out, at every depth, and writes whole numbers as such: the derive has
+/// bounds as floating-point numbers.
 fn tidy(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
@@ -51,11 +72,23 @@ fn tidy(schema: &mut Value) {
             if unwanted {
                 fields.remove("format");
             }
+            for bound in ["minimum", "maximum"] {
+                if let Some(whole) = fields.get(bound).and_then(Value::as_f64).and_then(whole) {
+                    fields.insert(bound.into(), json!(whole));
+                }
+            }
             fields.values_mut().for_each(tidy);
         }
         Value::Array(items) => items.iter_mut().for_each(tidy),
         _ => {}
     }
+}
+
+/// The number as an integer, if it is one that a floating-point number holds exactly.
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+fn whole(number: f64) -> Option<i64> {
+    let exact = number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0;
+    exact.then_some(number as i64)
 }
 
 /// kstatus reads an object without conditions as current; a generation of -1 tells it to wait.
@@ -64,7 +97,29 @@ fn default_status(schema: &mut Value) {
         status.insert("default".into(), json!({"observedGeneration": -1}));
         status.entry("description").or_insert_with(|| json!("What is observed of the object."));
     }
+    if let Some(generation) =
+        schema.pointer_mut("/properties/status/properties/observedGeneration").and_then(Value::as_object_mut)
+    {
+        generation.insert("default".into(), json!(-1));
+    }
     if let Some(spec) = schema.pointer_mut("/properties/spec").and_then(Value::as_object_mut) {
         spec.entry("description").or_insert_with(|| json!("What is declared."));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_definition_is_read_back_by_kubernetes_own_type() {
+        assert_eq!(all().len(), shipped().len());
+    }
+
+    #[test]
+    fn only_whole_numbers_become_integers() {
+        let mut schema = json!({"minimum": 1.0, "maximum": 1.5});
+        tidy(&mut schema);
+        assert_eq!(schema, json!({"minimum": 1, "maximum": 1.5}));
     }
 }

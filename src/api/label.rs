@@ -60,7 +60,7 @@ pub fn reserved_as_cel() -> String {
     format!("[{}]", quoted.join(","))
 }
 
-/// The CEL rule that refuses a reserved label; `self` is the string.
+/// The CEL rule that refuses a reserved label, and one that browsers show as other letters; `self` is the string.
 pub fn not_reserved_rule() -> String {
-    format!("!(self in {})", reserved_as_cel())
+    format!("!(self in {}) && !self.startsWith('xn--')", reserved_as_cel())
 }

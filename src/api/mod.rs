@@ -3,6 +3,8 @@
 //! Nothing in here talks to anything: the types are data, the rules are CEL that the API server runs, and the
 //! words that users see (states, condition types, reasons) each stand in one place.
 
+#![allow(clippy::duplicated_attributes, reason = "each printer column has a type of its own")]
+
 pub mod blueprint;
 pub mod condition;
 pub mod crd;

@@ -15,20 +15,40 @@ use serde::{Deserialize, Serialize};
     category = "moorage",
     derive = "PartialEq",
     doc = "One payment, refund or manual approval. Append-only; written by the operator, or by the platform as Manual.",
-    printcolumn(name = "Type", type_ = "string", json_path = ".spec.type"),
-    printcolumn(name = "Provider", type_ = "string", json_path = ".spec.provider"),
-    printcolumn(name = "Amount", type_ = "integer", json_path = ".spec.amount"),
-    printcolumn(name = "Currency", type_ = "string", json_path = ".spec.currency"),
-    printcolumn(name = "Order", type_ = "string", json_path = ".spec.orderUID"),
+    printcolumn(name = "Type", type_ = "string", json_path = ".spec.type", description = "What happened."),
+    printcolumn(
+        name = "Provider",
+        type_ = "string",
+        json_path = ".spec.provider",
+        description = "Who says so."
+    ),
+    printcolumn(
+        name = "Amount",
+        type_ = "integer",
+        json_path = ".spec.amount",
+        description = "Amount in the currency's smallest unit."
+    ),
+    printcolumn(
+        name = "Currency",
+        type_ = "string",
+        json_path = ".spec.currency",
+        description = "Currency of the amount."
+    ),
+    printcolumn(
+        name = "Order",
+        type_ = "string",
+        json_path = ".spec.orderUID",
+        description = "UID of the order that it is for."
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self == oldSelf").message("must not change: a correction is another receipt"))]
 pub struct PaymentReceiptSpec {
-    /// What happened.
+    /// What happened: `Payment`, money came in or the platform approves as if it had; `Refund`, money went back.
     #[serde(rename = "type")]
     pub type_: ReceiptType,
-    /// Who says so.
+    /// Who says so: `Stripe`, `PayApp`, or `Manual`, a person of the platform.
     pub provider: Provider,
     /// The provider's id of the payment; for `Manual` the platform's own reference.
     #[serde(rename = "providerID")]

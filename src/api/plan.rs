@@ -18,34 +18,60 @@ use super::condition::Conditions;
     status = "CatalogStatus",
     derive = "PartialEq",
     doc = "A size and its price, which Runtimes refer to. Immutable: a new size or price is a new Plan.",
-    printcolumn(name = "CPU", type_ = "string", json_path = ".spec.cpuKind", description = "Kind of CPU."),
+    printcolumn(
+        name = "CPU Kind",
+        type_ = "string",
+        json_path = ".spec.cpuKind",
+        description = "Kind of CPU."
+    ),
     printcolumn(name = "CPUs", type_ = "integer", json_path = ".spec.cpus", description = "Number of CPUs."),
     printcolumn(
         name = "Memory MB",
         type_ = "integer",
         json_path = ".spec.memoryMB",
-        description = "Memory."
+        description = "Memory in MB."
     ),
     printcolumn(
         name = "Volume GB",
         type_ = "integer",
         json_path = ".spec.volumeGB",
-        description = "Volume."
+        description = "Size of the volume in GB."
     ),
-    printcolumn(name = "Amount", type_ = "integer", json_path = ".spec.amount", description = "Price."),
+    printcolumn(
+        name = "Amount",
+        type_ = "integer",
+        json_path = ".spec.amount",
+        description = "Price in the currency's smallest unit."
+    ),
     printcolumn(
         name = "Currency",
         type_ = "string",
         json_path = ".spec.currency",
-        description = "Currency."
+        description = "Currency of the price."
+    ),
+    printcolumn(
+        name = "Interval",
+        type_ = "string",
+        json_path = ".spec.interval",
+        description = "How often the price is due.",
+        priority = "1"
+    ),
+    printcolumn(
+        name = "Order",
+        type_ = "boolean",
+        json_path = ".spec.requiresOrder",
+        description = "Whether a Runtime needs an order to run.",
+        priority = "1"
     ),
     printcolumn(
         name = "Ready",
         type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "Whether it is usable."
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
+#[kube(validation = Rule::new("self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')").message("`metadata.name` must be at most 63 characters of a-z, 0-9 and `-`, so that it can be referred to"))]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self == oldSelf").message("must not change: a new size or price is a new Plan"))]
 #[x_kube(validation = Rule::new("self.cpuKind != 'Shared' || (self.cpus in [1,2,4,6,8] && self.memoryMB >= 256 * self.cpus && self.memoryMB <= 2048 * self.cpus && self.memoryMB % 256 == 0)").message("must be a size that Fly sells: `Shared` has 1, 2, 4, 6 or 8 `cpus` and 256 to 2048 `memoryMB` for each, in steps of 256"))]
@@ -55,7 +81,7 @@ pub struct PlanSpec {
     #[schemars(length(min = 1, max = 100))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// Kind of CPU, as Fly sells it.
+    /// Kind of CPU, as Fly sells it: `Shared` cores, or `Performance`, which are dedicated.
     pub cpu_kind: CpuKind,
     /// Number of CPUs.
     #[schemars(range(min = 1, max = 128))]
@@ -74,7 +100,7 @@ pub struct PlanSpec {
     /// ISO 4217 code of the currency.
     #[schemars(length(min = 3, max = 3), regex(pattern = "^[A-Z]{3}$"))]
     pub currency: String,
-    /// How often the price is due.
+    /// How often the price is due: every `Month` or every `Year`.
     pub interval: Interval,
     /// Whether a Runtime of this Plan runs only once a RuntimeOrder funds it. A Plan that doesn't is usable only
     /// where a WorkspacePolicy lists it.
@@ -100,7 +126,7 @@ pub enum Interval {
     Year,
 }
 
-/// Status of the kinds that only describe (Plan, Blueprint, WorkspacePolicy): whether they are usable.
+/// What is observed of it: whether it is usable.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CatalogStatus {

@@ -73,6 +73,7 @@ use super::state::RuntimeState;
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
+#[kube(validation = Rule::new("self.metadata.name.size() <= 40 && !self.metadata.name.contains('.')").message("`metadata.name` must be at most 40 characters of a-z, 0-9 and `-`: hostnames are made from it"))]
 #[kube(validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.external) || !has(oldSelf.status.external.volumeID) || (has(self.spec.regions) == has(oldSelf.spec.regions) && (!has(self.spec.regions) || self.spec.regions == oldSelf.spec.regions))").message("`spec.regions` must not change once the volume exists: a volume stays in its region").field_path(".spec"))]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.slug) == has(oldSelf.slug)").message("`slug` must not be added or removed: it names the hostname and the app"))]
@@ -92,7 +93,7 @@ pub struct RuntimeSpec {
     /// and the Runtime's name.
     #[schemars(length(min = 1, max = 40), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("must not change: it names the hostname and the app"))]
-    #[x_kube(validation = Rule::new(label::not_reserved_rule()).message("must not be a reserved word"))]
+    #[x_kube(validation = Rule::new(label::not_reserved_rule()).message("must not be a reserved word, nor begin with `xn--`"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slug: Option<String>,
     /// Fly regions, tried in order. Left out: the Workspace's default.
@@ -100,10 +101,10 @@ pub struct RuntimeSpec {
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub regions: Vec<String>,
-    /// Whether it should run.
+    /// Whether it should run: `Running`, or `Stopped`, which keeps its data.
     #[serde(default)]
     pub power_state: PowerState,
-    /// Environment of the gateway. Keys are shown, values never.
+    /// Environment of the gateway. Names are shown in its status, values never.
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -111,7 +112,9 @@ pub struct RuntimeSpec {
     /// Who the agent is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persona: Option<Persona>,
-    /// What becomes of its data when it is deleted.
+    /// What becomes of its data when it is deleted. `Snapshot` keeps a last snapshot and removes the rest; `Delete`
+    /// removes everything; `Retain` keeps everything, stopped and unreachable, and goes on to cost. The platform
+    /// decides which are allowed.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 }

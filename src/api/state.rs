@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `status.state` of a Workspace.
+/// Where the Workspace stands, in the portal's word: pending, active, suspended or error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkspaceState {
@@ -19,7 +19,7 @@ pub enum WorkspaceState {
     Error,
 }
 
-/// `status.state` of a Runtime.
+/// Where the Runtime stands, in the portal's word. Programs use the conditions.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema,
 )]
@@ -42,7 +42,7 @@ pub enum RuntimeState {
     Error,
 }
 
-/// `status.state` of a RuntimeTask.
+/// How far the task is, in the portal's word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskState {

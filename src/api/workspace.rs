@@ -67,19 +67,22 @@ use super::state::{RuntimeState, TaskState, WorkspaceState};
         name = "Message",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        description = "Cause and remedy.",
         priority = "1"
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
+#[kube(validation = Rule::new("self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')").message("`metadata.name` must be at most 63 characters of a-z, 0-9 and `-`, so that it can be referred to"))]
 #[serde(rename_all = "camelCase")]
 pub struct WorkspaceSpec {
     /// Name shown to people.
     #[schemars(length(min = 1, max = 100))]
+    #[x_kube(validation = Rule::new("!self.matches('[\\\\n\\\\r]')").message("must be a single line"))]
     pub display_name: String,
-    /// Its name in hostnames, unique in the cluster.
+    /// Its name in hostnames, unique in the cluster. Runtimes that name no slug get one that begins with it.
     #[schemars(length(min = 1, max = 40), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("must not change: hostnames are made from it"))]
-    #[x_kube(validation = Rule::new(label::not_reserved_rule()).message("must not be a reserved word"))]
+    #[x_kube(validation = Rule::new(label::not_reserved_rule()).message("must not be a reserved word, nor begin with `xn--`"))]
     pub subdomain: String,
     /// Plan of Runtimes that name none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,14 +101,16 @@ pub struct WorkspaceSpec {
 /// One member with its role.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.kind != 'ServiceAccount' || self.name.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')").message("`name` must be that of a ServiceAccount in this namespace"))]
 pub struct Member {
-    /// What kind of subject it is. A ServiceAccount is one of the same namespace.
+    /// What kind of subject it is: a `User`, a `Group`, or a `ServiceAccount` of the same namespace.
     pub kind: MemberKind,
     /// Its name.
     #[schemars(length(min = 1, max = 253))]
     #[x_kube(validation = Rule::new("!self.startsWith('system:')").message("must not be a system subject such as `system:authenticated`, or a ServiceAccount of another namespace"))]
     pub name: String,
-    /// What it may do.
+    /// What it may do: an `Owner` everything here, members and Secrets included; an `Operator` change and operate
+    /// Runtimes; a `Viewer` read. The latter two see no Secrets.
     pub role: Role,
 }
 
@@ -197,7 +202,10 @@ pub struct RuntimeCounts {
     #[schemars(range(min = 0))]
     pub running: i32,
     /// All of them, by state.
-    #[schemars(extend("maxProperties" = 16))]
+    #[schemars(extend(
+        "maxProperties" = 16,
+        "additionalProperties" = {"type": "integer", "format": "int32", "minimum": 0}
+    ))]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub by_state: BTreeMap<String, i32>,
 }
@@ -227,7 +235,8 @@ pub struct RuntimeSummary {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Alert {
-    /// What kind of trouble it is.
+    /// What kind of trouble it is: `unhealthy` was asked to run and isn't available; `degraded` serves with a failing
+    /// check.
     #[serde(rename = "type")]
     pub type_: AlertType,
     /// Runtime that it is about.

@@ -20,12 +20,30 @@ use super::runtime::DeletionPolicy;
     status = "CatalogStatus",
     derive = "PartialEq",
     doc = "What the platform allows in the namespaces that it selects. Several match: the strictest of each field.",
-    printcolumn(name = "Max Runtimes", type_ = "integer", json_path = ".spec.maxRuntimes"),
-    printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspended"),
+    printcolumn(
+        name = "Max Runtimes",
+        type_ = "integer",
+        json_path = ".spec.maxRuntimes",
+        description = "Most Runtimes in one namespace."
+    ),
+    printcolumn(
+        name = "Suspended",
+        type_ = "boolean",
+        json_path = ".spec.suspended",
+        description = "Whether everything is stopped."
+    ),
+    printcolumn(
+        name = "Plans",
+        type_ = "string",
+        json_path = ".spec.allowedPlans",
+        description = "Plans that may be used.",
+        priority = "1"
+    ),
     printcolumn(
         name = "Ready",
         type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].status"
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "Whether it is usable."
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
@@ -33,22 +51,23 @@ use super::runtime::DeletionPolicy;
 pub struct WorkspacePolicySpec {
     /// Which namespaces it holds for.
     pub selector: PolicySelector,
-    /// Plans that may be used. Absent: every Plan that requires an order. A Plan without an order must be listed.
+    /// Plans that may be used; an empty list allows none. Absent: every Plan that requires an order. A Plan that
+    /// requires none must be listed.
     #[schemars(length(max = 64), inner(length(min = 1, max = 63)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_plans: Option<Vec<String>>,
-    /// Blueprints that may be used. Absent: all.
+    /// Blueprints that may be used; an empty list allows none. Absent: all.
     #[schemars(length(max = 64), inner(length(min = 1, max = 63)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_blueprints: Option<Vec<String>>,
-    /// Regions that may be used. Absent: all.
-    #[schemars(length(max = 64), inner(length(min = 3, max = 3)))]
+    /// Fly regions that may be used; an empty list allows none. Absent: all.
+    #[schemars(length(max = 64), inner(length(min = 3, max = 3), regex(pattern = "^[a-z]{3}$")))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed_regions: Option<Vec<String>>,
-    /// Deletion policies that may be used. Absent: all.
+    /// Deletion policies that may be used; an empty list allows none. Absent: all.
     #[schemars(length(max = 3))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,9 +93,12 @@ pub struct PolicySelector {
     pub namespaces: Vec<String>,
     /// Labels of the Namespace object, all of which must be there. Only labels below `policy.moorage.dev/` count,
     /// since a tenant can set any other on its own Namespace.
-    #[schemars(extend("maxProperties" = 8))]
+    #[schemars(extend(
+        "minProperties" = 1,
+        "maxProperties" = 8,
+        "additionalProperties" = {"type": "string", "maxLength": 63}
+    ))]
     #[x_kube(validation = Rule::new("self.all(key, key.startsWith('policy.moorage.dev/'))").message("must use keys below `policy.moorage.dev/`: tenants can set every other label themselves"))]
-    #[x_kube(validation = Rule::new("self.all(key, self[key].size() <= 63)").message("must have values of at most 63 characters"))]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub match_labels: BTreeMap<String, String>,
 }
