@@ -176,6 +176,9 @@ fn http_client(base: &Url, user_agent: &str, roots: &[Vec<u8>]) -> Result<reqwes
         .connect_timeout(Duration::from_secs(10))
         .pool_idle_timeout(Duration::from_mins(1))
         .pool_max_idle_per_host(32)
+        .http2_keep_alive_interval(Duration::from_secs(30))
+        .http2_keep_alive_timeout(Duration::from_secs(10))
+        .tcp_keepalive(Duration::from_secs(30))
         .tcp_nodelay(true);
     if base.scheme() == "http" {
         // Plain http needs none of the system's roots, and a minimal image may have none.

@@ -58,6 +58,8 @@ const WORDS: &[(&str, ErrorClass)] = &[
     ("uniqueness constraint", ErrorClass::NameTaken),
     ("hostname already exists", ErrorClass::AlreadyExists),
     ("already allocated", ErrorClass::AlreadyExists),
+    ("already been allocated", ErrorClass::AlreadyExists),
+    ("already_exists:", ErrorClass::AlreadyExists),
     ("refusing to start", ErrorClass::Settling),
     ("still attempting to start", ErrorClass::Settling),
     ("currently bound to machine", ErrorClass::Settling),

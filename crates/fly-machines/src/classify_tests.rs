@@ -131,6 +131,7 @@ fn names_and_things_that_are_there_or_not() {
         ),
         (422, "Hostname already exists on app", AlreadyExists),
         (409, "shared_v4 already allocated", AlreadyExists),
+        (409, "already_exists: something", AlreadyExists),
         (404, "Could not find App", NotFound),
         (404, "not_found: machine not found", NotFound),
         (400, "volume not found", VolumeMissing),

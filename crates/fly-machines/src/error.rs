@@ -204,6 +204,17 @@ impl Error {
         })
     }
 
+    /// An answer that was good, and of no use.
+    pub(crate) fn useless_answer(operation: &'static str, outcome: Outcome, cause: &str) -> Self {
+        let class = match outcome {
+            Outcome::Unknown => ErrorClass::Ambiguous,
+            Outcome::Refused | Outcome::NotSent => ErrorClass::BadAnswer,
+        };
+        let mut error = Self::local(operation, class, cause);
+        error.0.outcome = outcome;
+        error
+    }
+
     /// What it means for the caller.
     pub fn class(&self) -> ErrorClass {
         self.0.class

@@ -10,12 +10,21 @@ pub(crate) fn detail(text: &str) -> String {
     rewrite(text, DETAIL_LIMIT, |word| looks_like_token(word).then_some("[redacted]"))
 }
 
+/// Whether plain numbers are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numbers {
+    /// They are, as in a rule that the request broke.
+    Shown,
+    /// They aren't, since they count what is in use at the moment.
+    Hidden,
+}
+
 /// The API's words for a status: also without what differs from one request to the next.
-pub(crate) fn message(text: &str) -> String {
+pub(crate) fn message(text: &str, numbers: Numbers) -> String {
     rewrite(text, MESSAGE_LIMIT, |word| {
         if looks_like_token(word) {
             Some("[redacted]")
-        } else if varies(word) {
+        } else if varies(word) || (numbers == Numbers::Hidden && is_number(word)) {
             Some("…")
         } else {
             None
@@ -57,11 +66,14 @@ fn looks_like_token(word: &str) -> bool {
     macaroon || opaque
 }
 
-/// Times, request ids, other people's token ids, and counts of things in use.
+/// Times, request ids and other people's token ids.
 fn varies(word: &str) -> bool {
-    let digits = word.chars().filter(char::is_ascii_digit).count();
-    let number = digits > 0 && word.chars().all(|c| c.is_ascii_digit() || ".,".contains(c));
-    number || is_ulid(word) || is_uuid(word) || is_time(word, digits) || word == "UTC"
+    is_ulid(word) || is_uuid(word) || is_time(word) || word == "UTC"
+}
+
+fn is_number(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit())
+        && word.chars().all(|c| c.is_ascii_digit() || ".,".contains(c))
 }
 
 fn is_ulid(word: &str) -> bool {
@@ -74,9 +86,13 @@ fn is_uuid(word: &str) -> bool {
     id.len() == 36 && id.split('-').map(str::len).eq([8, 4, 4, 4, 12])
 }
 
-fn is_time(word: &str, digits: usize) -> bool {
+/// A date, a time of day, a zone, a span such as `1.5s`, or a number so long that it counts from the epoch.
+fn is_time(word: &str) -> bool {
+    if is_number(word) {
+        return word.len() >= 10;
+    }
     let clock = |c: char| c.is_ascii_digit() || "-:.+TZmshnµu".contains(c);
-    digits > 0 && word.chars().all(clock) && word.starts_with(|c: char| c.is_ascii_digit() || c == '+')
+    word.chars().all(clock) && word.starts_with(|c: char| c.is_ascii_digit() || c == '+')
 }
 
 #[cfg(test)]
@@ -93,11 +109,19 @@ mod tests {
         let first =
             message("failed: request 01JNRQ9VVKJ7HZFMJWJB3M3RYN-yyz at 2026-01-01T00:00:00Z took 1.5s");
         assert_eq!(first, "failed: request … at … took …");
-        assert_eq!(message("is using 4096 MB of memory in dfw"), "is using … MB of memory in dfw");
+        assert_eq!(message("expires at 1708569778"), "expires at …");
+        let quota = "is using 4096 MB of memory in dfw";
+        assert_eq!(super::message(quota, Numbers::Hidden), "is using … MB of memory in dfw");
+    }
+
+    fn message(text: &str) -> String {
+        super::message(text, Numbers::Shown)
     }
 
     #[test]
-    fn ids_that_help_are_kept() {
+    fn ids_and_rules_that_help_are_kept() {
+        let text = "Name under 63 chars using numbers, lowercase letters and dashes";
+        assert_eq!(message(text), text);
         let text = "volume is currently bound to machine: 3d8d9014b32d89";
         assert_eq!(message(text), text);
         let text = "insufficient resources to create new machine with existing volume 'vol_4y5gkog8p5kj839r'";

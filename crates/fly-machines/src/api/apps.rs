@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use super::{MOST_PAGES, too_many_pages};
 use crate::client::Client;
-use crate::error::{Error, ErrorClass, Result};
+use crate::error::{Error, Outcome, Result};
 use crate::limit::RateClass;
 use crate::path::Path;
 use crate::transport::Call;
@@ -34,7 +34,8 @@ impl<'a> Apps<'a> {
     /// Reads an app.
     ///
     /// # Errors
-    /// `NotFound` if the name is free, `Forbidden` if it is another organisation's.
+    /// `NotFound` if the name is free, `Forbidden` if it is another organisation's. For up to a minute after the
+    /// app's creation, `NotFound` and `Unauthorized` may only mean that it isn't known here yet.
     pub async fn get(&self, name: &str) -> Result<App> {
         let call = Call::get("apps.get", Path::new("apps").id(name)).counted_for(name);
         self.client.transport().json(call).await
@@ -76,7 +77,7 @@ impl<'a> Apps<'a> {
             .body(&serde_json::json!({ "expiry": expiry }));
         let answer: crate::types::DeployTokenAnswer = self.client.transport().json(call).await?;
         answer.token.ok_or_else(|| {
-            Error::local("apps.deploy_token", ErrorClass::BadAnswer, "the answer has no token")
+            Error::useless_answer("apps.deploy_token", Outcome::Unknown, "the answer has no token")
         })
     }
 }

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::{Call, chain, lost};
 use crate::classify::{Effect, Refusal, classify, outcome};
 use crate::error::{Error, ErrorClass, Facts, Outcome, Result};
-use crate::scrub;
+use crate::scrub::{self, Numbers};
 use crate::types::wire::nullable;
 
 /// The largest refusal that is read, in bytes.
@@ -111,7 +111,14 @@ fn refusal(
         code: &words.status,
         retry_after: header(headers, "retry-after").and_then(retry_after),
     });
-    let said = scrub::message(text);
+    let counts = matches!(
+        class,
+        ErrorClass::Quota
+            | ErrorClass::Capacity(_)
+            | ErrorClass::Throttled { .. }
+            | ErrorClass::PolicyBlocked
+    );
+    let said = scrub::message(text, if counts { Numbers::Hidden } else { Numbers::Shown });
     let said = if said.is_empty() { format!("HTTP {status} ({class})") } else { said };
     Error::new(Facts {
         class,

@@ -163,4 +163,7 @@ pub struct Concurrency {
     /// Above it, nothing more is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hard_limit: Option<u32>,
+    /// Fields that this version doesn't model.
+    #[serde(flatten)]
+    pub extra: Extra,
 }
