@@ -15,6 +15,7 @@ pub mod cache;
 mod certs;
 mod conditions;
 mod control_plane;
+pub mod demo;
 mod fly_sim;
 mod go;
 mod images;

@@ -4,7 +4,9 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use testbed::demo::{ClusterChoice, DemoOptions, Ending, GatewayChoice, demo};
 use testbed::progress::Progress;
 use testbed::{Audit, ControlPlane, ControlPlaneOptions, Identity};
 use tokio::task::spawn_blocking;
@@ -26,6 +28,8 @@ enum Task {
         /// Versions on npm; both that the tests use if left out.
         versions: Vec<String>,
     },
+    /// Brings the quickstart's Workspace and Runtimes to `running` and shows how.
+    Demo(Choices),
     /// Starts a control plane, prints its kubeconfig and stays until Ctrl-C.
     Up {
         /// A folder of CRDs to install.
@@ -34,38 +38,88 @@ enum Task {
     },
 }
 
-#[tokio::main]
-async fn main() {
-    let task = Arguments::parse().command;
-    // Whichever comes first drops the other, and with it everything that was started.
-    let outcome = tokio::select! {
-        outcome = run(task) => outcome,
-        interrupted = testbed::interrupted() => interrupted,
-    };
-    testbed::finish();
-    match outcome {
-        // Not by returning: that would wait for a build that has just been cut off.
-        Ok(()) => std::process::exit(0),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            std::process::exit(1)
+#[derive(Args)]
+struct Choices {
+    /// Ends as soon as all is ready, or with the cause why it won't be.
+    #[arg(long, env = "ONCE", value_parser = FalseyValueParser::new())]
+    once: bool,
+    /// What a Machine runs.
+    #[arg(long, env = "GATEWAY", default_value = "", hide_default_value = true)]
+    gateway: Gateway,
+    /// Where the objects live.
+    #[arg(long, env = "CLUSTER", default_value = "", hide_default_value = true)]
+    cluster: Cluster,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Gateway {
+    /// OpenClaw if the system can run it, else a stand-in.
+    #[value(name = "", hide = true)]
+    Auto,
+    /// OpenClaw from npm, or an error.
+    Real,
+    /// A light stand-in with the same answers.
+    Fake,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Cluster {
+    /// A new control plane.
+    #[value(name = "", alias = "own")]
+    Own,
+    /// The cluster of the current kubectl context.
+    Current,
+}
+
+impl Choices {
+    fn options(&self) -> DemoOptions {
+        DemoOptions {
+            ending: if self.once { Ending::WhenReady } else { Ending::Stay },
+            gateway: match self.gateway {
+                Gateway::Auto => GatewayChoice::Auto,
+                Gateway::Real => GatewayChoice::Real,
+                Gateway::Fake => GatewayChoice::Fake,
+            },
+            cluster: match self.cluster {
+                Cluster::Own => ClusterChoice::Own,
+                Cluster::Current => ClusterChoice::Current,
+            },
         }
     }
+}
+
+#[tokio::main]
+async fn main() {
+    let outcome = run(Arguments::parse().command).await;
+    testbed::finish();
+    if let Err(error) = &outcome {
+        eprintln!("error: {error:#}");
+    }
+    // Not by returning: that would wait for a build that has just been cut off.
+    std::process::exit(i32::from(outcome.is_err()))
 }
 
 async fn run(task: Task) -> Result<()> {
     let progress = Progress::stderr();
     match task {
-        Task::Build => {
-            let dir = spawn_blocking(move || testbed::control_plane_binaries(progress)).await??;
-            println!("{}", dir.display());
-        }
-        Task::Images { versions } => {
-            let dir = spawn_blocking(move || images(&versions, progress)).await??;
-            println!("{}", dir.display());
-        }
-        Task::Up { crds } => up(crds, progress).await?,
+        Task::Build => until_interrupted(print_path(move || testbed::control_plane_binaries(progress))).await,
+        Task::Images { versions } => until_interrupted(print_path(move || images(&versions, progress))).await,
+        Task::Up { crds } => until_interrupted(up(crds, progress)).await,
+        // It may have something to take back when it is interrupted, and so listens itself.
+        Task::Demo(choices) => demo(choices.options(), testbed::interrupted()).await,
     }
+}
+
+/// An interruption drops `work`, and with it everything that it started.
+async fn until_interrupted(work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::select! {
+        outcome = work => outcome,
+        interrupted = testbed::interrupted() => interrupted,
+    }
+}
+
+async fn print_path(make: impl FnOnce() -> Result<PathBuf> + Send + 'static) -> Result<()> {
+    println!("{}", spawn_blocking(make).await??.display());
     Ok(())
 }
 

@@ -116,6 +116,11 @@ impl Operator {
         self.process.log()
     }
 
+    /// Where it logs to.
+    pub fn log_path(&self) -> PathBuf {
+        log_file(self.dir.path())
+    }
+
     /// Waits until `/readyz` says yes.
     pub async fn wait_ready(&self, deadline: Duration) -> Result<()> {
         let until = Instant::now() + deadline;
@@ -151,6 +156,10 @@ fn config_file(dir: &Path) -> PathBuf {
     dir.join("config.yaml")
 }
 
+fn log_file(dir: &Path) -> PathBuf {
+    dir.join("moorage.log")
+}
+
 fn spawn(options: &OperatorOptions, dir: &Path) -> Result<Process> {
     let program = match &options.program {
         Some(program) => program.clone(),
@@ -159,7 +168,7 @@ fn spawn(options: &OperatorOptions, dir: &Path) -> Result<Process> {
     let mut command = Command::new(program);
     command.arg("run").arg("--config").arg(config_file(dir));
     command.env("KUBECONFIG", &options.kubeconfig).envs(options.env.iter().cloned());
-    Process::spawn("moorage", &mut command, &dir.join("moorage.log"))
+    Process::spawn("moorage", &mut command, &log_file(dir))
 }
 
 /// A port that was free a moment ago.

@@ -1,0 +1,104 @@
+//! What a Machine runs: the real gateway where the system can, else a light one with the same answers.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+use tokio::task::spawn_blocking;
+
+use crate::fly_sim::Driver;
+use crate::images::{self, OPENCLAW_LATEST};
+use crate::progress::Progress;
+
+/// What the demo is asked to run as gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GatewayChoice {
+    /// The real one if the system can, else the light one.
+    Auto,
+    /// The real one, or an error.
+    Real,
+    /// The light one.
+    Fake,
+}
+
+/// Free memory that one real gateway needs, in bytes: it was seen to use 1.4 GB.
+const NEEDED_BYTES: u64 = 2_000_000_000;
+
+pub(super) async fn choose(choice: GatewayChoice, runtimes: usize, progress: Progress) -> Result<Driver> {
+    let obstacle = match choice {
+        GatewayChoice::Fake => Some("as asked with GATEWAY=fake".to_owned()),
+        GatewayChoice::Auto | GatewayChoice::Real => obstacle(runtimes),
+    };
+    match obstacle {
+        Some(reason) if choice == GatewayChoice::Real => bail!("the real gateway can't run here: {reason}"),
+        Some(reason) => {
+            progress.note(&format!("Gateway: a light stand-in with OpenClaw's answers ({reason})"));
+            Ok(Driver::Instant)
+        }
+        None => {
+            let images =
+                spawn_blocking(move || images::openclaw_images(&[OPENCLAW_LATEST], progress)).await??;
+            progress
+                .note(&format!("Gateway: the real OpenClaw {OPENCLAW_LATEST}, a process for each Machine"));
+            Ok(Driver::Process { images })
+        }
+    }
+}
+
+fn obstacle(runtimes: usize) -> Option<String> {
+    if !succeeds("unshare", &["--user", "--map-root-user", "--mount", "--net", "--pid", "--fork", "true"]) {
+        return Some("this system lets no one make Linux namespaces without root".to_owned());
+    }
+    if !succeeds("npm", &["--version"]) {
+        return Some("npm is not installed".to_owned());
+    }
+    let needed = NEEDED_BYTES * u64::try_from(runtimes.max(1)).unwrap_or(u64::MAX);
+    match available_bytes() {
+        Some(free) if free < needed => Some(format!(
+            "{:.1} GB of memory are free, {:.1} GB are needed",
+            gigabytes(free),
+            gigabytes(needed)
+        )),
+        _ => None,
+    }
+}
+
+fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// What the kernel thinks can be used without swapping.
+fn available_bytes() -> Option<u64> {
+    let info = fs::read_to_string("/proc/meminfo").ok()?;
+    parse_available(&info)
+}
+
+fn parse_available(info: &str) -> Option<u64> {
+    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+fn gigabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_memory_is_what_the_kernel_calls_available() {
+        let info = "MemTotal:  24000000 kB\nMemFree:  1 kB\nMemAvailable:   2000 kB\n";
+        assert_eq!(parse_available(info), Some(2_048_000));
+        assert_eq!(parse_available("MemFree: 1 kB"), None);
+    }
+
+    #[tokio::test]
+    async fn asking_for_the_light_gateway_needs_nothing_of_the_system() {
+        let driver = choose(GatewayChoice::Fake, 100, Progress::quiet()).await.unwrap();
+        assert_eq!(driver, Driver::Instant);
+    }
+}

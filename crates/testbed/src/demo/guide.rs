@@ -1,0 +1,57 @@
+//! What to do with a demo that runs.
+
+use std::fmt::Write as _;
+
+use super::Demo;
+use super::table::Row;
+
+/// How to reach what was made, and what to try next.
+pub(super) fn text(demo: &Demo, rows: &[Row]) -> String {
+    let mut text = String::from("Everything is ready.\n\n");
+    if let Some(path) = demo.cluster.kubeconfig() {
+        let _ = writeln!(text, "  export KUBECONFIG={}", path.display());
+    }
+    if let Some(kubectl) = demo.cluster.kubectl() {
+        let _ = writeln!(text, "  alias kubectl={}    # of the cluster's own version", kubectl.display());
+    }
+    let runtimes: Vec<&Row> =
+        rows.iter().filter(|row| row.kind == "Runtime" && !row.url.is_empty()).collect();
+    for runtime in &runtimes {
+        text.push_str(&reach(demo, runtime));
+    }
+    if let Some((namespace, name)) = runtimes.first().and_then(|runtime| runtime.name.split_once('/')) {
+        text.push_str(&next(namespace, name));
+    }
+    let _ = writeln!(text, "\nWhat Fly saw:\n  curl -s '{}/_sim/ledger?kind=effect'", demo.fly.api_url());
+    let _ = writeln!(text, "Log of the operator:\n  {}", demo.operator.log_path().display());
+    text.push_str("\nCtrl-C ends it all.\n");
+    text
+}
+
+/// The edge stands in for Fly's proxy on a loopback port, so the hostname has to be pointed at it.
+fn reach(demo: &Demo, runtime: &Row) -> String {
+    let host = runtime.url.trim_start_matches("https://").trim_end_matches('/');
+    let edge = demo.fly.edge();
+    let (address, port) = edge.rsplit_once(':').unwrap_or((edge, "443"));
+    format!(
+        "\n{name} serves {url}; here through the edge at {edge}:\n  \
+         curl --cacert {ca} --resolve {host}:{port}:{address} https://{host}:{port}/healthz\n  \
+         chromium --user-data-dir=$(mktemp -d) --ignore-certificate-errors \\\n    \
+         --host-resolver-rules='MAP {host}:443 {edge}' {url}\n",
+        name = runtime.name,
+        url = runtime.url,
+        ca = demo.fly.edge_ca().display(),
+    )
+}
+
+fn next(namespace: &str, name: &str) -> String {
+    format!(
+        "\nTry next:\n  \
+         kubectl -n {namespace} get workspaces,runtimes,runtimetasks\n  \
+         kubectl -n {namespace} describe runtime {name}\n  \
+         kubectl -n {namespace} patch runtime {name} --type merge -p '{{\"spec\":{{\"powerState\":\"Stopped\"}}}}'\n  \
+         kubectl -n {namespace} patch runtime {name} --type merge -p '{{\"spec\":{{\"powerState\":\"Running\"}}}}'\n  \
+         kubectl -n {namespace} annotate runtime {name} moorage.dev/restarted-at=$(date +%s) --overwrite\n  \
+         kubectl -n {namespace} delete runtime {name}\n"
+    )
+}

@@ -1,0 +1,124 @@
+//! What is put into the cluster: rights and policies, the catalogue, the quickstart.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use kube::Client;
+use kube::api::{DeleteParams, TypeMeta};
+use serde_json::Value;
+
+use super::cluster::Cluster;
+use crate::objects::{self, api_for, eventually};
+use crate::progress::Progress;
+use crate::{programs, repository};
+
+pub(super) const NAMESPACE: &str = "moorage-system";
+pub(super) const SERVICE_ACCOUNT: &str = "moorage";
+
+const GONE_WITHIN: Duration = Duration::from_mins(1);
+
+/// The operator's rights and admission policies as it prints them itself, then Plans and Blueprints.
+pub(super) async fn platform(cluster: &Cluster, progress: Progress) -> Result<()> {
+    let mut command = Command::new(programs::program("moorage")?);
+    command.args(["manifests", "--namespace", NAMESPACE]);
+    if let Some(user) = cluster.platform_user() {
+        command.args(["--platform-user", user]);
+    }
+    let output = command.output().context("run `moorage manifests`")?;
+    if !output.status.success() {
+        bail!("`moorage manifests` failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let manifests = String::from_utf8(output.stdout).context("`moorage manifests` printed no text")?;
+    let applied = objects::apply(cluster.client(), &manifests).await.context("apply rights and policies")?;
+    let catalogue = apply_folder(cluster.client(), &repository().join("examples/catalog")).await?;
+    let (rights, entries) = (applied.len(), catalogue);
+    progress.note(&format!("Installed CRDs, {rights} rights and policies, {entries} Plans and Blueprints"));
+    Ok(())
+}
+
+async fn apply_folder(client: &Client, dir: &Path) -> Result<usize> {
+    let mut count = 0;
+    for document in read_folder(dir)? {
+        let applied = objects::apply(client, &document.to_string()).await;
+        count += applied.with_context(|| format!("apply from {}", dir.display()))?.len();
+    }
+    Ok(count)
+}
+
+/// The documents of every YAML file in a folder, in the order of the files' names.
+fn read_folder(dir: &Path) -> Result<Vec<Value>> {
+    let entries = fs::read_dir(dir).with_context(|| format!("read {}", dir.display()))?;
+    let mut files: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    files.sort();
+    let mut all = Vec::new();
+    for file in files {
+        let text = fs::read_to_string(&file)?;
+        all.extend(objects::documents(&text).with_context(|| format!("in {}", file.display()))?);
+    }
+    Ok(all)
+}
+
+/// The quickstart, as it stands in the repository.
+pub(super) struct Declared(Vec<Value>);
+
+impl Declared {
+    pub(super) fn load() -> Result<Self> {
+        Ok(Self(read_folder(&repository().join("examples/quickstart"))?))
+    }
+
+    /// How many Runtimes it declares.
+    pub(super) fn runtimes(&self) -> usize {
+        self.0.iter().filter(|document| document["kind"] == "Runtime").count()
+    }
+
+    /// The namespaces that its objects live in.
+    pub(super) fn namespaces(&self) -> Vec<String> {
+        let named = |document: &Value| document["metadata"]["namespace"].as_str().map(str::to_owned);
+        let mut all: Vec<String> = self.0.iter().filter_map(named).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    pub(super) async fn apply(&self, client: &Client) -> Result<()> {
+        for document in &self.0 {
+            objects::apply(client, &document.to_string()).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes what was applied, last first, and says what couldn't be taken back in time.
+    pub(super) async fn take_back(&self, client: &Client, progress: Progress) {
+        progress.note("Taking the quickstart back out of the cluster");
+        for document in self.0.iter().rev() {
+            if let Err(error) = delete(client, document).await {
+                let (kind, name) = (&document["kind"], &document["metadata"]["name"]);
+                progress.note(&format!("{kind} {name} is left: {error:#}"));
+            }
+        }
+        progress.note(&format!(
+            "CRDs, roles, policies and namespace {NAMESPACE} stay; `kubectl delete` them when you no longer want them"
+        ));
+    }
+}
+
+async fn delete(client: &Client, document: &Value) -> Result<()> {
+    let types: TypeMeta = serde_json::from_value(document.clone())?;
+    let metadata = &document["metadata"];
+    let name = metadata["name"].as_str().context("an object without a name")?;
+    let api = api_for(client, &types, metadata["namespace"].as_str()).await?;
+    if let Err(error) = api.delete(name, &DeleteParams::default()).await
+        && !matches!(&error, kube::Error::Api(status) if status.code == 404)
+    {
+        return Err(error.into());
+    }
+    eventually("its end", GONE_WITHIN, async || match api.get_opt(name).await? {
+        None => Ok(()),
+        Some(_) => bail!("it waits for its finalizers"),
+    })
+    .await
+}

@@ -1,0 +1,98 @@
+//! What `make demo` runs: a Workspace and its Runtimes, brought from YAML to `running` before your eyes.
+
+mod cluster;
+mod gateway;
+mod guide;
+mod install;
+mod table;
+mod watch;
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use crate::fly_sim::{FlySim, FlySimOptions};
+use crate::operator::{Operator, OperatorOptions};
+use crate::progress::Progress;
+
+pub use cluster::ClusterChoice;
+pub use gateway::GatewayChoice;
+
+/// How the demo ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It stays until somebody stops it.
+    Stay,
+    /// It ends well as soon as everything is ready, or badly with the cause.
+    WhenReady,
+}
+
+/// What is demonstrated.
+#[derive(Debug, Clone, Copy)]
+pub struct DemoOptions {
+    /// When it ends.
+    pub ending: Ending,
+    /// What a Machine runs.
+    pub gateway: GatewayChoice,
+    /// Where the objects live.
+    pub cluster: ClusterChoice,
+}
+
+const OPERATOR_READY_WITHIN: Duration = Duration::from_mins(1);
+
+/// Runs the demo until `stop` is done or, with [`Ending::WhenReady`], until its verdict.
+pub async fn demo(options: DemoOptions, stop: impl Future<Output = Result<()>>) -> Result<()> {
+    let mut stop = pin!(stop);
+    let demo = tokio::select! {
+        demo = Demo::start(options) => demo?,
+        stopped = &mut stop => return stopped,
+    };
+    let verdict = tokio::select! {
+        verdict = demo.watch(options.ending) => verdict,
+        stopped = &mut stop => stopped,
+    };
+    demo.leave().await;
+    verdict
+}
+
+struct Demo {
+    // Fields drop in this order: who uses a server goes before it.
+    operator: Operator,
+    fly: FlySim,
+    cluster: cluster::Cluster,
+    declared: install::Declared,
+}
+
+impl Demo {
+    async fn start(options: DemoOptions) -> Result<Self> {
+        let progress = Progress::stderr();
+        let declared = install::Declared::load()?;
+        let driver = gateway::choose(options.gateway, declared.runtimes(), progress).await?;
+        let cluster = cluster::Cluster::open(options.cluster, progress).await?;
+        let fly = FlySim::start(FlySimOptions { driver, ..Default::default() }).await?;
+        progress.note(&format!("Fly stands in at {} with its edge at {}", fly.api_url(), fly.edge()));
+        install::platform(&cluster, progress).await?;
+        let kubeconfig = cluster.operator_kubeconfig(install::NAMESPACE, install::SERVICE_ACCOUNT).await?;
+        let config = OperatorOptions::new(kubeconfig, &cluster.id().await?, &fly);
+        let operator = Operator::start(config.with("/namespace", json!(install::NAMESPACE)))?;
+        operator.wait_ready(OPERATOR_READY_WITHIN).await.context("start the operator")?;
+        progress.note("The operator is ready, under exactly the rights that it ships with");
+        declared.apply(cluster.client()).await.context("apply the quickstart")?;
+        Ok(Self { operator, fly, cluster, declared })
+    }
+
+    async fn watch(&self, ending: Ending) -> Result<()> {
+        watch::Watch::new(self, ending).run().await
+    }
+
+    /// A cluster of our own ends with us. One that was lent gets its objects taken back while the operator
+    /// is still there to release them.
+    async fn leave(&self) {
+        if self.cluster.is_borrowed() {
+            self.declared.take_back(self.cluster.client(), Progress::stderr()).await;
+        }
+    }
+}
