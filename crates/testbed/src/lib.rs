@@ -22,6 +22,7 @@ mod images;
 mod janitor;
 mod kstatus;
 mod kubeconfig;
+pub mod ledger;
 mod objects;
 mod operator;
 mod process;

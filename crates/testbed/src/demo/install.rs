@@ -1,7 +1,7 @@
 //! What is put into the cluster: rights and policies, the catalogue, the quickstart.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(super) async fn platform(cluster: &Cluster, progress: Progress) -> Result<()
     }
     let manifests = String::from_utf8(output.stdout).context("`moorage manifests` printed no text")?;
     let applied = objects::apply(cluster.client(), &manifests).await.context("apply rights and policies")?;
-    let catalogue = apply_folder(cluster.client(), &repository().join("examples/catalog")).await?;
+    let catalogue = apply_folder(cluster.client(), &repository().join("examples/platform")).await?;
     let (rights, entries) = (applied.len(), catalogue);
     progress.note(&format!("Installed CRDs, {rights} rights and policies, {entries} Plans and Blueprints"));
     Ok(())
@@ -48,16 +48,19 @@ async fn apply_folder(client: &Client, dir: &Path) -> Result<usize> {
     Ok(count)
 }
 
-/// The documents of every YAML file in a folder, in the order of the files' names.
+/// The documents of a folder, in the order of its `kustomization.yaml`.
 fn read_folder(dir: &Path) -> Result<Vec<Value>> {
-    let entries = fs::read_dir(dir).with_context(|| format!("read {}", dir.display()))?;
-    let mut files: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-    files.sort();
+    let read = |file: &str| {
+        let path = dir.join(file);
+        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+        objects::documents(&text).with_context(|| format!("in {}", path.display()))
+    };
     let mut all = Vec::new();
-    for file in files {
-        let text = fs::read_to_string(&file)?;
-        all.extend(objects::documents(&text).with_context(|| format!("in {}", file.display()))?);
+    for kustomization in read("kustomization.yaml")? {
+        let resources = kustomization["resources"].as_array().context("a kustomization without resources")?;
+        for file in resources.iter().filter_map(Value::as_str) {
+            all.extend(read(file)?);
+        }
     }
     Ok(all)
 }
@@ -121,4 +124,17 @@ async fn delete(client: &Client, document: &Value) -> Result<()> {
         Some(_) => bail!("it waits for its finalizers"),
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_quickstart_declares_a_namespace_before_what_lives_in_it() {
+        let declared = Declared::load().unwrap();
+        assert_eq!(declared.0[0]["kind"], "Namespace");
+        assert!(declared.runtimes() >= 1);
+        assert_eq!(declared.namespaces(), [declared.0[0]["metadata"]["name"].as_str().unwrap()]);
+    }
 }

@@ -1,0 +1,287 @@
+//! What must hold of everything that was done at Fly, read from the simulator's ledger.
+//!
+//! Only whoever runs a test knows what was meant to be deleted and what may stay: [`Expectation`] says it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What somebody wanted to become of an app's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Intent {
+    /// Everything goes, and the app with it.
+    Delete,
+    /// The volume goes once a snapshot is made; the app stays for the snapshot's sake.
+    Snapshot,
+    /// The Machine stops and nothing goes.
+    Retain,
+}
+
+/// What a test expects of the end.
+#[derive(Debug, Clone, Default)]
+pub struct Expectation {
+    /// Apps that may still be there, beside those that `intents` keeps.
+    pub kept: BTreeSet<String>,
+    /// Apps whose Runtimes were deleted, with what their owners wanted.
+    pub intents: BTreeMap<String, Intent>,
+}
+
+/// One change at Fly, in the order of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Change {
+    /// Its number.
+    pub seq: u64,
+    /// Name of the effect, such as `machine.create`.
+    #[serde(default)]
+    pub effect: String,
+    /// The app.
+    #[serde(default)]
+    pub app: String,
+    /// The id of what changed.
+    #[serde(default)]
+    pub id: String,
+    /// More on it.
+    #[serde(default)]
+    pub detail: Value,
+}
+
+/// What stands in an app.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct App {
+    /// The app's network, which is its owner's mark.
+    pub network: String,
+    /// Ids of Machines that nobody destroyed.
+    pub machines: BTreeSet<String>,
+    /// Ids of volumes that nobody deleted.
+    pub volumes: BTreeSet<String>,
+    /// Volumes of which a snapshot was asked for.
+    snapshotted: BTreeSet<String>,
+    /// Volumes that a Machine was made with.
+    booted: BTreeSet<String>,
+    /// The volume that was made last.
+    newest: Option<String>,
+}
+
+/// The effects of a ledger, given as the simulator prints it: a list of entries, or an object that has one.
+pub fn changes(ledger: &Value) -> Result<Vec<Change>> {
+    let list = ledger.as_array().or_else(|| ledger["entries"].as_array()).context("the ledger is no list")?;
+    let effects = list.iter().filter(|entry| entry["kind"] == "effect");
+    effects.map(|entry| Change::deserialize(entry).context("an entry of the ledger")).collect()
+}
+
+/// Everything wrong with the history: what was done without intent or out of order, what there is twice,
+/// and what was left over.
+pub fn check_ledger(changes: &[Change], expected: &Expectation) -> Vec<String> {
+    let mut replay = Replay { expected, apps: BTreeMap::new(), problems: Vec::new() };
+    for change in changes {
+        replay.step(change);
+    }
+    replay.check_end();
+    replay.problems
+}
+
+/// What stands at the end of the history.
+pub fn standing(changes: &[Change]) -> BTreeMap<String, App> {
+    let nothing = Expectation::default();
+    let mut replay = Replay { expected: &nothing, apps: BTreeMap::new(), problems: Vec::new() };
+    for change in changes {
+        replay.step(change);
+    }
+    replay.apps
+}
+
+struct Replay<'a> {
+    expected: &'a Expectation,
+    apps: BTreeMap<String, App>,
+    problems: Vec<String>,
+}
+
+impl Replay<'_> {
+    fn step(&mut self, change: &Change) {
+        match change.effect.as_str() {
+            "app.create" => {
+                let network = change.detail["network"].as_str().unwrap_or_default().to_owned();
+                self.apps.insert(change.app.clone(), App { network, ..App::default() });
+            }
+            "app.delete" => self.delete_app(change),
+            "machine.destroy" => self.destroy_machine(change),
+            "volume.delete" => self.delete_volume(change),
+            _ => self.add(change),
+        }
+    }
+
+    fn add(&mut self, change: &Change) {
+        let Some(app) = self.apps.get_mut(&change.app) else { return };
+        match change.effect.as_str() {
+            "machine.create" => {
+                app.machines.insert(change.id.clone());
+                let named = change.detail["volume"].as_str().map(str::to_owned);
+                app.booted.extend(named.or_else(|| app.newest.clone()));
+            }
+            "volume.create" => {
+                app.volumes.insert(change.id.clone());
+                app.newest = Some(change.id.clone());
+            }
+            "snapshot.create" => {
+                app.snapshotted.extend(change.detail["volume"].as_str().map(str::to_owned));
+            }
+            _ => {}
+        }
+    }
+
+    fn intent(&self, app: &str) -> Option<Intent> {
+        self.expected.intents.get(app).copied()
+    }
+
+    fn delete_app(&mut self, change: &Change) {
+        let (intent, app) = (self.intent(&change.app), self.apps.remove(&change.app).unwrap_or_default());
+        if intent != Some(Intent::Delete) {
+            self.problem(change, "nobody wanted this app deleted");
+        }
+        if !app.machines.is_empty() {
+            self.problem(change, "a Machine went with its app, not before it");
+        }
+        if !app.volumes.is_empty() {
+            self.problem(change, "a volume went with its app, not before it");
+        }
+    }
+
+    fn destroy_machine(&mut self, change: &Change) {
+        if self.intent(&change.app) == Some(Intent::Retain) {
+            self.problem(change, "the Machine of a retained Runtime must only stop");
+        }
+        if let Some(app) = self.apps.get_mut(&change.app) {
+            app.machines.remove(&change.id);
+        }
+    }
+
+    fn delete_volume(&mut self, change: &Change) {
+        let intent = self.intent(&change.app);
+        let Some(app) = self.apps.get_mut(&change.app) else { return };
+        app.volumes.remove(&change.id);
+        let spare = !app.booted.contains(&change.id);
+        let saved = app.snapshotted.contains(&change.id);
+        let occupied = !app.machines.is_empty();
+        match intent {
+            _ if spare => {}
+            Some(Intent::Delete) if occupied => self.problem(change, "the volume went before its Machine"),
+            Some(Intent::Snapshot) if !saved => self.problem(change, "the volume went without a snapshot"),
+            Some(Intent::Delete | Intent::Snapshot) => {}
+            Some(Intent::Retain) | None => self.problem(change, "nobody wanted this volume deleted"),
+        }
+    }
+
+    fn check_end(&mut self) {
+        let mut owners: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut found = Vec::new();
+        for (name, app) in &self.apps {
+            owners.entry(app.network.clone()).or_default().push(name.clone());
+            if app.machines.len() > 1 {
+                found.push(format!("{name} has {} Machines", app.machines.len()));
+            }
+            if app.volumes.len() > 1 {
+                found.push(format!("{name} has {} volumes", app.volumes.len()));
+            }
+            found.extend(self.left_over(name, app));
+        }
+        for (network, apps) in owners.iter().filter(|(network, _)| !network.is_empty()) {
+            if apps.len() > 1 {
+                found.push(format!("the owner {network} has {} apps: {}", apps.len(), apps.join(", ")));
+            }
+        }
+        self.problems.append(&mut found);
+    }
+
+    fn left_over(&self, name: &str, app: &App) -> Option<String> {
+        match self.intent(name) {
+            Some(Intent::Delete) => Some(format!("{name} was to be deleted and is still there")),
+            Some(Intent::Snapshot) if !app.machines.is_empty() || !app.volumes.is_empty() => {
+                Some(format!("{name} was to keep only a snapshot"))
+            }
+            Some(Intent::Snapshot | Intent::Retain) => None,
+            None if self.expected.kept.contains(name) => None,
+            None => Some(format!("{name} is left over: it belongs to no one")),
+        }
+    }
+
+    fn problem(&mut self, change: &Change, what: &str) {
+        let Change { seq, effect, app, id, .. } = change;
+        self.problems.push(format!("entry {seq}, {effect} {id} in {app}: {what}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// A ledger from `effect id` words, all in the app `a` of the network `m-1`.
+    fn ledger(effects: &[&str]) -> Vec<Change> {
+        let entries: Vec<Value> = effects
+            .iter()
+            .enumerate()
+            .map(|(index, effect)| {
+                let (effect, id) = effect.split_once(' ').unwrap_or((effect, "a"));
+                let app = if effect == "app.create" { id } else { "a" };
+                json!({"seq": index + 1, "kind": "effect", "effect": effect, "app": app, "id": id,
+                    "detail": {"network": "m-1", "volume": "v1"}})
+            })
+            .collect();
+        changes(&json!(entries)).unwrap()
+    }
+
+    const RUNNING: [&str; 4] = ["app.create a", "volume.create v1", "machine.create m1", "machine.start m1"];
+
+    fn problems(more: &[&str], kept: &[&str], intent: Option<Intent>) -> String {
+        let expected = Expectation {
+            kept: kept.iter().map(|&name| name.to_owned()).collect(),
+            intents: intent.map(|intent| ("a".to_owned(), intent)).into_iter().collect(),
+        };
+        check_ledger(&ledger(&[&RUNNING, more].concat()), &expected).join("; ")
+    }
+
+    #[test]
+    fn each_way_to_end_well_passes() {
+        let gone = ["machine.stop m1", "machine.destroy m1", "volume.delete v1", "app.delete a"];
+        let saved = ["snapshot.create s1", "machine.destroy m1", "volume.delete v1"];
+        assert_eq!(problems(&[], &["a"], None), "");
+        assert_eq!(problems(&gone, &[], Some(Intent::Delete)), "");
+        assert_eq!(problems(&saved, &[], Some(Intent::Snapshot)), "");
+        assert_eq!(problems(&["machine.stop m1"], &[], Some(Intent::Retain)), "");
+        assert_eq!(problems(&["volume.create v2", "volume.delete v2"], &["a"], None), "", "it never booted");
+    }
+
+    #[test]
+    fn each_way_to_lose_data_is_found() {
+        for (more, intent, expected) in [
+            (&["machine.destroy m1", "volume.delete v1"][..], None, "nobody wanted this volume deleted"),
+            (&["volume.delete v1"], Some(Intent::Delete), "went before its Machine"),
+            (&["machine.destroy m1", "volume.delete v1"], Some(Intent::Snapshot), "without a snapshot"),
+            (&["machine.destroy m1", "app.delete a"], Some(Intent::Delete), "a volume went with its app"),
+            (&["app.delete a"], None, "nobody wanted this app deleted"),
+            (&["machine.destroy m1"], Some(Intent::Retain), "must only stop"),
+        ] {
+            let found = problems(more, &["a"], intent);
+            assert!(found.contains(expected), "{more:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn what_is_twice_or_left_over_is_found() {
+        assert!(problems(&["machine.create m2"], &["a"], None).contains("2 Machines"));
+        assert!(problems(&["volume.create v2"], &["a"], None).contains("2 volumes"));
+        assert!(problems(&["app.create b"], &["a", "b"], None).contains("m-1 has 2 apps: a, b"));
+        assert!(problems(&[], &[], None).contains("left over"));
+        assert!(problems(&[], &[], Some(Intent::Delete)).contains("still there"));
+        assert!(problems(&["snapshot.create s1"], &[], Some(Intent::Snapshot)).contains("only a snapshot"));
+    }
+
+    #[test]
+    fn what_stands_can_be_asked_for() {
+        let standing = standing(&ledger(&RUNNING));
+        assert_eq!(standing["a"].machines, BTreeSet::from(["m1".to_owned()]));
+        assert_eq!(standing["a"].network, "m-1");
+    }
+}
