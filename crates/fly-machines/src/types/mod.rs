@@ -27,6 +27,8 @@ pub(crate) mod wire;
 
 #[cfg(test)]
 mod golden_tests;
+#[cfg(test)]
+mod tolerance_tests;
 
 pub use address::{AssignIp, IpAssignment, IpKind, IpNetwork};
 pub use app::{App, AppDeletion, AppOrganization, CreateApp, CreatedApp};
