@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use super::*;
 
+/// What is done to one field of an object.
+type Change = fn(&mut serde_json::Map<String, Value>, &str);
+
 /// Calls `change` on each field of each object in turn, each time on a fresh copy.
-fn for_each_field(
-    whole: &Value,
-    change: &dyn Fn(&mut serde_json::Map<String, Value>, &str),
-) -> Vec<(String, Value)> {
+fn for_each_field(whole: &Value, change: Change) -> Vec<(String, Value)> {
     let mut pointers = Vec::new();
-    collect(whole, String::new(), &mut pointers);
+    collect(whole, "", &mut pointers);
     let mut copies = Vec::new();
     for (parent, key) in pointers {
         let mut copy = whole.clone();
@@ -22,17 +22,17 @@ fn for_each_field(
     copies
 }
 
-fn collect(value: &Value, at: String, pointers: &mut Vec<(String, String)>) {
+fn collect(value: &Value, at: &str, pointers: &mut Vec<(String, String)>) {
     match value {
         Value::Object(fields) => {
             for (key, inner) in fields {
-                pointers.push((at.clone(), key.clone()));
-                collect(inner, format!("{at}/{key}"), pointers);
+                pointers.push((at.to_owned(), key.clone()));
+                collect(inner, &format!("{at}/{key}"), pointers);
             }
         }
         Value::Array(items) => {
             for (index, inner) in items.iter().enumerate() {
-                collect(inner, format!("{at}/{index}"), pointers);
+                collect(inner, &format!("{at}/{index}"), pointers);
             }
         }
         _ => {}
@@ -42,14 +42,14 @@ fn collect(value: &Value, at: String, pointers: &mut Vec<(String, String)>) {
 fn assert_tolerated<T: DeserializeOwned>(whole: &Value) {
     let name = std::any::type_name::<T>();
     T::deserialize(whole).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let changes: [(&str, &dyn Fn(&mut serde_json::Map<String, Value>, &str)); 3] = [
-        ("null", &|object, key| {
+    let changes: [(&str, Change); 3] = [
+        ("null", |object, key| {
             object.insert(key.to_owned(), Value::Null);
         }),
-        ("missing", &|object, key| {
+        ("missing", |object, key| {
             object.remove(key);
         }),
-        ("a new field beside it", &|object, _| {
+        ("a new field beside it", |object, _| {
             object.insert("brand_new".to_owned(), json!({"a": [1, null]}));
         }),
     ];
