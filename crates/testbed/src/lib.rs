@@ -29,6 +29,7 @@ mod process;
 mod programs;
 pub mod progress;
 mod signals;
+pub mod survey;
 
 pub use conditions::{Moment, check_conditions};
 pub use control_plane::{Audit, AuditEvent, ControlPlane, ControlPlaneOptions};
