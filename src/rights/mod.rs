@@ -18,7 +18,7 @@ pub use manifests::{objects, yaml};
 pub use right::{Right, Scope, Verb};
 pub use roles::{OPERATOR_ROLE, OWNER_ROLE, VIEWER_ROLE, WORKSPACE_ROLES};
 
-/// Name of the operator's ServiceAccount, ClusterRole, Role and bindings. One operator serves a cluster.
+/// Name of the operator's ServiceAccount, `ClusterRole`, Role and bindings. One operator serves a cluster.
 pub const NAME: &str = "moorage";
 /// Namespace of the operator where none is named.
 pub const NAMESPACE: &str = "moorage-system";

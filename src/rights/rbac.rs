@@ -52,13 +52,13 @@ fn role_ref(kind: &str) -> RoleRef {
     RoleRef { api_group: Some(RBAC_GROUP.into()), kind: kind.into(), name: NAME.into() }
 }
 
-fn operator_subject(installation: &Installation) -> Option<Vec<Subject>> {
-    Some(vec![Subject {
+fn operator_subjects(installation: &Installation) -> Vec<Subject> {
+    vec![Subject {
         kind: "ServiceAccount".into(),
         name: NAME.into(),
         namespace: Some(installation.namespace.clone()),
         ..Subject::default()
-    }])
+    }]
 }
 
 /// What the operator may do in the whole cluster.
@@ -71,7 +71,7 @@ pub(super) fn operator_cluster_role_binding(installation: &Installation) -> Clus
     ClusterRoleBinding {
         metadata: metadata(NAME),
         role_ref: role_ref("ClusterRole"),
-        subjects: operator_subject(installation),
+        subjects: Some(operator_subjects(installation)),
     }
 }
 
@@ -85,7 +85,7 @@ pub(super) fn operator_role_binding(installation: &Installation) -> RoleBinding 
     RoleBinding {
         metadata: in_namespace(installation),
         role_ref: role_ref("Role"),
-        subjects: operator_subject(installation),
+        subjects: Some(operator_subjects(installation)),
     }
 }
 

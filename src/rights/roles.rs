@@ -5,17 +5,17 @@ use super::right::Verb::{Create, Delete, DeleteCollection, Get, List, Patch, Upd
 use super::right::{Right, Scope, Verb};
 use crate::api::GROUP;
 
-/// ClusterRole of a Workspace's owners, and name of their RoleBinding in its namespace.
+/// `ClusterRole` of a Workspace's owners, and name of their RoleBinding in its namespace.
 pub const OWNER_ROLE: &str = "moorage-owner";
-/// ClusterRole of a Workspace's operators, and name of their RoleBinding in its namespace.
+/// `ClusterRole` of a Workspace's operators, and name of their RoleBinding in its namespace.
 pub const OPERATOR_ROLE: &str = "moorage-operator";
-/// ClusterRole of a Workspace's viewers, and name of their RoleBinding in its namespace.
+/// `ClusterRole` of a Workspace's viewers, and name of their RoleBinding in its namespace.
 pub const VIEWER_ROLE: &str = "moorage-viewer";
 /// The three roles that the operator may bind, and no other.
 pub const WORKSPACE_ROLES: [&str; 3] = [OWNER_ROLE, OPERATOR_ROLE, VIEWER_ROLE];
-/// ClusterRole of the platform, aggregated from every ClusterRole that carries [`AGGREGATE_TO_PLATFORM`].
+/// `ClusterRole` of the platform, aggregated from every `ClusterRole` that carries [`AGGREGATE_TO_PLATFORM`].
 pub const PLATFORM_ROLE: &str = "moorage-platform";
-/// Label of the ClusterRoles whose rights the platform's role gathers; its value is `true`.
+/// Label of the `ClusterRoles` whose rights the platform's role gathers; its value is `true`.
 pub const AGGREGATE_TO_PLATFORM: &str = "moorage.dev/aggregate-to-platform";
 
 const READ: &[Verb] = &[Get, List, Watch];
@@ -24,7 +24,7 @@ const ALL: &[Verb] = &[Get, List, Watch, Create, Update, Patch, Delete, DeleteCo
 /// A role as it is shipped.
 #[derive(Clone, Copy, Debug)]
 pub struct Role {
-    /// Name of its ClusterRole.
+    /// Name of its `ClusterRole`.
     pub name: &'static str,
     /// Who is meant to hold it.
     pub purpose: &'static str,

@@ -1,0 +1,79 @@
+//! NameClaims: the operator; the platform creates for a restore, and sets `spec.confirm`.
+
+use serde_json::{Value, json};
+
+use crate::world::{Kind, OUTSIDERS, PLATFORM, Try, Verdict, Who, moorage, policy};
+
+const CLAIMS: Kind = moorage("NameClaim", "nameclaims");
+const POLICY: &str = "moorage-nameclaims";
+
+fn new_claim() -> Value {
+    let holder = json!({"namespace": "acme", "name": "two", "uid": "77aa"});
+    CLAIMS.object("label.two", &json!({"type": "Slug", "name": "two", "holder": holder}))
+}
+
+fn confirm() -> Value {
+    json!({"spec": {"confirm": {"uid": "77aa"}}})
+}
+
+#[tokio::test]
+async fn the_operator_does_everything() {
+    let holder = json!({"spec": {"holder": {"uid": "99ff"}}});
+    for what in [
+        Try::Create(new_claim()),
+        Try::Change("label.acme", holder),
+        Try::Replace("label.acme", "/spec/holder/uid", json!("99ff")),
+        Try::Delete("label.acme"),
+        Try::DeleteAll,
+    ] {
+        CLAIMS.expect(&[Who::Operator], what, &Verdict::Allowed).await;
+    }
+}
+
+#[tokio::test]
+async fn the_platform_creates_for_a_restore_and_confirms() {
+    let noted = json!({"metadata": {"annotations": {"note": "x"}}, "spec": {"confirm": {"uid": "77aa"}}});
+    let unconfirm = json!({"spec": {"confirm": null}});
+    for what in [
+        Try::Create(new_claim()),
+        Try::Change("label.acme", confirm()),
+        Try::Change("label.acme", noted),
+        Try::Change("label.acme", unconfirm),
+    ] {
+        CLAIMS.expect(&PLATFORM, what, &Verdict::Allowed).await;
+    }
+}
+
+#[tokio::test]
+async fn the_platform_changes_and_removes_nothing_else() {
+    let spec = |change: Value| Try::Change("label.acme", json!({"spec": change}));
+    let metadata = |change: Value| Try::Change("label.acme", json!({"metadata": change}));
+    let owner = json!([{"apiVersion": "v1", "kind": "Namespace", "name": "acme", "uid": "0b7e"}]);
+    for what in [
+        spec(json!({"holder": {"uid": "99ff"}})),
+        spec(json!({"tenantID": "0123456789"})),
+        spec(json!({"confirm": {"uid": "77aa"}, "holder": {"uid": "99ff"}})),
+        metadata(json!({"labels": {"a": "b"}})),
+        metadata(json!({"finalizers": ["example.test/stuck"]})),
+        metadata(json!({"ownerReferences": owner})),
+        Try::Replace("label.acme", "/spec/holder/uid", json!("99ff")),
+        Try::Delete("label.acme"),
+        Try::DeleteAll,
+    ] {
+        CLAIMS.expect(&PLATFORM, what, &policy(POLICY)).await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_else_does_anything_whatever_their_rights() {
+    for what in [
+        Try::Create(new_claim()),
+        Try::Change("label.acme", confirm()),
+        Try::Replace("label.acme", "/spec/holder/uid", json!("99ff")),
+        Try::Delete("label.acme"),
+        Try::DeleteAll,
+    ] {
+        CLAIMS.expect(&OUTSIDERS, what.clone(), &policy(POLICY)).await;
+        CLAIMS.expect(&[Who::Tenant], what, &Verdict::Rights).await;
+    }
+}
