@@ -1,4 +1,9 @@
 //! The controllers. Each has the same rooms: observe, decide (pure), act, status.
 
+pub mod claims;
+pub mod context;
+pub mod feed;
+pub mod memory;
 pub mod policy;
+pub mod run;
 pub mod runtime;

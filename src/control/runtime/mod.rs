@@ -1,9 +1,24 @@
 //! Runtimes: from a declaration to a live gateway, and away.
+//!
+//! `observe` and `look` gather facts, `decide` names the next step, `act` performs it, `view` says what the status
+//! is to be, and `record` writes it. `visit` is the loop through them.
 
+pub mod act;
+pub mod claim;
 pub mod conditions;
 pub mod decide;
 pub mod desired;
+pub mod env;
 pub mod facts;
+pub mod look;
+pub mod machine_fact;
+pub mod metadata;
+pub mod observe;
+pub mod probe;
+pub mod record;
 pub mod resolve;
 pub mod step;
+pub mod token;
+pub mod trouble;
 pub mod view;
+pub mod visit;

@@ -1,0 +1,186 @@
+//! Who holds which name, from the watch on NameClaims and from our own writes, whichever is newer.
+//!
+//! A cache alone would lag behind our own writes, and two Runtimes of one namespace could then pass its limit
+//! together.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kube::ResourceExt;
+use tokio::sync::watch;
+
+use crate::api::NameClaim;
+use crate::api::name_claim::ClaimType;
+
+/// Every claim, by name.
+#[derive(Debug, Default)]
+pub struct Claims {
+    state: Mutex<State>,
+    complete: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    by_key: HashMap<String, Arc<NameClaim>>,
+    by_holder: HashMap<String, HashSet<String>>,
+    by_app: HashMap<String, String>,
+    slugs: HashMap<String, i32>,
+    listed: Option<HashSet<String>>,
+}
+
+/// A slug that is being claimed; it counts until it is dropped.
+#[derive(Debug)]
+pub struct Reservation {
+    claims: Arc<Claims>,
+    namespace: String,
+}
+
+impl Claims {
+    /// The claim under this key.
+    pub fn get(&self, key: &str) -> Option<Arc<NameClaim>> {
+        self.lock().by_key.get(key).cloned()
+    }
+
+    /// The slug that the object holds.
+    pub fn slug_of(&self, uid: &str) -> Option<Arc<NameClaim>> {
+        let state = self.lock();
+        state
+            .by_holder
+            .get(uid)?
+            .iter()
+            .filter_map(|key| state.by_key.get(key))
+            .find(|claim| is_slug(claim))
+            .cloned()
+    }
+
+    /// The slug whose app this is.
+    pub fn by_app(&self, app: &str) -> Option<Arc<NameClaim>> {
+        let state = self.lock();
+        let key = state.by_app.get(app)?;
+        state.by_key.get(key).cloned()
+    }
+
+    /// Waits until the first list is complete.
+    pub async fn ready(&self) {
+        let mut listed = self.complete.subscribe();
+        // The sender lives as long as we do.
+        let _ = listed.wait_for(|complete| *complete).await;
+    }
+
+    /// How many slugs the namespace holds or is about to.
+    pub fn slugs_in(&self, namespace: &str) -> i32 {
+        self.lock().slugs.get(namespace).copied().unwrap_or_default()
+    }
+
+    /// Every slug whose holder isn't given up.
+    pub fn held_slugs(&self) -> Vec<Arc<NameClaim>> {
+        self.lock().by_key.values().filter(|claim| counts(claim)).cloned().collect()
+    }
+
+    /// Counts one slug more for the namespace, if it may hold so many.
+    pub fn reserve(self: &Arc<Self>, namespace: &str, limit: i32) -> Option<Reservation> {
+        let mut state = self.lock();
+        let count = state.slugs.entry(namespace.to_owned()).or_default();
+        if *count >= limit {
+            return None;
+        }
+        *count += 1;
+        drop(state);
+        Some(Reservation { claims: Arc::clone(self), namespace: namespace.to_owned() })
+    }
+
+    /// Takes in a claim as it was read or written, unless a newer one is known.
+    pub fn apply(&self, claim: NameClaim) {
+        self.lock().apply(claim);
+    }
+
+    /// Forgets a claim that was removed.
+    pub fn remove(&self, key: &str) {
+        self.lock().remove(key);
+    }
+
+    /// A list begins.
+    pub fn list_begins(&self) {
+        self.lock().listed = Some(HashSet::new());
+    }
+
+    /// A list is complete: what wasn't in it is gone.
+    pub fn list_ends(&self) {
+        let mut state = self.lock();
+        let Some(listed) = state.listed.take() else { return };
+        let gone: Vec<String> = state.by_key.keys().filter(|key| !listed.contains(*key)).cloned().collect();
+        gone.iter().for_each(|key| state.remove(key));
+        drop(state);
+        self.complete.send_replace(true);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn apply(&mut self, claim: NameClaim) {
+        let key = claim.name_any();
+        if let Some(listed) = &mut self.listed {
+            listed.insert(key.clone());
+        }
+        if self.by_key.get(&key).is_some_and(|known| version(known) > version(&claim)) {
+            return;
+        }
+        self.remove(&key);
+        self.by_holder.entry(claim.spec.holder.uid.clone()).or_default().insert(key.clone());
+        if let Some(runtime) = &claim.spec.runtime {
+            self.by_app.insert(runtime.app.clone(), key.clone());
+        }
+        if counts(&claim) {
+            *self.slugs.entry(claim.spec.holder.namespace.clone()).or_default() += 1;
+        }
+        self.by_key.insert(key, Arc::new(claim));
+    }
+
+    fn remove(&mut self, key: &str) {
+        let Some(claim) = self.by_key.remove(key) else { return };
+        if let Some(keys) = self.by_holder.get_mut(&claim.spec.holder.uid) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.by_holder.remove(&claim.spec.holder.uid);
+            }
+        }
+        if let Some(runtime) = &claim.spec.runtime {
+            self.by_app.remove(&runtime.app);
+        }
+        if counts(&claim) {
+            self.uncount(&claim.spec.holder.namespace);
+        }
+    }
+
+    fn uncount(&mut self, namespace: &str) {
+        if let Some(count) = self.slugs.get_mut(namespace) {
+            *count -= 1;
+            if *count <= 0 {
+                self.slugs.remove(namespace);
+            }
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.claims.lock().uncount(&self.namespace);
+    }
+}
+
+fn is_slug(claim: &NameClaim) -> bool {
+    claim.spec.type_ == ClaimType::Slug
+}
+
+/// A slug counts until it is given up.
+fn counts(claim: &NameClaim) -> bool {
+    is_slug(claim) && claim.spec.tombstone.is_none()
+}
+
+/// Resource versions grow with each write.
+fn version(claim: &NameClaim) -> u64 {
+    claim.resource_version().and_then(|version| version.parse().ok()).unwrap_or_default()
+}

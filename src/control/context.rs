@@ -1,0 +1,65 @@
+//! What every controller is given.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Client;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::Store;
+
+use super::claims::Claims;
+use super::memory::Memory;
+use super::runtime::probe::Prober;
+use crate::api::{Blueprint, Plan, Runtime, Workspace, WorkspacePolicy};
+use crate::engine::clock::Clock;
+use crate::engine::config::Config;
+use crate::engine::metrics::Metrics;
+use crate::engine::watch::Trigger;
+
+/// Clients, caches, configuration and memory, shared by all controllers.
+pub struct Context {
+    /// The API server.
+    pub kube: Client,
+    /// Fly.
+    pub fly: fly_machines::Client,
+    /// Asks gateways for their health at their URL.
+    pub prober: Prober,
+    /// The configuration file.
+    pub config: Config,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Counters and gauges.
+    pub metrics: Metrics,
+    /// The caches.
+    pub stores: Stores,
+    /// Who holds which name.
+    pub claims: Arc<Claims>,
+    /// What is remembered of each Runtime.
+    pub memory: Memory,
+    /// Asks for visits.
+    pub triggers: Triggers,
+}
+
+/// The caches, one a kind.
+pub struct Stores {
+    /// Runtimes.
+    pub runtimes: Store<Runtime>,
+    /// Workspaces.
+    pub workspaces: Store<Workspace>,
+    /// Plans.
+    pub plans: Store<Plan>,
+    /// Blueprints.
+    pub blueprints: Store<Blueprint>,
+    /// WorkspacePolicies.
+    pub policies: Store<WorkspacePolicy>,
+    /// Namespaces, their metadata only.
+    pub namespaces: Store<PartialObjectMeta<Namespace>>,
+}
+
+/// Asks for visits of objects of each kind that has a controller.
+pub struct Triggers {
+    /// Runtimes.
+    pub runtimes: Trigger<Runtime>,
+    /// Workspaces.
+    pub workspaces: Trigger<Workspace>,
+}

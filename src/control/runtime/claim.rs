@@ -1,0 +1,135 @@
+//! Writes the slug's claim.
+
+use std::collections::BTreeMap;
+
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, ResourceExt};
+use serde_json::json;
+
+use super::act::with_claim;
+use super::facts::{Facts, Refusal};
+use super::step::{NewClaim, Release};
+use super::trouble::Failure;
+use crate::api::name_claim::{ClaimType, Holder, RuntimeIdentity};
+use crate::api::{FIELD_MANAGER, NameClaim, NameClaimSpec, label_key, reason};
+use crate::control::context::Context;
+
+/// Claims the slug. Creating what exists fails, which is the lock.
+pub async fn create(ctx: &Context, facts: &mut Facts, new: &NewClaim) -> Result<(), Failure> {
+    let namespace = facts.runtime.namespace().unwrap_or_default();
+    let Some(reservation) = ctx.claims.reserve(&namespace, new.limit) else {
+        return Err(Refusal::new(
+            reason::RUNTIME_LIMIT_REACHED,
+            format!("This namespace may hold {} Runtimes and holds as many. Delete one, or ask the platform for a higher limit.", new.limit),
+        )
+        .into());
+    };
+    let claims: Api<NameClaim> = Api::all(ctx.kube.clone());
+    let mut claim = NameClaim::new(&NameClaim::label_key(&new.slug), spec(facts, new));
+    claim.metadata.labels =
+        Some(BTreeMap::from([(label_key::MANAGED_BY.to_owned(), FIELD_MANAGER.to_owned())]));
+    let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
+    let standing = match claims.create(&params, &claim).await {
+        Ok(created) => created,
+        Err(kube::Error::Api(status)) if status.is_already_exists() => claims.get(&claim.name_any()).await?,
+        Err(error) => return Err(error.into()),
+    };
+    drop(reservation);
+    take_in(ctx, facts, standing);
+    Ok(())
+}
+
+/// Takes over a claim that the platform confirmed, or a freed one of this namespace.
+pub async fn take_over(ctx: &Context, facts: &mut Facts, new: &NewClaim) -> Result<(), Failure> {
+    let patch = json!({"spec": {
+        "type": ClaimType::Slug,
+        "holder": holder(facts),
+        "runtime": new.identity,
+        "tombstone": null,
+        "confirm": null,
+    }});
+    facts.known = super::facts::Knowledge::default();
+    write(ctx, facts, &new.slug, patch).await
+}
+
+/// Writes what stands at Fly.
+pub async fn record(ctx: &Context, facts: &mut Facts, identity: &RuntimeIdentity) -> Result<(), Failure> {
+    let Some(claim) = facts.own_claim() else { return Ok(()) };
+    let slug = claim.name.clone();
+    let mut runtime = json!(identity);
+    // A merge patch keeps what it doesn't name.
+    for (field, absent) in [
+        ("volumeID", identity.volume_id.is_none()),
+        ("region", identity.region.is_none()),
+        ("machineID", identity.machine_id.is_none()),
+        ("spareVolumeIDs", identity.spare_volume_ids.is_empty()),
+    ] {
+        if absent {
+            runtime[field] = serde_json::Value::Null;
+        }
+    }
+    write(ctx, facts, &slug, json!({"spec": {"runtime": runtime}})).await
+}
+
+/// Gives the slug up. What is left at Fly stays recorded.
+pub async fn release(ctx: &Context, facts: &mut Facts, release: &Release) -> Result<(), Failure> {
+    let Some(claim) = facts.own_claim() else { return Ok(()) };
+    let slug = claim.name.clone();
+    let mut patch = json!({"spec": {"tombstone": release.tombstone}});
+    if release.left.is_none() {
+        patch["spec"]["runtime"] = serde_json::Value::Null;
+    }
+    write(ctx, facts, &slug, patch).await
+}
+
+/// Writes only what stands as it was read: another writer's change is seen first.
+async fn write(
+    ctx: &Context,
+    facts: &mut Facts,
+    slug: &str,
+    mut patch: serde_json::Value,
+) -> Result<(), Failure> {
+    let key = NameClaim::label_key(slug);
+    let claims: Api<NameClaim> = Api::all(ctx.kube.clone());
+    if let Some(version) = ctx.claims.get(&key).and_then(|claim| claim.resource_version()) {
+        patch["metadata"] = json!({"resourceVersion": version});
+    }
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    match claims.patch(&key, &params, &Patch::Merge(&patch)).await {
+        Ok(written) => {
+            take_in(ctx, facts, written);
+            Ok(())
+        }
+        Err(kube::Error::Api(status)) if status.code == 409 => {
+            let standing = claims.get(&key).await?;
+            take_in(ctx, facts, standing);
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn take_in(ctx: &Context, facts: &mut Facts, claim: NameClaim) {
+    with_claim(facts, &claim.spec);
+    ctx.claims.apply(claim);
+}
+
+fn holder(facts: &Facts) -> Holder {
+    Holder {
+        namespace: facts.runtime.namespace().unwrap_or_default(),
+        name: facts.runtime.name_any(),
+        uid: facts.runtime.uid().unwrap_or_default(),
+    }
+}
+
+fn spec(facts: &Facts, new: &NewClaim) -> NameClaimSpec {
+    NameClaimSpec {
+        type_: ClaimType::Slug,
+        name: new.slug.clone(),
+        holder: holder(facts),
+        confirm: None,
+        tenant_id: None,
+        runtime: Some(new.identity.clone()),
+        tombstone: None,
+    }
+}

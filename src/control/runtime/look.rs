@@ -1,0 +1,277 @@
+//! Looks at one thing outside and takes what is seen into the facts.
+
+use fly_machines::types::{ListMachines, Volume};
+use fly_machines::{ErrorClass, types as fly};
+use jiff::{SignedDuration, Timestamp};
+
+use super::desired;
+use super::env;
+use super::facts::{
+    Absence, AbsenceKind, EnvFact, Facts, Known, MachineFact, Origin, ProbeFact, Refusal, SnapshotFact,
+    SnapshotPhase, VolumeFact, VolumePhase,
+};
+use super::machine_fact::machine_fact;
+use super::step::Look;
+use super::trouble::Failure;
+use crate::api::name_claim::RuntimeIdentity;
+use crate::api::reason;
+use crate::control::context::Context;
+
+/// Looks, and notes what is seen.
+///
+/// # Errors
+/// What went wrong, if it can't be seen; the facts are as they were.
+pub async fn look(ctx: &Context, now: Timestamp, facts: &mut Facts, look: Look) -> Result<(), Failure> {
+    match look {
+        Look::Env => facts.known.env = env::read(ctx, facts).await?,
+        Look::App => app(ctx, now, facts).await?,
+        Look::Addresses => addresses(ctx, now, facts).await?,
+        Look::Volume => volume(ctx, now, facts).await?,
+        Look::Machine => machine(ctx, now, facts).await?,
+        Look::Snapshot => snapshot(ctx, now, facts).await?,
+        Look::Probe => probe(ctx, now, facts).await,
+    }
+    facts.known.looked.insert(look, now);
+    Ok(())
+}
+
+/// What the claim says; without one there is nothing to look at.
+pub fn identity(facts: &Facts) -> Result<RuntimeIdentity, Failure> {
+    facts.own_claim().and_then(|claim| claim.runtime.clone()).ok_or_else(|| {
+        Refusal::new(reason::INTERNAL_ERROR, "The slug's claim is gone; it is read again.").into()
+    })
+}
+
+/// The app is ours if it lies on the network that carries our identity.
+async fn app(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let identity = identity(facts)?;
+    match ctx.fly.apps().get(&identity.app).await {
+        Ok(app)
+            if app.network == desired::network(&identity)
+                && !is_foreign(&app, &ctx.config.fly.organization) =>
+        {
+            facts.known.app = Known::Present(Origin::Found);
+            Ok(())
+        }
+        Ok(_) => Err(foreign(&identity).into()),
+        Err(error) if error.class() == ErrorClass::Forbidden => Err(foreign(&identity).into()),
+        Err(error) if error.is_not_found() => {
+            match facts.known.app_delete_asked {
+                Some(_) => facts.known.app = Known::Missing(Absence::at(now, AbsenceKind::Gone)),
+                None => facts.known.app.miss(now),
+            }
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_foreign(app: &fly::App, organization: &str) -> bool {
+    app.organization.as_ref().is_some_and(|org| !org.slug.is_empty() && org.slug != organization)
+}
+
+fn foreign(identity: &RuntimeIdentity) -> Refusal {
+    Refusal::new(
+        reason::APP_NAME_TAKEN,
+        format!(
+            "An app `{}` exists at Fly and isn't ours; it is left alone. Declare a Runtime with another slug, or have that app renamed.",
+            identity.app
+        ),
+    )
+}
+
+async fn addresses(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let identity = identity(facts)?;
+    let list = match ctx.fly.addresses(&identity.app).list().await {
+        Ok(list) => list,
+        Err(error) if error.is_not_found() => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let find = |v6: bool| {
+        let public = |ip: &&fly::IpAssignment| match ip.kind() {
+            fly::IpKind::V6 => v6,
+            fly::IpKind::V4 | fly::IpKind::SharedV4 => !v6,
+            _ => false,
+        };
+        list.iter().find(public).map(|address| address.ip.clone())
+    };
+    for (known, found) in [(&mut facts.known.v6, find(true)), (&mut facts.known.v4, find(false))] {
+        match found {
+            Some(ip) => *known = Known::Present(ip),
+            None => known.miss(now),
+        }
+    }
+    Ok(())
+}
+
+/// By its recorded id, or else by its name in our own app. Others of that name are spares.
+async fn volume(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let identity = identity(facts)?;
+    let volumes = ctx.fly.volumes(&identity.app);
+    let found = match &identity.volume_id {
+        Some(id) => match volumes.get(id).await {
+            Ok(volume) => Some(volume),
+            Err(error) if error.is_not_found() || error.class() == ErrorClass::VolumeMissing => None,
+            Err(error) => return Err(error.into()),
+        },
+        None => {
+            let name = desired::volume_name(&identity);
+            let listed = match volumes.list().await {
+                Ok(listed) => listed,
+                Err(error) if error.is_not_found() => Vec::new(),
+                Err(error) => return Err(error.into()),
+            };
+            let usable = |volume: &Volume| {
+                volume.name == name
+                    && !volume.state.is_gone()
+                    && !identity.spare_volume_ids.contains(&volume.id)
+            };
+            listed
+                .into_iter()
+                .filter(usable)
+                .min_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)))
+        }
+    };
+    match found {
+        Some(volume) if volume.state == fly::VolumeState::Destroyed => facts.known.volume.miss(now),
+        Some(volume) => facts.known.volume = Known::Present(volume_fact(&volume)),
+        None => facts.known.volume.miss(now),
+    }
+    Ok(())
+}
+
+/// What matters of a volume.
+pub fn volume_fact(volume: &Volume) -> VolumeFact {
+    VolumeFact {
+        id: volume.id.clone(),
+        region: volume.region.clone(),
+        phase: if volume.state.is_gone() { VolumePhase::Going } else { VolumePhase::Usable },
+        attached: volume.attached_to().map(str::to_owned),
+    }
+}
+
+async fn machine(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let identity = identity(facts)?;
+    let known = facts.known.machine.present().map(|machine| machine.id.clone());
+    let id = match known.or_else(|| identity.machine_id.clone()) {
+        Some(id) => Some(id),
+        None => by_name(ctx, &identity).await?,
+    };
+    let read = match id {
+        Some(id) => read_machine(ctx, &identity, &id).await?,
+        None => None,
+    };
+    note_machine(now, facts, &identity, read);
+    Ok(())
+}
+
+/// A Machine that GET doesn't find may have been replaced: the list tells by name.
+async fn read_machine(
+    ctx: &Context,
+    identity: &RuntimeIdentity,
+    id: &str,
+) -> Result<Option<fly::Machine>, Failure> {
+    match ctx.fly.machines(&identity.app).get(id).await {
+        Ok(machine) => Ok(Some(machine)),
+        Err(error) if error.is_not_found() => match by_name(ctx, identity).await? {
+            Some(other) if other != id => match ctx.fly.machines(&identity.app).get(&other).await {
+                Ok(machine) => Ok(Some(machine)),
+                Err(error) if error.is_not_found() => Ok(None),
+                Err(error) => Err(error.into()),
+            },
+            _ => Ok(None),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn by_name(ctx: &Context, identity: &RuntimeIdentity) -> Result<Option<String>, Failure> {
+    let filter = ListMachines { summary: true, ..ListMachines::default() };
+    match ctx.fly.machines(&identity.app).list(&filter).await {
+        Ok(machines) => Ok(machines
+            .into_iter()
+            .find(|machine| machine.name == desired::MACHINE_NAME && !machine.state.is_gone())
+            .map(|machine| machine.id)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Takes a Machine as it was read into the facts.
+pub fn note_machine(
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+    read: Option<fly::Machine>,
+) {
+    let before = facts.known.machine.present().cloned();
+    let gone = |facts: &mut Facts| match facts.known.destroy_asked {
+        Some(_) => facts.known.machine = Known::Missing(Absence::at(now, AbsenceKind::Gone)),
+        None => facts.known.machine.miss(now),
+    };
+    match read {
+        None => gone(facts),
+        Some(machine) if machine.state == fly::MachineState::Destroyed => gone(facts),
+        // A Machine that doesn't carry our mark isn't ours, whatever its name.
+        Some(machine)
+            if machine
+                .metadata(desired::metadata::IDENTITY)
+                .is_some_and(|mark| mark != identity.identity) =>
+        {
+            gone(facts);
+        }
+        Some(machine) => {
+            let fact = machine_fact(now, &machine, before.as_ref());
+            settle(facts, &fact);
+            facts.known.machine = Known::Present(fact);
+        }
+    }
+}
+
+/// What was asked for and has come about is no longer under way.
+fn settle(facts: &mut Facts, machine: &MachineFact) {
+    use super::facts::{Health, MachinePhase};
+    if machine.phase == MachinePhase::Stopped {
+        facts.known.stop_asked = None;
+    }
+    if machine.phase == MachinePhase::Started && machine.health == Health::Passing {
+        facts.known.started = None;
+    }
+}
+
+async fn snapshot(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let identity = identity(facts)?;
+    let Some(volume) = &identity.volume_id else {
+        facts.known.snapshot.miss(now);
+        return Ok(());
+    };
+    let snapshots = ctx.fly.volumes(&identity.app).snapshots(volume).await?;
+    // Only one made since the deletion was asked for holds the last state.
+    let deleted = facts.runtime.metadata.deletion_timestamp.as_ref().map_or(now, |time| time.0);
+    let recent = |snapshot: &&fly::Snapshot| snapshot.created_at.is_some_and(|at| at >= deleted);
+    match snapshots.iter().filter(recent).max_by_key(|snapshot| snapshot.created_at) {
+        None => facts.known.snapshot.miss(now),
+        Some(snapshot) => {
+            let days = i64::from(snapshot.retention_days.unwrap_or(5));
+            let made = snapshot.created_at.unwrap_or(now);
+            facts.known.snapshot = Known::Present(SnapshotFact {
+                id: snapshot.id.clone(),
+                phase: if snapshot.is_created() { SnapshotPhase::Created } else { SnapshotPhase::Pending },
+                expiry: made.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX),
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn probe(ctx: &Context, now: Timestamp, facts: &mut Facts) {
+    let Ok(identity) = identity(facts) else { return };
+    let Some(version) = facts.known.machine.present().map(|machine| machine.version.clone()) else { return };
+    let result = ctx.prober.ask(&identity.app).await;
+    facts.known.probe = Some(ProbeFact { machine_version: version, result, at: now });
+}
+
+/// Whether the environment's values are read.
+pub fn env_is_known(facts: &Facts) -> bool {
+    matches!(facts.known.env, EnvFact::Known(_))
+}

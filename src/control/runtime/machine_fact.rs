@@ -1,0 +1,120 @@
+//! Reads a Machine as Fly answers it into what decisions need. Pure.
+
+use fly_machines::types::{CheckResult, Machine, MachineState};
+use jiff::{SignedDuration, Timestamp};
+
+use super::desired::metadata;
+use super::facts::{Health, Host, MachineFact, MachinePhase, Services};
+use crate::gateway::exit::{ExitCause, MachineExit};
+
+/// Time for which a Machine that was just changed reads as stopped although it is about to start.
+const REPLACING: SignedDuration = SignedDuration::from_secs(60);
+
+/// What matters of a Machine.
+pub fn machine_fact(now: Timestamp, machine: &Machine, before: Option<&MachineFact>) -> MachineFact {
+    let phase = phase(now, machine);
+    let same = before.filter(|before| before.phase == phase && before.version == machine.version());
+    let mark = |key| machine.metadata(key).map(str::to_owned);
+    let config = machine.config.as_deref().or(machine.incomplete_config.as_deref());
+    MachineFact {
+        id: machine.id.clone(),
+        phase,
+        state: machine.state.as_str().to_owned(),
+        version: machine.version().to_owned(),
+        region: machine.region.clone(),
+        volume: config.and_then(|config| config.mounts.first()).map(|mount| mount.volume.clone()),
+        config_hash: mark(metadata::CONFIG),
+        secrets_hash: mark(metadata::SECRETS),
+        addresses: addresses(machine),
+        restarted_at: mark(metadata::RESTARTED_AT),
+        image_digest: machine.image_digest().map(str::to_owned),
+        image_version: image_version(machine),
+        health: health(machine),
+        exit: exit(machine),
+        host: if machine.host_is_unreachable() { Host::Unreachable } else { Host::Reachable },
+        services: if config.is_some_and(|config| !config.services.is_empty()) {
+            Services::Public
+        } else {
+            Services::None
+        },
+        since: same.map_or(now, |before| before.since),
+        read_at: now,
+    }
+}
+
+fn phase(now: Timestamp, machine: &Machine) -> MachinePhase {
+    match &machine.state {
+        MachineState::Created | MachineState::Creating => MachinePhase::Preparing,
+        MachineState::Starting => MachinePhase::Starting,
+        MachineState::Started => MachinePhase::Started,
+        MachineState::Stopping | MachineState::Suspending => MachinePhase::Stopping,
+        MachineState::Stopped | MachineState::Suspended if just_replaced(now, machine) => {
+            MachinePhase::Replacing
+        }
+        MachineState::Stopped | MachineState::Suspended => MachinePhase::Stopped,
+        MachineState::Failed | MachineState::LaunchFailed => MachinePhase::Failed,
+        MachineState::Destroying | MachineState::Destroyed => MachinePhase::Destroying,
+        _ => MachinePhase::Replacing,
+    }
+}
+
+/// An update of a running Machine reads as stopped, after an exit that nobody seems to have asked for, for some
+/// seconds before the new version starts.
+fn just_replaced(now: Timestamp, machine: &Machine) -> bool {
+    let mut lifecycle = lifecycle(machine);
+    let (Some(last), Some(before)) = (lifecycle.next(), lifecycle.next()) else { return false };
+    let recent =
+        Timestamp::from_millisecond(last.timestamp).is_ok_and(|at| at.duration_until(now) < REPLACING);
+    last.kind == "exit" && before.kind == "update" && recent
+}
+
+/// The end of the version that should run, if it ended by itself: an exit that follows a start.
+fn exit(machine: &Machine) -> Option<ExitCause> {
+    if !matches!(machine.state, MachineState::Stopped | MachineState::Failed) {
+        return None;
+    }
+    let mut lifecycle = lifecycle(machine);
+    let (last, before) = (lifecycle.next()?, lifecycle.next()?);
+    if last.kind != "exit" || !matches!(before.kind.as_str(), "start" | "restart" | "exit") {
+        return None;
+    }
+    let event = last.exit()?;
+    let whole = |number: Option<i64>| number.and_then(|number| i32::try_from(number).ok());
+    let cause = ExitCause::of(MachineExit {
+        code: whole(event.code()),
+        signal: whole(event.guest_signal),
+        oom_killed: event.oom_killed,
+        requested_stop: event.requested_stop,
+    });
+    (cause != ExitCause::Requested).then_some(cause)
+}
+
+/// The events that tell of a Machine's life, newest first.
+fn lifecycle(machine: &Machine) -> impl Iterator<Item = &fly_machines::types::MachineEvent> {
+    machine.events.iter().filter(|event| {
+        matches!(event.kind.as_str(), "exit" | "start" | "restart" | "update" | "launch" | "stop" | "suspend")
+    })
+}
+
+fn health(machine: &Machine) -> Health {
+    // Fly's own checks of a deployment say nothing of the gateway.
+    let mut ours =
+        machine.checks.iter().filter(|check| !check.name.starts_with("bg_deployments_")).peekable();
+    if ours.peek().is_none() {
+        return Health::Unknown;
+    }
+    if ours.all(|check| check.status == CheckResult::Passing) { Health::Passing } else { Health::Failing }
+}
+
+fn addresses(machine: &Machine) -> Vec<String> {
+    let marked = machine.metadata(metadata::ADDRESSES).unwrap_or_default();
+    marked.split(',').filter(|address| !address.is_empty()).map(str::to_owned).collect()
+}
+
+fn image_version(machine: &Machine) -> Option<String> {
+    let image = machine.image_ref.as_ref()?;
+    let label = image.labels.get("org.opencontainers.image.version").cloned();
+    label
+        .or_else(|| (!image.tag.is_empty()).then(|| image.tag.clone()))
+        .map(|version| version.chars().take(64).collect())
+}

@@ -1,0 +1,134 @@
+//! Gathers what is known: the caches at the start of a visit, and whatever the decision asks to look at.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::ResourceExt;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::ObjectRef;
+
+use super::facts::{ClaimFact, Cluster, Facts, Knowledge, NamespaceFact, Settings};
+use super::resolve::{plan_of, slug};
+use crate::api::{NameClaim, Runtime, Workspace};
+use crate::control::context::Context;
+use crate::control::policy::EffectivePolicy;
+use crate::engine::config::Config;
+
+/// The facts at the start of a visit.
+pub fn gather(ctx: &Context, runtime: Arc<Runtime>, known: Knowledge) -> Facts {
+    let cluster = cluster(ctx, &runtime);
+    Facts { runtime, cluster, known }
+}
+
+/// What the caches say now.
+pub fn cluster(ctx: &Context, runtime: &Runtime) -> Cluster {
+    let namespace = runtime.namespace().unwrap_or_default();
+    let workspace = workspace(ctx, &namespace);
+    let meta = ctx.stores.namespaces.get(&ObjectRef::new(&namespace));
+    let claim = claim(ctx, runtime, workspace.as_deref());
+    let own = match &claim {
+        ClaimFact::Held(claim) => {
+            i32::from(runtime.uid().as_ref() == Some(&claim.holder.uid) && claim.tombstone.is_none())
+        }
+        ClaimFact::Free => 0,
+    };
+    Cluster {
+        plan: plan(ctx, runtime, workspace.as_deref()),
+        blueprint: blueprint(ctx, runtime),
+        policy: policy(ctx, &namespace, meta.as_deref()),
+        other_slugs: ctx.claims.slugs_in(&namespace) - own,
+        namespace: phase(meta.as_deref()),
+        settings: settings(&ctx.config),
+        workspace,
+        claim,
+    }
+}
+
+/// The Workspace of a namespace: the one that holds the namespace's claim, or the oldest.
+pub fn workspace(ctx: &Context, namespace: &str) -> Option<Arc<Workspace>> {
+    let holder =
+        ctx.claims.get(&NameClaim::namespace_key(namespace)).map(|claim| claim.spec.holder.uid.clone());
+    let mut all: Vec<_> = ctx
+        .stores
+        .workspaces
+        .state()
+        .into_iter()
+        .filter(|workspace| workspace.namespace().as_deref() == Some(namespace))
+        .collect();
+    all.sort_by_key(|workspace| {
+        (workspace.uid() != holder, workspace.creation_timestamp().map(|time| time.0), workspace.name_any())
+    });
+    all.into_iter().next()
+}
+
+/// What the platform allows in a namespace.
+pub fn policy(
+    ctx: &Context,
+    namespace: &str,
+    meta: Option<&PartialObjectMeta<Namespace>>,
+) -> EffectivePolicy {
+    let empty = BTreeMap::new();
+    let labels = meta.map_or(&empty, ResourceExt::labels);
+    let policies = ctx.stores.policies.state();
+    EffectivePolicy::of(
+        policies.iter().map(|policy| &policy.spec),
+        namespace,
+        labels,
+        ctx.config.defaults.max_runtimes,
+    )
+}
+
+fn phase(meta: Option<&PartialObjectMeta<Namespace>>) -> NamespaceFact {
+    match meta {
+        Some(meta) if meta.metadata.deletion_timestamp.is_some() => NamespaceFact::Terminating,
+        _ => NamespaceFact::Active,
+    }
+}
+
+fn plan(
+    ctx: &Context,
+    runtime: &Runtime,
+    workspace: Option<&Workspace>,
+) -> Option<(String, crate::api::PlanSpec)> {
+    let name = plan_of(runtime, workspace)?;
+    let plan = ctx.stores.plans.get(&ObjectRef::new(name))?;
+    Some((name.to_owned(), plan.spec.clone()))
+}
+
+fn blueprint(ctx: &Context, runtime: &Runtime) -> Option<(String, i64, Arc<crate::api::BlueprintSpec>)> {
+    let named = runtime.spec.blueprint_ref.as_ref().map(|reference| reference.name.as_str());
+    let name = named.unwrap_or(&ctx.config.defaults.blueprint);
+    let blueprint = ctx.stores.blueprints.get(&ObjectRef::new(name))?;
+    let generation = blueprint.metadata.generation.unwrap_or_default();
+    Some((name.to_owned(), generation, Arc::new(blueprint.spec.clone())))
+}
+
+/// The claim that the object holds, or else the one on the slug that it asks for.
+fn claim(ctx: &Context, runtime: &Runtime, workspace: Option<&Workspace>) -> ClaimFact {
+    let own = runtime.uid().and_then(|uid| ctx.claims.slug_of(&uid));
+    let claim = own.or_else(|| ctx.claims.get(&NameClaim::label_key(&slug(runtime, workspace))));
+    claim.map_or(ClaimFact::Free, |claim| ClaimFact::Held(Arc::new(claim.spec.clone())))
+}
+
+fn settings(config: &Config) -> Settings {
+    let seconds = |seconds: u32| SignedDuration::from_secs(i64::from(seconds));
+    Settings {
+        cluster_id: config.cluster_id.as_str().into(),
+        app_prefix: config.fly.app_prefix.as_str().into(),
+        default_blueprint: config.defaults.blueprint.as_str().into(),
+        mode: config.mode,
+        readiness: config.fly.readiness,
+        absence_grace: seconds(config.timing.absence_grace_seconds),
+        start_deadline: seconds(config.timing.start_deadline_seconds),
+        stop_deadline: seconds(config.timing.stop_deadline_seconds),
+        destroy_deadline: seconds(config.timing.destroy_deadline_seconds),
+        slow_retry: seconds(config.timing.slow_retry_seconds),
+    }
+}
+
+/// The time, in the facts' own resolution.
+pub fn now(ctx: &Context) -> Timestamp {
+    ctx.clock.now()
+}

@@ -1,0 +1,142 @@
+//! What went wrong, in the terms that decisions and people need.
+
+use std::time::Duration;
+
+use fly_machines::{CapacityScope, ErrorClass};
+use jiff::{SignedDuration, Timestamp};
+
+use super::facts::{Facts, Refusal, Trouble, TroubleClass};
+use crate::api::reason;
+
+/// Why a look or an effect failed.
+#[derive(Debug)]
+pub struct Failure {
+    /// How bad it is.
+    pub class: TroubleClass,
+    /// Why, in one word.
+    pub reason: &'static str,
+    /// Cause and remedy.
+    pub message: String,
+    /// What the other side asks us to wait, if it does.
+    pub retry_after: Option<Duration>,
+    /// Whether the same is likely to work in a moment.
+    pub pace: Pace,
+}
+
+/// How soon something is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// In a moment: something is still settling.
+    Soon,
+    /// Ever more slowly.
+    Backoff,
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            class: TroubleClass::Human,
+            reason: refusal.reason,
+            message: refusal.message,
+            retry_after: None,
+            pace: Pace::Backoff,
+        }
+    }
+}
+
+impl From<fly_machines::Error> for Failure {
+    fn from(error: fly_machines::Error) -> Self {
+        tracing::debug!(?error, "Fly refused or failed");
+        let (class, reason, pace) = judge(error.class());
+        Self {
+            class,
+            reason,
+            message: format!("{}: {}.", error.message(), error.remedy()),
+            retry_after: error.retry_after(),
+            pace,
+        }
+    }
+}
+
+fn judge(class: ErrorClass) -> (TroubleClass, &'static str, Pace) {
+    use Pace::{Backoff, Soon};
+    use TroubleClass::{Human, Transient};
+    match class {
+        ErrorClass::Capacity(
+            CapacityScope::Host | CapacityScope::VolumePlacement | CapacityScope::Region,
+        ) => (Transient, reason::CAPACITY, Backoff),
+        ErrorClass::Quota | ErrorClass::PolicyBlocked => (Human, reason::QUOTA_EXCEEDED, Backoff),
+        ErrorClass::ImageMissing => (Human, reason::IMAGE_NOT_FOUND, Backoff),
+        ErrorClass::Unauthorized | ErrorClass::Forbidden => (Human, reason::FLY_UNAUTHORIZED, Backoff),
+        ErrorClass::HostUnreachable => (Transient, reason::HOST_UNREACHABLE, Backoff),
+        ErrorClass::Throttled { .. } => (Transient, reason::FLY_THROTTLED, Backoff),
+        ErrorClass::Settling
+        | ErrorClass::Conflict
+        | ErrorClass::LeaseHeld
+        | ErrorClass::NotFound
+        | ErrorClass::AlreadyExists
+        | ErrorClass::VolumeMissing
+        | ErrorClass::WrongState
+        | ErrorClass::NameTaken => (Transient, reason::FLY_REFUSED, Soon),
+        ErrorClass::Invalid => (Human, reason::FLY_REFUSED, Backoff),
+        _ => (Transient, reason::FLY_UNAVAILABLE, Backoff),
+    }
+}
+
+impl From<kube::Error> for Failure {
+    fn from(error: kube::Error) -> Self {
+        tracing::debug!(%error, "the API server refused or failed");
+        let (class, reason, message, pace) = match &error {
+            kube::Error::Api(status) if status.code == 409 => (
+                TroubleClass::Transient,
+                reason::KUBERNETES_UNAVAILABLE,
+                "The object changed at the same time; it is read again.".to_owned(),
+                Pace::Soon,
+            ),
+            kube::Error::Api(status) if (400..429).contains(&status.code) && status.code != 408 => (
+                TroubleClass::Human,
+                reason::KUBERNETES_REFUSED,
+                format!("The API server refused a write: {}.", status.message.trim_end_matches('.')),
+                Pace::Backoff,
+            ),
+            _ => (
+                TroubleClass::Transient,
+                reason::KUBERNETES_UNAVAILABLE,
+                "The API server doesn't answer; it is tried again.".to_owned(),
+                Pace::Backoff,
+            ),
+        };
+        Self { class, reason, message, retry_after: None, pace }
+    }
+}
+
+/// Notes a failure with the pause before the next try.
+pub fn note(now: Timestamp, facts: &mut Facts, failure: Failure) {
+    let before = facts.known.trouble.as_ref().filter(|trouble| trouble.reason == failure.reason);
+    let attempts = before.map_or(1, |trouble| trouble.attempts.saturating_add(1));
+    let since = before.map_or(now, |trouble| trouble.since);
+    let pause = pause(attempts, &failure, facts.cluster.settings.slow_retry);
+    facts.known.trouble = Some(Trouble {
+        class: failure.class,
+        reason: failure.reason,
+        message: failure.message,
+        since,
+        attempts,
+        next: now.saturating_add(pause).unwrap_or(now),
+        generation: facts.runtime.metadata.generation.unwrap_or_default(),
+    });
+}
+
+/// What settles is tried each second for some minutes; the rest ever more slowly.
+fn pause(attempts: u32, failure: &Failure, slowest: SignedDuration) -> SignedDuration {
+    let doubling =
+        |first: i64| SignedDuration::from_secs(first.saturating_mul(1 << attempts.saturating_sub(1).min(16)));
+    let own = match (failure.pace, failure.class) {
+        (Pace::Soon, _) if attempts <= 120 => SignedDuration::from_secs(1),
+        (_, TroubleClass::Transient) => doubling(1),
+        (_, TroubleClass::Human) => doubling(5),
+    };
+    let asked =
+        failure.retry_after.and_then(|asked| SignedDuration::try_from(asked).ok()).unwrap_or_default();
+    own.min(slowest).max(asked.min(SignedDuration::from_mins(5)))
+}

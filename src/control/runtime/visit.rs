@@ -1,0 +1,143 @@
+//! One visit of a Runtime: decide, look or act, until it rests or waits; then write the status, if it changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+
+use super::act::act;
+use super::decide::decide;
+use super::facts::Facts;
+use super::look::look;
+use super::observe::{cluster, gather};
+use super::record::record;
+use super::step::{Effect, Rest, Step, Wait, Waiting};
+use super::trouble::note;
+use super::view::step_name;
+use crate::api::Runtime;
+use crate::control::context::Context;
+use crate::control::memory::Entry;
+
+/// Most steps of one visit: more than any sound sequence needs, so that a fault can't turn into a hot loop.
+const MAX_STEPS: usize = 64;
+
+/// Visits the Runtime.
+pub async fn visit(ctx: Arc<Context>, cached: Arc<Runtime>) -> Action {
+    let Some(uid) = cached.uid() else { return Action::await_change() };
+    let mut entry = ctx.memory.take(&uid);
+    let runtime = entry.newest(cached);
+    let mut facts = gather(&ctx, runtime, std::mem::take(&mut entry.known));
+    let step = steps(&ctx, &mut facts, &mut entry).await;
+    let action = finish(&ctx, &mut facts, &mut entry, &step).await;
+    if matches!(step, Step::Rest(Rest::Gone)) {
+        ctx.memory.forget(&uid);
+    } else {
+        slim(&mut facts, &step);
+        entry.written = Some(Arc::clone(&facts.runtime));
+        entry.known = facts.known;
+        ctx.memory.put(&uid, entry);
+    }
+    action
+}
+
+/// Decides and does, until nothing more is to be done now.
+async fn steps(ctx: &Context, facts: &mut Facts, entry: &mut Entry) -> Step {
+    for _ in 0..MAX_STEPS {
+        let now = ctx.clock.now();
+        let step = decide(now, facts);
+        tracing::trace!(runtime = facts.runtime.name_any(), step = step_name(&step), "decided");
+        let done = match &step {
+            Step::Look(what) => look(ctx, now, facts, *what).await,
+            Step::Do(effect) => perform(ctx, now, facts, entry, effect).await,
+            Step::Wait(_) | Step::Rest(_) => return step,
+        };
+        match done {
+            Ok(()) => {
+                facts.cluster = refreshed(ctx, facts);
+            }
+            Err(failure) => {
+                tracing::info!(
+                    runtime = facts.runtime.name_any(),
+                    namespace = facts.runtime.namespace(),
+                    step = step_name(&step),
+                    reason = failure.reason,
+                    message = failure.message,
+                    "a step failed"
+                );
+                note(now, facts, failure);
+                return retry(now, facts);
+            }
+        }
+    }
+    tracing::warn!(runtime = facts.runtime.name_any(), "a visit took too many steps");
+    Step::Wait(Wait { what: Waiting::Retry, again: SignedDuration::from_secs(10) })
+}
+
+async fn perform(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    entry: &mut Entry,
+    effect: &Effect,
+) -> Result<(), super::trouble::Failure> {
+    if *effect == Effect::RecordIntent {
+        return record(ctx, now, facts, entry, &Step::Do(effect.clone())).await;
+    }
+    act(ctx, now, facts, effect).await?;
+    tracing::debug!(runtime = facts.runtime.name_any(), effect = super::view::effect_name(effect), "done");
+    Ok(())
+}
+
+/// What the caches say may have changed with our own writes; the claim in the facts is at least as new.
+fn refreshed(ctx: &Context, facts: &Facts) -> super::facts::Cluster {
+    cluster(ctx, &facts.runtime)
+}
+
+fn retry(now: Timestamp, facts: &Facts) -> Step {
+    let next = facts.known.trouble.as_ref().map_or(now, |trouble| trouble.next);
+    Step::Wait(Wait { what: Waiting::Retry, again: now.duration_until(next) })
+}
+
+/// Writes the status and says when to come back.
+async fn finish(ctx: &Context, facts: &mut Facts, entry: &mut Entry, step: &Step) -> Action {
+    if let Step::Rest(Rest::Running | Rest::Stopped | Rest::Degraded) = step {
+        facts.known.trouble = None;
+    }
+    if *step == Step::Rest(Rest::Gone) {
+        return Action::await_change();
+    }
+    let now = ctx.clock.now();
+    match record(ctx, now, facts, entry, step).await {
+        Ok(()) => Action::requeue(pause(step)),
+        Err(failure) => {
+            tracing::info!(
+                runtime = facts.runtime.name_any(),
+                reason = failure.reason,
+                message = failure.message,
+                "the status can't be written; it is tried again"
+            );
+            Action::requeue(Duration::from_secs(2))
+        }
+    }
+}
+
+/// When to come back if nothing happens before. At rest the feed and the sweep tell of changes.
+fn pause(step: &Step) -> Duration {
+    let pause = match step {
+        Step::Wait(wait) => wait.again,
+        Step::Rest(Rest::Refused(_, again)) => *again,
+        Step::Rest(_) | Step::Look(_) | Step::Do(_) => SignedDuration::from_hours(12),
+    };
+    Duration::try_from(pause).unwrap_or_default().max(Duration::from_millis(20))
+}
+
+/// At rest secret values are forgotten, and read again when something needs them.
+fn slim(facts: &mut Facts, step: &Step) {
+    if let Step::Rest(_) = step {
+        facts.known.token = super::facts::Token::Unknown;
+        facts.known.env = super::facts::EnvFact::Unknown;
+        facts.known.secrets = None;
+    }
+}
