@@ -105,7 +105,7 @@ impl FlySim {
         janitor::remove(dir.path())?;
         let process = spawn(&options, dir.path(), "127.0.0.1:0", "127.0.0.1:0")?;
         let addresses = wait_until_ready(&process, dir.path()).await?;
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).build()?;
+        let http = programs::http_client(Duration::from_secs(30))?;
         Ok(Self { process, options, addresses, http, dir })
     }
 

@@ -25,9 +25,11 @@ mod kubeconfig;
 pub mod ledger;
 mod objects;
 mod operator;
+pub mod platform;
 mod process;
 mod programs;
 pub mod progress;
+mod rig;
 mod signals;
 pub mod survey;
 
@@ -43,6 +45,7 @@ pub use objects::{FIELD_MANAGER, api_for, apply, condition_is, documents, eventu
 pub use operator::{Operator, OperatorOptions};
 pub use process::Process;
 pub use programs::program;
+pub use rig::{Rig, RigOptions};
 pub use signals::interrupted;
 
 /// The root of the checkout that this was built from.

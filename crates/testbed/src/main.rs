@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use testbed::demo::{ClusterChoice, DemoOptions, Ending, GatewayChoice, demo};
@@ -102,24 +102,26 @@ async fn main() {
 async fn run(task: Task) -> Result<()> {
     let progress = Progress::stderr();
     match task {
-        Task::Build => until_interrupted(print_path(move || testbed::control_plane_binaries(progress))).await,
-        Task::Images { versions } => until_interrupted(print_path(move || images(&versions, progress))).await,
-        Task::Up { crds } => until_interrupted(up(crds, progress)).await,
+        Task::Build => print_path(move || testbed::control_plane_binaries(progress)).await,
+        Task::Images { versions } => print_path(move || images(&versions, progress)).await,
+        Task::Up { crds } => until_interrupted(up(crds, progress)).await.unwrap_or(Ok(())),
         // It may have something to take back when it is interrupted, and so listens itself.
         Task::Demo(choices) => demo(choices.options(), testbed::interrupted()).await,
     }
 }
 
-/// An interruption drops `work`, and with it everything that it started.
-async fn until_interrupted(work: impl Future<Output = Result<()>>) -> Result<()> {
+/// `None` if it was interrupted, which drops `work` and with it everything that it started.
+async fn until_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
-        outcome = work => outcome,
-        interrupted = testbed::interrupted() => interrupted,
+        outcome = work => Some(outcome),
+        _ = testbed::interrupted() => None,
     }
 }
 
 async fn print_path(make: impl FnOnce() -> Result<PathBuf> + Send + 'static) -> Result<()> {
-    println!("{}", spawn_blocking(make).await??.display());
+    let path =
+        until_interrupted(spawn_blocking(make)).await.context("interrupted; nothing half-made is kept")?;
+    println!("{}", path??.display());
     Ok(())
 }
 

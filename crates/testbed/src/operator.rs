@@ -85,7 +85,7 @@ impl Operator {
         }
         fs::write(config_file(dir.path()), serde_saphyr::to_string(&config)?)?;
         let process = spawn(&options, dir.path())?;
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).build()?;
+        let http = programs::http_client(Duration::from_secs(5))?;
         Ok(Self { process, options, address, http, dir })
     }
 

@@ -1,7 +1,8 @@
-//! Finds the workspace's own programs.
+//! Finds the workspace's own programs, and talks to them.
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -18,6 +19,12 @@ pub fn program(name: &str) -> Result<PathBuf> {
         bail!("{} is not built; run `cargo build --workspace --bins` first", path.display());
     }
     Ok(path)
+}
+
+/// Keeps no connection: tests with an async runtime each share one, and a kept connection would die with the
+/// runtime that it was made in.
+pub(crate) fn http_client(timeout: Duration) -> Result<reqwest::Client> {
+    Ok(reqwest::Client::builder().pool_max_idle_per_host(0).timeout(timeout).build()?)
 }
 
 /// Tests and examples live one folder below the programs.

@@ -6,18 +6,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
-use k8s_openapi::api::core::v1::Namespace;
 use kube::api::PostParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::install;
 use crate::control_plane::{ControlPlane, ControlPlaneOptions, install_crds};
 use crate::kubeconfig::{self, Identity};
 use crate::progress::Progress;
-use crate::{janitor, repository};
+use crate::{janitor, platform, repository};
 
 /// Where the demo runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,13 +99,6 @@ impl Cluster {
         }
     }
 
-    /// A cluster id that no other demo has: two on one Fly organisation must differ.
-    pub(super) async fn id(&self) -> Result<String> {
-        let namespaces: Api<Namespace> = Api::all(self.client().clone());
-        let uid = namespaces.get("kube-system").await?.metadata.uid.context("a namespace without uid")?;
-        Ok(format!("demo-{}", uid.split('-').next().unwrap_or_default()))
-    }
-
     /// With which the operator is its `ServiceAccount` and nothing more.
     pub(super) async fn operator_kubeconfig(&self, namespace: &str, name: &str) -> Result<PathBuf> {
         match self {
@@ -145,8 +136,8 @@ fn with_token(kubeconfig: &Kubeconfig, token: &str) -> Result<Value> {
 
 /// Two operators with different ideas of Fly would fight over the same objects.
 async fn refuse_second_operator(client: &Client) -> Result<()> {
-    let deployments: Api<Deployment> = Api::namespaced(client.clone(), install::NAMESPACE);
-    if deployments.get_opt(install::SERVICE_ACCOUNT).await?.is_some() {
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), platform::NAMESPACE);
+    if deployments.get_opt(platform::SERVICE_ACCOUNT).await?.is_some() {
         bail!("Moorage is installed in this cluster already; the demo needs one where it isn't");
     }
     Ok(())

@@ -1,8 +1,5 @@
 //! What is put into the cluster: rights and policies, the catalogue, the quickstart.
 
-use std::fs;
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -13,56 +10,19 @@ use serde_json::Value;
 use super::cluster::Cluster;
 use crate::objects::{self, api_for, eventually};
 use crate::progress::Progress;
-use crate::{programs, repository};
-
-pub(super) const NAMESPACE: &str = "moorage-system";
-pub(super) const SERVICE_ACCOUNT: &str = "moorage";
+use crate::{platform, repository};
 
 const GONE_WITHIN: Duration = Duration::from_mins(1);
 
 /// The operator's rights and admission policies as it prints them itself, then Plans and Blueprints.
 pub(super) async fn platform(cluster: &Cluster, progress: Progress) -> Result<()> {
-    let mut command = Command::new(programs::program("moorage")?);
-    command.args(["manifests", "--namespace", NAMESPACE]);
-    if let Some(user) = cluster.platform_user() {
-        command.args(["--platform-user", user]);
-    }
-    let output = command.output().context("run `moorage manifests`")?;
-    if !output.status.success() {
-        bail!("`moorage manifests` failed: {}", String::from_utf8_lossy(&output.stderr));
-    }
-    let manifests = String::from_utf8(output.stdout).context("`moorage manifests` printed no text")?;
-    let applied = objects::apply(cluster.client(), &manifests).await.context("apply rights and policies")?;
-    let catalogue = apply_folder(cluster.client(), &repository().join("examples/platform")).await?;
-    let (rights, entries) = (applied.len(), catalogue);
-    progress.note(&format!("Installed CRDs, {rights} rights and policies, {entries} Plans and Blueprints"));
+    let users: Vec<&str> = cluster.platform_user().into_iter().collect();
+    let rights = platform::install_rights(cluster.client(), &users).await?.len();
+    let entries = platform::install_catalogue(cluster.client()).await?.len();
+    progress.note(&format!(
+        "Installed CRDs, {rights} rights and policies, {entries} Plans, Blueprints and policies"
+    ));
     Ok(())
-}
-
-async fn apply_folder(client: &Client, dir: &Path) -> Result<usize> {
-    let mut count = 0;
-    for document in read_folder(dir)? {
-        let applied = objects::apply(client, &document.to_string()).await;
-        count += applied.with_context(|| format!("apply from {}", dir.display()))?.len();
-    }
-    Ok(count)
-}
-
-/// The documents of a folder, in the order of its `kustomization.yaml`.
-fn read_folder(dir: &Path) -> Result<Vec<Value>> {
-    let read = |file: &str| {
-        let path = dir.join(file);
-        let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-        objects::documents(&text).with_context(|| format!("in {}", path.display()))
-    };
-    let mut all = Vec::new();
-    for kustomization in read("kustomization.yaml")? {
-        let resources = kustomization["resources"].as_array().context("a kustomization without resources")?;
-        for file in resources.iter().filter_map(Value::as_str) {
-            all.extend(read(file)?);
-        }
-    }
-    Ok(all)
 }
 
 /// The quickstart, as it stands in the repository.
@@ -70,7 +30,7 @@ pub(super) struct Declared(Vec<Value>);
 
 impl Declared {
     pub(super) fn load() -> Result<Self> {
-        Ok(Self(read_folder(&repository().join("examples/quickstart"))?))
+        Ok(Self(platform::read_kustomization(&repository().join("examples/quickstart"))?))
     }
 
     /// How many Runtimes it declares.
@@ -104,7 +64,8 @@ impl Declared {
             }
         }
         progress.note(&format!(
-            "CRDs, roles, policies and namespace {NAMESPACE} stay; `kubectl delete` them when you no longer want them"
+            "CRDs, roles, policies and namespace {} stay; `kubectl delete` them when you no longer want them",
+            platform::NAMESPACE
         ));
     }
 }

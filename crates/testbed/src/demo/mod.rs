@@ -17,6 +17,7 @@ use serde_json::json;
 use crate::fly_sim::{FlySim, FlySimOptions};
 use crate::operator::{Operator, OperatorOptions};
 use crate::progress::Progress;
+use crate::{platform, rig};
 
 pub use cluster::ClusterChoice;
 pub use gateway::GatewayChoice;
@@ -75,9 +76,9 @@ impl Demo {
         let fly = FlySim::start(FlySimOptions { driver, ..Default::default() }).await?;
         progress.note(&format!("Fly stands in at {} with its edge at {}", fly.api_url(), fly.edge()));
         install::platform(&cluster, progress).await?;
-        let kubeconfig = cluster.operator_kubeconfig(install::NAMESPACE, install::SERVICE_ACCOUNT).await?;
-        let config = OperatorOptions::new(kubeconfig, &cluster.id().await?, &fly);
-        let operator = Operator::start(config.with("/namespace", json!(install::NAMESPACE)))?;
+        let kubeconfig = cluster.operator_kubeconfig(platform::NAMESPACE, platform::SERVICE_ACCOUNT).await?;
+        let config = OperatorOptions::new(kubeconfig, &rig::cluster_id(cluster.client()).await?, &fly);
+        let operator = Operator::start(config.with("/namespace", json!(platform::NAMESPACE)))?;
         operator.wait_ready(OPERATOR_READY_WITHIN).await.context("start the operator")?;
         progress.note("The operator is ready, under exactly the rights that it ships with");
         declared.apply(cluster.client()).await.context("apply the quickstart")?;

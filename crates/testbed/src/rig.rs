@@ -1,0 +1,104 @@
+//! Control plane, simulator and operator together, as most cluster tests want them.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, Client};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use crate::conditions::Moment;
+use crate::control_plane::{Audit, ControlPlane, ControlPlaneOptions};
+use crate::fly_sim::{FlySim, FlySimOptions};
+use crate::kubeconfig::Identity;
+use crate::ledger::{self, Expectation};
+use crate::operator::{Operator, OperatorOptions};
+use crate::{platform, repository, survey};
+
+const OPERATOR_READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// How a rig is set up.
+#[derive(Debug, Clone, Default)]
+pub struct RigOptions {
+    /// The simulator.
+    pub fly: FlySimOptions,
+    /// Values in the operator's configuration, by JSON pointer such as `/timing/feedSeconds`.
+    pub config: Vec<(&'static str, Value)>,
+    /// More environment variables of the operator.
+    pub env: Vec<(String, String)>,
+}
+
+/// A control plane with CRDs, rights, policies, Plans and Blueprint; a simulator; and an operator that acts
+/// under exactly the rights that are shipped. Dropping it ends them all.
+///
+/// The operator serves the whole cluster: tests that kill or starve it, or count what it does, take a rig
+/// each, the others may use [`Rig::shared`].
+pub struct Rig {
+    // Fields drop in this order: who uses a server goes before it.
+    /// The operator.
+    pub operator: Operator,
+    /// The simulator.
+    pub fly: FlySim,
+    /// The control plane.
+    pub cluster: ControlPlane,
+}
+
+impl Rig {
+    /// Starts all and waits until the operator is ready, which takes about 5 seconds.
+    pub async fn start(options: RigOptions) -> Result<Self> {
+        let crds = Some(repository().join("crds"));
+        let cluster_options = ControlPlaneOptions { audit: Audit::Requests, crds, ..Default::default() };
+        let cluster = ControlPlane::start(&cluster_options).await?;
+        let fly = FlySim::start(options.fly).await?;
+        let client = cluster.client(&Identity::Admin).await?;
+        platform::install_rights(&client, &[]).await?;
+        platform::install_catalogue(&client).await?;
+        let identity = Identity::service_account(platform::NAMESPACE, platform::SERVICE_ACCOUNT);
+        let kubeconfig = cluster.kubeconfig(&identity).await?;
+        let mut operator = OperatorOptions::new(kubeconfig, &cluster_id(&client).await?, &fly);
+        operator.config["namespace"] = json!(platform::NAMESPACE);
+        operator.env = options.env;
+        for (pointer, value) in options.config {
+            operator = operator.with(pointer, value);
+        }
+        let operator = Operator::start(operator)?;
+        operator.wait_ready(OPERATOR_READY_WITHIN).await?;
+        Ok(Self { operator, fly, cluster })
+    }
+
+    /// One for the whole process, on the instant driver, started by the first who asks.
+    pub async fn shared() -> Result<&'static Self> {
+        static SHARED: OnceCell<Rig> = OnceCell::const_new();
+        SHARED.get_or_try_init(|| Self::start(RigOptions::default())).await
+    }
+
+    /// A new client of the administrator, who is also the platform. Each test makes its own.
+    pub async fn client(&self) -> Result<Client> {
+        self.cluster.client(&Identity::Admin).await
+    }
+
+    /// Everything that must hold at the end of a test and doesn't: conditions of all objects in these
+    /// namespaces, the ledger against what was expected, rights that the operator lacked.
+    ///
+    /// On the shared rig other tests are at work: pass no expectation there, and the ledger is left out.
+    pub async fn problems(&self, namespaces: &[&str], expected: Option<&Expectation>) -> Result<Vec<String>> {
+        let client = self.client().await?;
+        let mut problems = survey::broken_conditions(&client, namespaces, Moment::AtRest).await?;
+        if let Some(expected) = expected {
+            let changes = ledger::changes(&self.fly.read("ledger").await?)?;
+            problems.extend(ledger::check_ledger(&changes, expected));
+        }
+        let refused = survey::refused_rights(&self.cluster, platform::OPERATOR_USER)?;
+        let tell = |event: &crate::AuditEvent| format!("RBAC refused {} {}", event.verb, event.resource);
+        problems.extend(refused.iter().map(tell));
+        Ok(problems)
+    }
+}
+
+/// An id that no other cluster has.
+pub(crate) async fn cluster_id(client: &Client) -> Result<String> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let uid = namespaces.get("kube-system").await?.metadata.uid.context("a namespace without uid")?;
+    Ok(format!("testbed-{}", uid.split('-').next().unwrap_or_default()))
+}
