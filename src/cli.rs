@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::process::RunArgs;
 use crate::rights;
 
 /// A Kubernetes operator that gives every customer a dedicated agent runtime on Fly Machines.
@@ -18,6 +19,8 @@ pub struct Cli {
 /// What the program does.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Runs the operator.
+    Run(RunArgs),
     /// Writes the CustomResourceDefinitions, one file each, or to standard output.
     Crds {
         /// Folder to write to.

@@ -9,4 +9,6 @@ pub mod control;
 pub mod engine;
 pub mod gateway;
 pub mod generate;
+pub mod process;
 pub mod rights;
+pub mod serve;

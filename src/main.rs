@@ -1,26 +1,36 @@
 //! The operator process.
 #![allow(clippy::print_stdout, reason = "subcommands print what they are asked for")]
 
-use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
+use futures::future::BoxFuture;
+use futures::{FutureExt, TryFutureExt};
 use moorage::cli::{Cli, Command};
 use moorage::generate;
+use moorage::process::{self, BoxError, Parts};
 use moorage::rights::{self, Installation, Platform};
 
 fn main() -> ExitCode {
-    match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "ended");
-            ExitCode::FAILURE
-        }
+    // First of all: two crates that each find no provider would choose two. It fails only if there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let Err(error) = run(Cli::parse().command) else { return ExitCode::SUCCESS };
+    if tracing::dispatcher::has_been_set() {
+        tracing::error!(%error, "ended");
+    } else {
+        eprintln!("moorage: {error}");
     }
+    ExitCode::FAILURE
 }
 
-fn run(command: Command) -> Result<(), Box<dyn Error + Send + Sync>> {
+/// The controllers, as the process starts them.
+fn controllers(parts: Parts) -> BoxFuture<'static, Result<(), BoxError>> {
+    moorage::control::run::run(parts).map_err(BoxError::from).boxed()
+}
+
+fn run(command: Command) -> Result<(), BoxError> {
     match command {
+        Command::Run(args) => process::run(&args, controllers)?,
         Command::Crds { dir: Some(dir) } => generate::write_crds(&dir)?,
         Command::Crds { dir: None } => {
             generate::crds()?.into_iter().for_each(|(_, text)| println!("---\n{text}"));

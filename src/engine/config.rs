@@ -1,9 +1,14 @@
 //! The operator's configuration: one YAML file, checked at start, with a JSON schema.
 
-use std::path::{Path, PathBuf};
+mod load;
 
+use std::path::PathBuf;
+
+use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use load::{ConfigError, Overrides};
 
 /// The configuration file. Unknown keys are refused, so that a typing error isn't silently a default.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -114,7 +119,8 @@ pub enum LeaderElection {
 }
 
 /// Whether the operator acts or only looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema, ValueEnum)]
+#[value(rename_all = "PascalCase")]
 pub enum Mode {
     /// It acts.
     #[default]
@@ -129,12 +135,14 @@ pub enum Mode {
 pub struct LoggingConfig {
     /// Shape of a line.
     pub format: LogFormat,
-    /// What is logged, as a tracing filter (`info`, `moorage=debug`). Read again on SIGHUP.
+    /// What is logged, as a tracing filter (`info`, `info,moorage=debug`). Taken up without a restart: on SIGHUP,
+    /// and within 15 seconds of a change of the file.
     pub level: String,
 }
 
 /// Shape of a log line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema, ValueEnum)]
+#[value(rename_all = "PascalCase")]
 pub enum LogFormat {
     /// One JSON object a line.
     #[default]
@@ -181,6 +189,9 @@ pub struct Timing {
     pub slow_retry_seconds: u32,
     /// Time for which a freed name is kept for its last holder.
     pub tombstone_seconds: u32,
+    /// Time that running work has to end when the process is asked to. Should be some seconds below the Pod's
+    /// `terminationGracePeriodSeconds`.
+    pub drain_seconds: u32,
 }
 
 impl Default for LoggingConfig {
@@ -211,75 +222,9 @@ impl Default for Timing {
             feed_seconds: 2,
             slow_retry_seconds: 600,
             tombstone_seconds: 30 * 24 * 3600,
+            drain_seconds: 25,
         }
     }
-}
-
-/// Why a configuration can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file can't be read.
-    #[error("can't read the configuration file {path}: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file isn't a configuration.
-    #[error("{path} is not a valid configuration: {message}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        message: String,
-    },
-    /// A value can't be used.
-    #[error("`{field}` {problem}")]
-    Value {
-        /// The field.
-        field: &'static str,
-        /// What is wrong, and what would be right.
-        problem: &'static str,
-    },
-}
-
-impl Config {
-    /// Reads and checks the file.
-    ///
-    /// # Errors
-    /// Says which file or field is wrong, and what would be right.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
-        let config: Self = serde_saphyr::from_str(&text)
-            .map_err(|error| ConfigError::Parse { path: path.into(), message: error.to_string() })?;
-        config.check()?;
-        Ok(config)
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        let value = |field, problem| Err(ConfigError::Value { field, problem });
-        if !is_label(&self.cluster_id, 32) {
-            return value("clusterID", "must be 1 to 32 lower-case letters, digits and dashes");
-        }
-        if !self.fly.app_prefix.is_empty() && !is_label(self.fly.app_prefix.trim_end_matches('-'), 10) {
-            return value("fly.appPrefix", "must be at most 10 lower-case letters, digits and dashes");
-        }
-        if self.fly.organization.is_empty() {
-            return value("fly.organization", "must name the Fly organisation by its slug");
-        }
-        if self.concurrency == 0 {
-            return value("concurrency", "must be at least 1");
-        }
-        Ok(())
-    }
-}
-
-fn is_label(text: &str, longest: usize) -> bool {
-    (1..=longest).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && !text.starts_with('-')
 }
 
 fn default_namespace() -> String {
@@ -301,3 +246,6 @@ fn default_rate() -> u32 {
 fn default_concurrency() -> u16 {
     32
 }
+
+#[cfg(test)]
+mod tests;
