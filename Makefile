@@ -30,8 +30,9 @@ demo: ## Declare a Runtime and watch it run (ONCE=1, GATEWAY=fake, CLUSTER=curre
 .PHONY: test
 test: ## Lint, generated files, and every layer of tests
 	@$(PHASE) --begin
-	@$(MAKE) --no-print-directory lint generated
+	@$(MAKE) --no-print-directory lint
 	@$(PHASE) "build: programs" cargo build --workspace --bins
+	@$(PHASE) "generated files" .ci/generated
 	@# The slow part that cargo has no use for runs beside it; whoever needs it then waits for its lock.
 	@mkdir -p target && ($(BIN)/testbed build && $(BIN)/testbed images) >target/prepare.log 2>&1 </dev/null &
 	@$(PHASE) "build: tests" cargo test --workspace --no-run
@@ -62,12 +63,11 @@ fmt: ## Format the code
 	cargo fmt --all
 
 .PHONY: crds
-crds: ## Write what is generated from code: crds/ and parts of the chart
-	cargo run --quiet -p moorage -- crds --dir crds
-	cargo run --quiet -p moorage -- chart --dir charts/moorage
+crds: build ## Write what is generated from code: crds/, parts of the chart and of docs/
+	.ci/generate .
 
 .PHONY: generated
-generated:
+generated: build
 	@$(PHASE) "generated files" .ci/generated
 
 .PHONY: image

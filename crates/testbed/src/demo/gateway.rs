@@ -8,6 +8,7 @@ use tokio::task::spawn_blocking;
 
 use crate::fly_sim::Driver;
 use crate::images::{self, OPENCLAW_LATEST};
+use crate::programs;
 use crate::progress::Progress;
 
 /// What the demo is asked to run as gateway.
@@ -23,6 +24,9 @@ pub enum GatewayChoice {
 
 /// Free memory that one real gateway needs, in bytes: it was seen to use 1.4 GB.
 const NEEDED_BYTES: u64 = 2_000_000_000;
+
+/// With these `fly-sim` makes the namespaces and mounts of a Machine, and nothing else.
+const SANDBOX_PROBE: [&str; 2] = ["machine-init", "probe"];
 
 pub(super) async fn choose(choice: GatewayChoice, runtimes: usize, progress: Progress) -> Result<Driver> {
     let obstacle = match choice {
@@ -46,11 +50,13 @@ pub(super) async fn choose(choice: GatewayChoice, runtimes: usize, progress: Pro
 }
 
 fn obstacle(runtimes: usize) -> Option<String> {
-    if !succeeds("unshare", &["--user", "--map-root-user", "--mount", "--net", "--pid", "--fork", "true"]) {
-        return Some("this system lets no one make Linux namespaces without root".to_owned());
+    if let Err(error) = probe(Command::new("npm").arg("--version")) {
+        return Some(format!("npm is not there: {error:#}"));
     }
-    if !succeeds("npm", &["--version"]) {
-        return Some("npm is not installed".to_owned());
+    let sandbox =
+        programs::program("fly-sim").and_then(|program| probe(Command::new(program).args(SANDBOX_PROBE)));
+    if let Err(error) = sandbox {
+        return Some(format!("Machines can't run as processes here: {error:#}"));
     }
     let needed = NEEDED_BYTES * u64::try_from(runtimes.max(1)).unwrap_or(u64::MAX);
     match available_bytes() {
@@ -63,10 +69,13 @@ fn obstacle(runtimes: usize) -> Option<String> {
     }
 }
 
-fn succeeds(program: &str, arguments: &[&str]) -> bool {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+/// Runs a program that is to succeed; what it says if it doesn't is the reason.
+fn probe(command: &mut Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output()?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
 }
 
 /// What the kernel thinks can be used without swapping.
