@@ -13,6 +13,7 @@ use super::runtime::probe::Prober;
 use crate::api::{Blueprint, Plan, Runtime, Workspace, WorkspacePolicy};
 use crate::engine::clock::Clock;
 use crate::engine::config::Config;
+use crate::engine::lease::Leadership;
 use crate::engine::metrics::Metrics;
 use crate::engine::watch::Trigger;
 
@@ -28,6 +29,8 @@ pub struct Context {
     pub config: Config,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// To be asked before each external effect.
+    pub leadership: Leadership,
     /// Counters and gauges.
     pub metrics: Metrics,
     /// The caches.

@@ -1,14 +1,12 @@
 //! Starts the watches and the controllers, and keeps them until the end.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, Client, ResourceExt};
+use kube::{Api, ResourceExt};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use super::claims::Claims;
 use super::context::{Context, Stores, Triggers};
@@ -18,23 +16,9 @@ use super::runtime::probe::{Prober, ProberError};
 use super::runtime::resolve::plan_of;
 use super::runtime::visit::visit;
 use crate::api::{Blueprint, NameClaim, Plan, Runtime, Workspace, WorkspacePolicy};
-use crate::engine::clock::{Clock, SystemClock};
-use crate::engine::config::Config;
 use crate::engine::controller;
-use crate::engine::metrics::Metrics;
 use crate::engine::watch::{Change, Trigger, cached, drive};
-
-/// What a run needs from the process.
-pub struct Parts {
-    /// The API server.
-    pub kube: Client,
-    /// Fly.
-    pub fly: fly_machines::Client,
-    /// The configuration file.
-    pub config: Config,
-    /// Counters and gauges.
-    pub metrics: Metrics,
-}
+use crate::process::Parts;
 
 /// Why the controllers ended.
 #[derive(Debug, thiserror::Error)]
@@ -47,22 +31,18 @@ pub enum RunError {
     Ended,
 }
 
-/// Runs every controller until `shutdown`. `synced` is told once the caches are filled.
+/// Runs every controller until it is asked to stop.
 ///
 /// # Errors
 /// If a part can't start, or ends by itself.
-pub async fn run(
-    parts: Parts,
-    shutdown: CancellationToken,
-    synced: impl FnOnce() + Send,
-) -> Result<(), RunError> {
+pub async fn run(parts: Parts) -> Result<(), RunError> {
+    let shutdown = parts.stop.clone();
     let prober = Prober::new(parts.config.fly.edge.as_ref())?;
     let mut tasks = JoinSet::new();
     let claims = Arc::new(Claims::default());
     let (runtime_trigger, runtime_queue) = Trigger::channel();
     let (workspace_trigger, workspace_queue) = Trigger::<Workspace>::channel();
     let memory = Memory::default();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
 
     let kube = &parts.kube;
     let (runtimes, runtime_events) = cached(Api::<Runtime>::all(kube.clone()), |_| {});
@@ -80,7 +60,8 @@ pub async fn run(
         fly: parts.fly,
         prober,
         config: parts.config,
-        clock,
+        clock: parts.clock,
+        leadership: parts.leadership,
         metrics: parts.metrics,
         stores: Stores { runtimes, workspaces, plans, blueprints, policies, namespaces },
         claims,
@@ -117,7 +98,7 @@ pub async fn run(
     let on = Arc::clone(&ctx);
     tasks.spawn(drive(runtime_events, move |change| runtime_changed(&on, change)));
     let _ = ctx.stores.runtimes.wait_until_ready().await;
-    synced();
+    parts.health.caches_filled();
 
     let mut controllers = JoinSet::new();
     let given = Arc::clone(&ctx);
@@ -139,9 +120,8 @@ pub async fn run(
     if !shutdown.is_cancelled() {
         return Err(RunError::Ended);
     }
-    // Visits under way come to their end.
-    let drained = async { while controllers.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(Duration::from_secs(20), drained).await;
+    // Visits under way come to their end; the process bounds how long that may take.
+    while controllers.join_next().await.is_some() {}
     Ok(())
 }
 

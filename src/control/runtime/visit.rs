@@ -16,7 +16,7 @@ use super::record::record;
 use super::step::{Effect, Rest, Step, Wait, Waiting};
 use super::trouble::note;
 use super::view::step_name;
-use crate::api::Runtime;
+use crate::api::{Runtime, reason};
 use crate::control::context::Context;
 use crate::control::memory::Entry;
 
@@ -82,6 +82,9 @@ async fn perform(
     entry: &mut Entry,
     effect: &Effect,
 ) -> Result<(), super::trouble::Failure> {
+    if !ctx.leadership.is_current() {
+        return Err(super::facts::Refusal::new(reason::INTERNAL_ERROR, "Another replica acts now.").into());
+    }
     if *effect == Effect::RecordIntent {
         return record(ctx, now, facts, entry, &Step::Do(effect.clone())).await;
     }
