@@ -38,7 +38,7 @@ test: ## Lint, generated files, and every layer of tests
 	@$(PHASE) "build: tests" cargo test --workspace --no-run
 	@$(PHASE) "prepare: control plane" $(BIN)/testbed build
 	@$(PHASE) "prepare: OpenClaw" $(BIN)/testbed images
-	@$(PHASE) "tests" cargo test --workspace
+	@$(PHASE) "tests" cargo test --workspace --no-fail-fast
 	@$(PHASE) --summary
 
 .PHONY: lint

@@ -1,10 +1,28 @@
 //! Starts the real parts that tests, benches and the demo run against, and ends them again.
 //!
+//! Most cluster tests want everything at once, a [`Rig`]:
+//!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
-//! let cluster = testbed::ControlPlane::start(&testbed::ControlPlaneOptions::default()).await?;
-//! let client = cluster.client(&testbed::Identity::Admin).await?;
-//! testbed::apply(&client, "{apiVersion: v1, kind: Namespace, metadata: {name: acme}}").await?;
+//! use std::time::Duration;
+//!
+//! use testbed::{Rig, RigOptions, apply, eventually, ledger::Expectation};
+//!
+//! let rig = Rig::start(RigOptions::default()).await?;
+//! let client = rig.client().await?;
+//! apply(&client, "{apiVersion: v1, kind: Namespace, metadata: {name: acme}}").await?;
+//! // … apply objects, and wait for what they should become:
+//! eventually("the thing", Duration::from_secs(10), async || Ok(())).await?;
+//! assert_eq!(rig.problems(&["acme"], Some(&Expectation::default())).await?, [""; 0]);
+//! # Ok(()) }
+//! ```
+//!
+//! Others take a control plane alone, with [`Identity`] for who asks:
+//!
+//! ```no_run
+//! # async fn example() -> anyhow::Result<()> {
+//! let cluster = testbed::ControlPlane::shared().await?;
+//! let tenant = cluster.client(&testbed::Identity::user("ann", &["customers"])).await?;
 //! # Ok(()) }
 //! ```
 //!

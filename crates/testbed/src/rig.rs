@@ -19,14 +19,22 @@ use crate::{platform, repository, survey};
 const OPERATOR_READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// How a rig is set up.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RigOptions {
+    /// The API server's audit log. [`Rig::problems`] looks for refused rights in it.
+    pub audit: Audit,
     /// The simulator.
     pub fly: FlySimOptions,
     /// Values in the operator's configuration, by JSON pointer such as `/timing/feedSeconds`.
     pub config: Vec<(&'static str, Value)>,
     /// More environment variables of the operator.
     pub env: Vec<(String, String)>,
+}
+
+impl Default for RigOptions {
+    fn default() -> Self {
+        Self { audit: Audit::Requests, fly: FlySimOptions::default(), config: Vec::new(), env: Vec::new() }
+    }
 }
 
 /// A control plane with CRDs, rights, policies, Plans and Blueprint; a simulator; and an operator that acts
@@ -48,7 +56,7 @@ impl Rig {
     /// Starts all and waits until the operator is ready, which takes about 5 seconds.
     pub async fn start(options: RigOptions) -> Result<Self> {
         let crds = Some(repository().join("crds"));
-        let cluster_options = ControlPlaneOptions { audit: Audit::Requests, crds, ..Default::default() };
+        let cluster_options = ControlPlaneOptions { audit: options.audit, crds, ..Default::default() };
         let cluster = ControlPlane::start(&cluster_options).await?;
         let fly = FlySim::start(options.fly).await?;
         let client = cluster.client(&Identity::Admin).await?;
