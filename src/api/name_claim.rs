@@ -30,7 +30,6 @@ use super::runtime::DeletionPolicy;
         json_path = ".spec.type",
         description = "What kind of name it is."
     ),
-    printcolumn(name = "Name", type_ = "string", json_path = ".spec.name", description = "The name."),
     printcolumn(
         name = "Namespace",
         type_ = "string",
@@ -60,7 +59,6 @@ use super::runtime::DeletionPolicy;
 #[kube(validation = Rule::new("self.metadata.name == (self.spec.type == 'Namespace' ? 'namespace.' : 'label.') + self.spec.name").message("`metadata.name` must be `namespace.` or `label.` and `spec.name`: creating it is the lock on the name"))]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.type == oldSelf.type && self.name == oldSelf.name").message("`type` and `name` must not change"))]
-#[x_kube(validation = Rule::new("self.holder.__namespace__ == oldSelf.holder.__namespace__").message("`holder.namespace` must not change: a name that is given up is claimed anew"))]
 #[x_kube(validation = Rule::new("!has(oldSelf.tenantID) || has(self.tenantID)").message("`tenantID` must not be removed"))]
 #[x_kube(validation = Rule::new("!has(oldSelf.runtime) || has(self.runtime) || has(self.tombstone)").message("`runtime` must not be removed while the name is held: it says what stands at Fly"))]
 pub struct NameClaimSpec {

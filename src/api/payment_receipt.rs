@@ -38,7 +38,8 @@ use serde::{Deserialize, Serialize};
         name = "Order",
         type_ = "string",
         json_path = ".spec.orderUID",
-        description = "UID of the order that it is for."
+        description = "UID of the order that it is for.",
+        priority = "1"
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]

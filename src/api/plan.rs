@@ -22,7 +22,8 @@ use super::condition::Conditions;
         name = "CPU Kind",
         type_ = "string",
         json_path = ".spec.cpuKind",
-        description = "Kind of CPU."
+        description = "Kind of CPU.",
+        priority = "1"
     ),
     printcolumn(name = "CPUs", type_ = "integer", json_path = ".spec.cpus", description = "Number of CPUs."),
     printcolumn(

@@ -37,24 +37,29 @@ use super::state::RuntimeState;
         description = "Whether the spec is realised."
     ),
     printcolumn(
-        name = "Plan",
-        type_ = "string",
-        json_path = ".status.pinned.plan",
-        description = "Size that it runs with.",
-        priority = "1"
-    ),
-    printcolumn(name = "URL", type_ = "string", json_path = ".status.url", description = "Where it serves."),
-    printcolumn(
         name = "Reason",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
         description = "Why it is as it is."
     ),
     printcolumn(
+        name = "Plan",
+        type_ = "string",
+        json_path = ".status.pinned.plan",
+        description = "Size that it runs with."
+    ),
+    printcolumn(
         name = "Region",
         type_ = "string",
         json_path = ".status.external.region",
         description = "Region that it runs in.",
+        priority = "1"
+    ),
+    printcolumn(
+        name = "URL",
+        type_ = "string",
+        json_path = ".status.url",
+        description = "Where it serves.",
         priority = "1"
     ),
     printcolumn(

@@ -41,7 +41,8 @@ use super::state::TaskState;
         name = "Ready",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].status",
-        description = "Whether it ended well."
+        description = "Whether it ended well.",
+        priority = "1"
     ),
     printcolumn(
         name = "Finished",

@@ -1,0 +1,146 @@
+//! Rules and bounds of what the platform and the operator write.
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::rule::{Rule, blueprint, check, field, identity, literal, rule, spec, text};
+
+#[tokio::test]
+async fn a_plan_is_a_size_that_fly_sells() {
+    check(plans(), "plans").await;
+}
+
+fn plans() -> Vec<Rule> {
+    let size =
+        |kind: &str, cpus: i32, memory: i32| spec(json!({"cpuKind": kind, "cpus": cpus, "memoryMB": memory}));
+    let shared = "must be a size that Fly sells: `Shared`";
+    let performance = "must be a size that Fly sells: `Performance`";
+    vec![
+        rule("Plan", size("Shared", 1, 256), size("Shared", 3, 1024), shared),
+        rule("Plan", size("Shared", 4, 8192), size("Shared", 4, 8448), shared),
+        rule("Plan", size("Shared", 8, 2048), size("Shared", 8, 1792), shared),
+        rule("Plan", size("Shared", 2, 2048), size("Shared", 2, 2049), shared),
+        rule("Plan", size("Performance", 1, 2048), size("Performance", 1, 1024), performance),
+        rule("Plan", size("Performance", 1, 8192), size("Performance", 1, 9216), performance),
+        rule("Plan", size("Performance", 2, 5120), size("Performance", 2, 5000), performance),
+        rule("Plan", size("Performance", 12, 24576), size("Performance", 5, 10240), performance),
+        field("Plan", "volumeGB", json!(500), json!(501), "should be less than or equal to 500"),
+        field("Plan", "volumeGB", json!(1), json!(0), "should be greater than or equal to 1"),
+        field("Plan", "amount", json!(0), json!(-1), "should be greater than or equal to 0"),
+        field("Plan", "currency", json!("KRW"), json!("krw"), "should match '^[A-Z]{3}$'"),
+        field("Plan", "interval", json!("Year"), json!("Week"), "supported values: \"Month\", \"Year\""),
+        field("Plan", "displayName", json!(text(100)), json!(text(300)), "may not be more than 100"),
+    ]
+}
+
+#[tokio::test]
+async fn a_blueprint_keeps_secrets_out_and_trusts_someone_in_particular() {
+    check(blueprints(), "blueprints").await;
+}
+
+fn blueprints() -> Vec<Rule> {
+    let gateway = |ranges: Value| json!({"adapter": "OpenClaw", "trustedProxies": ranges});
+    let trusts = "must not be one that trusts everyone";
+    let ours = "must not be a name that Moorage or Fly sets";
+    let blueprint = |name, keeps, breaks, says| field("Blueprint", name, keeps, breaks, says);
+    let both = |type_: &str| {
+        spec(json!({"env": [{"name": "KEY", "value": "x"}], "envSchema": [{"name": "KEY", "type": type_}]}))
+    };
+    vec![
+        rule(
+            "Blueprint",
+            both("Plain"),
+            both("Secret"),
+            "`env` must not hold a variable that `envSchema` marks",
+        ),
+        blueprint("env", literal("OPENCLAW_STATE_DIR"), literal("OPENCLAW_GATEWAY_TOKEN"), ours),
+        blueprint("env", literal("FLYING"), literal("FLY_REGION"), ours),
+        blueprint("env", literal("MOOR"), literal("MOORAGE_X"), ours),
+        blueprint("gateway", gateway(json!(["172.16.0.0/12"])), gateway(json!(["0.0.0.0/0"])), trusts),
+        blueprint("gateway", gateway(json!(["fdaa::/16"])), gateway(json!(["::/0"])), trusts),
+        blueprint("gateway", gateway(json!(["10.0.0.1"])), gateway(json!(["10.0.0.300"])), trusts),
+        blueprint("gateway", gateway(json!(["fdaa::1"])), gateway(json!(["10.0.0.0/33"])), trusts),
+        blueprint("gateway", gateway(json!([])), gateway(json!(["example.com"])), "should match"),
+        blueprint("image", json!("a.b/c@sha256:ab"), json!("a b"), "should match"),
+        blueprint("port", json!(65535), json!(65536), "should be less than or equal to 65535"),
+        blueprint("mountPath", json!("/data"), json!("data"), "should match"),
+        blueprint("command", json!(["run"]), json!([]), "should have at least 1 items"),
+        blueprint(
+            "stop",
+            json!({"signal": "SIGINT", "timeoutSeconds": 300}),
+            json!({"signal": "SIGTERM", "timeoutSeconds": 301}),
+            "should be less than or equal to 300",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a_policy_selects_by_what_only_the_platform_sets() {
+    check(policies(), "policies").await;
+}
+
+fn policies() -> Vec<Rule> {
+    let by = |selector: Value| spec(json!({"selector": selector}));
+    let labels = |labels: Value| by(json!({"namespaces": null, "matchLabels": labels}));
+    let tier = |value: &str| labels(json!({"policy.moorage.dev/tier": value}));
+    let policy = |name, keeps, breaks, says| field("WorkspacePolicy", name, keeps, breaks, says);
+    let none = "must name `namespaces` or `matchLabels`";
+    vec![
+        rule("WorkspacePolicy", tier("trial"), by(json!({"namespaces": null})), none),
+        rule(
+            "WorkspacePolicy",
+            tier("trial"),
+            labels(json!({"tier": "trial"})),
+            "must use keys below `policy.moorage.dev/`",
+        ),
+        rule("WorkspacePolicy", tier("trial"), labels(json!({})), "should have at least 1 properties"),
+        rule("WorkspacePolicy", tier(&text(63)), tier(&text(64)), "may not be more than 63"),
+        rule(
+            "WorkspacePolicy",
+            by(json!({"namespaces": ["a"]})),
+            by(json!({"namespaces": []})),
+            "should have at least 1 items",
+        ),
+        policy("maxRuntimes", json!(0), json!(-1), "should be greater than or equal to 0"),
+        policy("allowedRegions", json!(["fra"]), json!(["Frankfurt"]), "may not be more than 3"),
+        policy("allowedPlans", json!([]), json!(["a", "a"]), "Duplicate value"),
+        policy("allowedDeletionPolicies", json!(["Retain"]), json!(["Keep"]), "supported values"),
+    ]
+}
+
+#[tokio::test]
+async fn claims_and_receipts_are_complete() {
+    check(records(), "records").await;
+}
+
+fn records() -> Vec<Rule> {
+    let without = |field: &str| {
+        let mut identity = identity();
+        identity.as_object_mut().unwrap().remove(field);
+        spec(json!({"runtime": identity}))
+    };
+    let mut short = identity();
+    short["identity"] = json!("abc");
+    let mut open = identity();
+    open["pin"]["spec"] = blueprint();
+    open["pin"]["spec"]["gateway"]["trustedProxies"] = json!(["0.0.0.0/0"]);
+    let whole = || spec(json!({"runtime": identity()}));
+    let says_open = "must not be one that trusts everyone";
+    vec![
+        rule("NameClaim", whole(), without("app"), "spec.runtime.app: Required value"),
+        rule("NameClaim", whole(), without("deletionPolicy"), "spec.runtime.deletionPolicy: Required value"),
+        rule("NameClaim", whole(), spec(json!({"runtime": short})), "should be at least 4 chars long"),
+        rule("NameClaim", whole(), spec(json!({"runtime": open})), says_open),
+        field("NameClaim", "tenantID", json!("01234567"), json!("0"), "should be at least 8 chars long"),
+        field("NameClaim", "holder", json!({"uid": "1"}), json!({"uid": null}), "holder.uid: Required value"),
+        field("PaymentReceipt", "amount", json!(0), json!(-1), "should be greater than or equal to 0"),
+        field("PaymentReceipt", "provider", json!("Manual"), json!("Cash"), "supported values"),
+        field("PaymentReceipt", "orderUID", json!("1"), json!(null), "spec.orderUID: Required value"),
+        field("RuntimeTask", "type", json!("Stop"), json!("Format"), "supported values: \"Provision\""),
+    ]
+}
+
+/// Every rule that is tried here.
+pub fn all() -> Vec<Rule> {
+    [plans(), blueprints(), policies(), records()].into_iter().flatten().collect()
+}

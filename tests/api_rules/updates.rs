@@ -1,0 +1,160 @@
+//! Rules of change: what never changes, and what no longer changes once something stands.
+
+use std::collections::BTreeSet;
+
+use moorage::api::crd;
+use serde_json::{Value, json};
+
+use crate::creates;
+use crate::rule::{Transition, identity, spec, valid};
+use crate::world::{create, merge, namespace, try_patch, write_status};
+
+fn field(kind: &'static str, from: Value, keeps: Value, breaks: Value, says: &'static str) -> Transition {
+    Transition { kind, from: spec(from), keeps: spec(keeps), breaks: spec(breaks), says }
+}
+
+fn transitions() -> Vec<Transition> {
+    let slug = json!({"slug": "acme-ops"});
+    let plan = json!({"planRef": {"name": "basic"}});
+    let removed = "must not be added or removed";
+    let stopped = || json!({"powerState": "Stopped"});
+    let runtime = |from: &Value, breaks, says| field("Runtime", from.clone(), stopped(), breaks, says);
+    let tenant = json!({"tenantID": "01234567"});
+    let standing = json!({"runtime": identity()});
+    let confirm = || json!({"confirm": {"uid": "77aa"}});
+    let tombstone = json!({"releaseTime": "2026-01-01T00:00:00Z", "message": "Nothing is left."});
+    let claim = |from: &Value, keeps, breaks, says| field("NameClaim", from.clone(), keeps, breaks, says);
+    let more = || json!({"runtime": {"volumeID": "vol_1"}});
+    vec![
+        runtime(&slug, json!({"slug": "other"}), "must not change: it names the hostname and the app"),
+        runtime(&slug, json!({"slug": null}), removed),
+        runtime(&json!({}), slug.clone(), removed),
+        runtime(&plan, json!({"planRef": {"name": "pro"}}), "a Runtime keeps the size that it was made with"),
+        runtime(&plan, json!({"planRef": null}), removed),
+        runtime(&json!({}), plan.clone(), removed),
+        field(
+            "Workspace",
+            json!({}),
+            json!({"displayName": "Acme, Inc."}),
+            json!({"subdomain": "other"}),
+            "must not change: hostnames are made from it",
+        ),
+        field("Plan", json!({}), json!({}), json!({"amount": 1}), "a new size or price is a new Plan"),
+        field(
+            "PaymentReceipt",
+            json!({}),
+            json!({}),
+            json!({"amount": 1}),
+            "a correction is another receipt",
+        ),
+        field(
+            "RuntimeTask",
+            json!({}),
+            json!({}),
+            json!({"type": "Stop"}),
+            "must not change: a task is a record",
+        ),
+        claim(&json!({}), confirm(), json!({"name": "other"}), "`type` and `name` must not change"),
+        claim(&json!({}), confirm(), json!({"type": "Subdomain"}), "`type` and `name` must not change"),
+        claim(&tenant, confirm(), json!({"tenantID": "76543210"}), "must not change"),
+        claim(&tenant, confirm(), json!({"tenantID": null}), "`tenantID` must not be removed"),
+        claim(&standing, more(), json!({"runtime": {"identity": "zzzzzzzz"}}), "must not change"),
+        claim(&standing, more(), json!({"runtime": {"app": "other"}}), "must not change"),
+        claim(
+            &standing,
+            json!({"runtime": null, "tombstone": tombstone}),
+            json!({"runtime": null}),
+            "`runtime` must not be removed while the name is held",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn what_must_not_change_does_not() {
+    namespace("changes").await;
+    for (number, Transition { kind, from, keeps, breaks, says }) in transitions().into_iter().enumerate() {
+        let name = named(kind, number);
+        let mut object = valid(kind);
+        merge(&mut object, &from);
+        merge(&mut object, &name);
+        let name = create("changes", &object).await.metadata.name.unwrap();
+        assert_eq!(try_patch("changes", kind, &name, &keeps).await, Ok(()), "{kind} {from} {keeps}");
+        let said = try_patch("changes", kind, &name, &breaks).await.unwrap_err();
+        assert!(said.contains(says), "{kind} {from} {breaks}: {said}");
+    }
+}
+
+/// A name of its own for each object; a claim's is made from what it claims.
+fn named(kind: &str, number: usize) -> Value {
+    let name = format!("change-{number}");
+    if kind == "NameClaim" {
+        return json!({"metadata": {"name": format!("label.{name}")}, "spec": {"name": name}});
+    }
+    json!({"metadata": {"name": name}})
+}
+
+const REGIONS: &str = "`spec.regions` must not change once the volume exists";
+
+#[tokio::test]
+async fn regions_change_until_the_volume_stands() {
+    namespace("regions").await;
+    for (name, from, changes) in [
+        ("some", json!(["fra"]), vec![json!(["ams"]), json!(["fra", "ams"]), json!(null)]),
+        ("none", json!(null), vec![json!(["ams"])]),
+    ] {
+        let mut runtime = valid("Runtime");
+        merge(&mut runtime, &json!({"metadata": {"name": name}, "spec": {"regions": from}}));
+        create("regions", &runtime).await;
+        let patches: Vec<Value> = changes.iter().map(|regions| spec(json!({ "regions": regions }))).collect();
+        let external =
+            |volume: Value| json!({"observedGeneration": 1, "external": {"app": "a", "volumeID": volume}});
+        for patch in &patches {
+            assert_eq!(try_patch("regions", "Runtime", name, patch).await, Ok(()), "{name} {patch}");
+        }
+        write_status("regions", "Runtime", name, &external(json!(null))).await;
+        for patch in &patches {
+            assert_eq!(try_patch("regions", "Runtime", name, patch).await, Ok(()), "{name} {patch}");
+        }
+        write_status("regions", "Runtime", name, &external(json!("vol_1"))).await;
+        for patch in &patches {
+            let said = try_patch("regions", "Runtime", name, patch).await.unwrap_err();
+            assert!(said.contains(REGIONS), "{name} {patch}: {said}");
+        }
+        let other = spec(json!({"powerState": "Stopped"}));
+        assert_eq!(try_patch("regions", "Runtime", name, &other).await, Ok(()), "{name}");
+    }
+}
+
+/// A rule that nobody tried may be one that refuses everything, or nothing.
+#[test]
+fn every_rule_of_the_definitions_is_tried() {
+    let created = creates::all();
+    let mut tried: BTreeSet<(&str, &str)> = created.iter().map(|rule| (rule.kind, rule.says)).collect();
+    let changed = transitions();
+    tried.extend(changed.iter().map(|transition| (transition.kind, transition.says)));
+    tried.insert(("Runtime", REGIONS));
+    // A claim pins the spec of a Blueprint, with its rules.
+    tried.extend(created.iter().filter(|rule| rule.kind == "Blueprint").map(|rule| ("NameClaim", rule.says)));
+    for crd in crd::shipped() {
+        let kind = crd.pointer("/spec/names/kind").and_then(Value::as_str).unwrap();
+        let mut messages = Vec::new();
+        collect_messages(&crd, &mut messages);
+        for message in messages {
+            let is_tried = tried.iter().any(|(on, says)| *on == kind && message.contains(says));
+            assert!(is_tried, "{kind}: no case for the rule {message:?}");
+        }
+    }
+}
+
+fn collect_messages(node: &Value, messages: &mut Vec<String>) {
+    match node {
+        Value::Object(fields) => {
+            let rules = fields.get("x-kubernetes-validations").and_then(Value::as_array);
+            messages
+                .extend(rules.into_iter().flatten().map(|rule| rule["message"].as_str().unwrap().to_owned()));
+            fields.values().for_each(|field| collect_messages(field, messages));
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_messages(item, messages)),
+        _ => {}
+    }
+}
