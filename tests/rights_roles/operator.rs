@@ -146,13 +146,13 @@ fn refused<T: std::fmt::Debug>(outcome: kube::Result<T>) -> Box<Status> {
 
 #[tokio::test]
 async fn it_binds_the_three_roles_and_no_other() {
-    let bindings: Api<RoleBinding> = Api::namespaced(operator().await, "other");
+    let api: Api<RoleBinding> = Api::namespaced(operator().await, "other");
     for role in WORKSPACE_ROLES {
-        bindings.create(&PostParams::default(), &bound(role, role)).await.unwrap();
-        bindings.delete(role, &DeleteParams::default()).await.unwrap();
+        api.create(&PostParams::default(), &bound(role, role)).await.unwrap();
+        api.delete(role, &DeleteParams::default()).await.unwrap();
     }
     for role in ["cluster-admin", "admin", "moorage-platform"] {
-        let status = refused(bindings.create(&PostParams::default(), &bound(WORKSPACE_ROLES[0], role)).await);
+        let status = refused(api.create(&PostParams::default(), &bound(WORKSPACE_ROLES[0], role)).await);
         assert!(status.message.contains("attempting to grant RBAC permissions"), "{}", status.message);
     }
 }

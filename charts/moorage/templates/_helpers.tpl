@@ -29,3 +29,13 @@ app.kubernetes.io/component: operator
 {{- $_ := set $config.fly "tokenFile" "/var/run/secrets/moorage/fly/token" -}}
 {{- toYaml $config -}}
 {{- end }}
+
+{{/* The grace period, which must leave the drain time to end and the lease to be released. */}}
+{{- define "moorage.gracePeriod" -}}
+{{- $drain := int (dig "timing" "drainSeconds" 25 .Values.config) -}}
+{{- $grace := int .Values.terminationGracePeriodSeconds -}}
+{{- if lt $grace (add $drain 10 | int) -}}
+{{- fail (printf "terminationGracePeriodSeconds is %d, and must be at least %d: 10 more than config.timing.drainSeconds" $grace (add $drain 10)) -}}
+{{- end -}}
+{{- $grace -}}
+{{- end }}

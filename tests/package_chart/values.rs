@@ -1,0 +1,43 @@
+//! Values that can't be meant are refused before anything is installed.
+
+use crate::helm::render;
+
+#[test]
+fn what_the_schema_does_not_know_is_refused() {
+    for (value, named) in [
+        ("nonsense=1", "nonsense"),
+        ("image.tagg=1", "tagg"),
+        ("config.clusterId=x", "clusterId"),
+        ("config.fly.orgnization=x", "orgnization"),
+        ("config.timing.tombstone=1", "tombstone"),
+        ("networkPolicy.enable=true", "enable"),
+    ] {
+        let error = render(&["--set", value]).unwrap_err();
+        assert!(error.contains(named), "{value}: {error}");
+    }
+}
+
+#[test]
+fn what_the_chart_sets_itself_is_not_for_the_values() {
+    for field in ["config.namespace", "config.address", "config.fly.tokenFile"] {
+        let error = render(&["--set", &format!("{field}=x")]).unwrap_err();
+        assert!(error.contains("not allowed"), "{field}: {error}");
+    }
+}
+
+#[test]
+fn values_of_the_wrong_type_or_size_are_refused() {
+    for value in [
+        "replicas=many",
+        "replicas=9",
+        "terminationGracePeriodSeconds=5",
+        "platform.users=paula",
+        "platform.groups[0]=",
+        "image.digest=sha256:abc",
+        "config.mode=Sometimes",
+        "config.concurrency=-1",
+        "service.port=0",
+    ] {
+        render(&["--set", value]).unwrap_err();
+    }
+}
