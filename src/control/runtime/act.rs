@@ -431,7 +431,7 @@ fn full(now: Timestamp, facts: &mut Facts, region: &str) {
 }
 
 /// What the effect may have changed has to be looked at again.
-fn forget(facts: &mut Facts, effect: &Effect) {
+pub fn forget(facts: &mut Facts, effect: &Effect) {
     let known = &mut facts.known;
     match effect {
         Effect::CreateApp | Effect::DeleteApp => known.app = Known::Unknown,

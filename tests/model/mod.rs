@@ -1,0 +1,551 @@
+//! A small world for `decide`: one Runtime, its claim, and Fly as a handful of facts. Effects are applied to it as
+//! Fly would, and looks copy from it, so that whole histories run in microseconds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use moorage::api::blueprint::{Gateway, GatewayAdapter, HealthCheck, Stop, StopSignal};
+use moorage::api::name_claim::{ClaimType, Holder, RuntimeIdentity};
+use moorage::api::plan::{CpuKind, Interval};
+use moorage::api::runtime::{DeletionPolicy, External, PowerState, RuntimeStatus};
+use moorage::api::{BlueprintSpec, NameClaimSpec, PlanSpec, RUNTIME_FINALIZER, Runtime, RuntimeSpec};
+use moorage::control::policy::EffectivePolicy;
+use moorage::control::runtime::decide::decide;
+use moorage::control::runtime::desired;
+use moorage::control::runtime::facts::*;
+use moorage::control::runtime::resolve::resolve;
+use moorage::control::runtime::step::{Effect, Launch, Look, Rest, Step};
+use moorage::control::runtime::view::{effect_name, view};
+use moorage::engine::config::{Mode, Readiness};
+use secrecy::SecretString;
+
+/// What stands outside the operator.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub now: Timestamp,
+    pub runtime: Runtime,
+    pub gone: bool,
+    pub claim: Option<NameClaimSpec>,
+    pub token: Option<String>,
+    pub app: bool,
+    pub v6: u32,
+    pub v4: u32,
+    pub volumes: Vec<(String, VolumePhase)>,
+    pub machine: Option<MachineFact>,
+    pub snapshots: u32,
+    pub policy: EffectivePolicy,
+    pub order_required: bool,
+    /// Every effect that took place, in order.
+    pub ledger: Vec<&'static str>,
+    /// Time for which lists, and GET of an app, don't show what was just made.
+    pub lag: SignedDuration,
+    made: BTreeMap<&'static str, Timestamp>,
+    counter: u32,
+}
+
+/// What goes wrong with one effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The operator dies before the effect.
+    CrashBefore,
+    /// It takes place, and the operator dies.
+    CrashAfter,
+    /// It takes place, and the reply is lost.
+    LostReply,
+    /// It doesn't take place, and nobody can tell.
+    LostRequest,
+}
+
+pub fn second(seconds: i64) -> SignedDuration {
+    SignedDuration::from_secs(seconds)
+}
+
+impl World {
+    pub fn new() -> Self {
+        let mut runtime = Runtime::new(
+            "ops",
+            RuntimeSpec {
+                slug: Some("acme-ops".into()),
+                regions: vec!["fra".into()],
+                ..RuntimeSpec::default()
+            },
+        );
+        runtime.metadata.namespace = Some("acme".into());
+        runtime.metadata.uid = Some("uid-1".into());
+        runtime.metadata.generation = Some(1);
+        Self {
+            now: Timestamp::from_second(1_800_000_000).unwrap(),
+            runtime,
+            gone: false,
+            claim: None,
+            token: None,
+            app: false,
+            v6: 0,
+            v4: 0,
+            volumes: Vec::new(),
+            machine: None,
+            snapshots: 0,
+            policy: EffectivePolicy {
+                plans: Some(["trial".to_owned()].into()),
+                ..EffectivePolicy::unselected(10)
+            },
+            order_required: false,
+            ledger: Vec::new(),
+            lag: SignedDuration::ZERO,
+            made: BTreeMap::new(),
+            counter: 0,
+        }
+    }
+
+    pub fn edit(&mut self, edit: impl FnOnce(&mut RuntimeSpec)) {
+        edit(&mut self.runtime.spec);
+        self.runtime.metadata.generation = self.runtime.metadata.generation.map(|generation| generation + 1);
+    }
+
+    pub fn power(&mut self, state: PowerState) {
+        self.edit(|spec| spec.power_state = state);
+    }
+
+    pub fn delete(&mut self, policy: DeletionPolicy) {
+        self.edit(|spec| spec.deletion_policy = policy);
+        self.runtime.metadata.deletion_timestamp = Some(Time(self.now));
+    }
+
+    pub fn facts(&self, known: Knowledge) -> Facts {
+        Facts {
+            runtime: Arc::new(self.runtime.clone()),
+            cluster: Cluster {
+                workspace: None,
+                plan: Some(("trial".into(), plan(self.order_required))),
+                blueprint: Some(("openclaw".into(), 1, Arc::new(blueprint()))),
+                policy: self.policy.clone(),
+                claim: self.claim.clone().map_or(ClaimFact::Free, |claim| ClaimFact::Held(Arc::new(claim))),
+                other_slugs: 0,
+                namespace: NamespaceFact::Active,
+                settings: settings(),
+            },
+            known,
+        }
+    }
+
+    fn identity(&self) -> RuntimeIdentity {
+        self.claim.as_ref().unwrap().runtime.clone().unwrap()
+    }
+
+    fn id(&mut self, prefix: &str) -> String {
+        self.counter += 1;
+        format!("{prefix}{}", self.counter)
+    }
+
+    /// What stands outside, as a summary that two histories can be compared by.
+    pub fn summary(&self) -> String {
+        let volumes = self.volumes.iter().filter(|(_, phase)| *phase == VolumePhase::Usable).count();
+        let machine = self
+            .machine
+            .as_ref()
+            .map(|machine| (machine.phase, machine.config_hash.clone(), machine.services));
+        let claim = self.claim.as_ref().map(|claim| {
+            (
+                claim.tombstone.is_some(),
+                claim
+                    .runtime
+                    .as_ref()
+                    .map(|it| (it.machine_id.is_some(), it.volume_id.is_some(), it.snapshot.is_some())),
+            )
+        });
+        format!(
+            "app {} v6 {} v4 {} volumes {volumes} machine {machine:?} claim {claim:?} gone {} snapshots {}",
+            self.app,
+            self.v6,
+            self.v4,
+            self.gone,
+            self.snapshots.min(1)
+        )
+    }
+
+    /// What may never be, whatever happens.
+    pub fn check(&self) {
+        let usable = self.volumes.iter().filter(|(_, phase)| *phase == VolumePhase::Usable).count();
+        assert!(usable <= 1, "two volumes: {:?}", self.ledger);
+        assert!(self.v6 <= 1 && self.v4 <= 1, "an address twice: {:?}", self.ledger);
+        assert!(self.ledger.iter().filter(|effect| **effect == "CreateMachine").count() <= 1, "two Machines");
+        if !self.volumes.is_empty() && self.runtime.metadata.deletion_timestamp.is_none() {
+            assert!(
+                self.volumes.iter().all(|(_, phase)| *phase == VolumePhase::Usable),
+                "a volume removed without intent"
+            );
+        }
+    }
+
+    fn shown(&self, what: &'static str) -> bool {
+        self.made.get(what).is_none_or(|at| at.duration_until(self.now) >= self.lag)
+    }
+
+    pub fn look(&self, look: Look, facts: &mut Facts) {
+        let now = self.now;
+        facts.known.looked.insert(look, now);
+        let known = &mut facts.known;
+        match look {
+            Look::App if self.app && self.shown("CreateApp") => known.app = Known::Present(Origin::Found),
+            Look::App if known.app_delete_asked.is_some() => {
+                known.app = Known::Missing(Absence::at(now, AbsenceKind::Gone))
+            }
+            Look::App => known.app.miss(now),
+            Look::Addresses => {
+                for (known, count, ip) in
+                    [(&mut known.v6, self.v6, "2a09::1"), (&mut known.v4, self.v4, "66.1.1.1")]
+                {
+                    if count > 0 && self.shown("AllocateAddress") {
+                        *known = Known::Present(ip.into())
+                    } else {
+                        known.miss(now)
+                    }
+                }
+            }
+            Look::Volume => {
+                let recorded = self.identity().volume_id;
+                let found = self.volumes.iter().find(|(id, phase)| match &recorded {
+                    Some(recorded) => recorded == id,
+                    None => *phase == VolumePhase::Usable && self.shown("CreateVolume"),
+                });
+                match found {
+                    Some((id, phase)) => {
+                        known.volume = Known::Present(VolumeFact {
+                            id: id.clone(),
+                            region: "fra".into(),
+                            phase: *phase,
+                            attached: None,
+                        })
+                    }
+                    None => known.volume.miss(now),
+                }
+            }
+            Look::Machine => match &self.machine {
+                Some(machine) => {
+                    let machine = MachineFact { read_at: now, ..machine.clone() };
+                    if machine.phase == MachinePhase::Stopped {
+                        known.stop_asked = None;
+                    }
+                    known.machine = Known::Present(machine);
+                }
+                None if known.destroy_asked.is_some() => {
+                    known.machine = Known::Missing(Absence::at(now, AbsenceKind::Gone))
+                }
+                None => known.machine.miss(now),
+            },
+            Look::Snapshot if self.snapshots > 0 => {
+                known.snapshot = Known::Present(SnapshotFact {
+                    id: "vs_1".into(),
+                    phase: SnapshotPhase::Created,
+                    expiry: now + second(60 * 86_400),
+                });
+            }
+            Look::Snapshot => known.snapshot.miss(now),
+            Look::Env => known.env = EnvFact::Known(Arc::new(BTreeMap::new())),
+            Look::Probe => {
+                let version =
+                    self.machine.as_ref().map(|machine| machine.version.clone()).unwrap_or_default();
+                known.probe =
+                    Some(ProbeFact { machine_version: version, result: ProbeResult::Live, at: now });
+            }
+        }
+    }
+
+    /// The effect takes place. What the operator learns of it is up to the caller.
+    pub fn apply(&mut self, effect: &Effect, facts: &Facts) {
+        self.ledger.push(effect_name(effect));
+        self.made.insert(effect_name(effect), self.now);
+        let uid = self.runtime.metadata.uid.clone().unwrap();
+        match effect {
+            Effect::AddFinalizer => self.runtime.metadata.finalizers = Some(vec![RUNTIME_FINALIZER.into()]),
+            Effect::RemoveFinalizer => {
+                self.runtime.metadata.finalizers = None;
+                self.gone = true;
+            }
+            Effect::ClaimSlug(new) => {
+                assert!(self.claim.is_none());
+                self.claim = Some(NameClaimSpec {
+                    type_: ClaimType::Slug,
+                    name: new.slug.clone(),
+                    holder: Holder { namespace: "acme".into(), name: "ops".into(), uid },
+                    confirm: None,
+                    tenant_id: None,
+                    runtime: Some(new.identity.clone()),
+                    tombstone: None,
+                });
+            }
+            Effect::TakeOverClaim(new) => {
+                let claim = self.claim.as_mut().unwrap();
+                claim.holder.uid = uid;
+                claim.runtime = Some(new.identity.clone());
+                claim.tombstone = None;
+                claim.confirm = None;
+            }
+            Effect::RecordIdentity(identity) => {
+                self.claim.as_mut().unwrap().runtime = Some((**identity).clone())
+            }
+            Effect::ReleaseClaim(release) => {
+                let claim = self.claim.as_mut().unwrap();
+                claim.tombstone = Some(release.tombstone.clone());
+                claim.runtime.clone_from(&release.left);
+            }
+            Effect::RecordIntent => {
+                let external = External { app: self.identity().app, ..External::default() };
+                self.runtime.status =
+                    Some(RuntimeStatus { external: Some(external), ..RuntimeStatus::default() });
+            }
+            Effect::EnsureToken => {
+                self.token.get_or_insert_with(|| "0123456789abcdef0123456789abcdef".into());
+            }
+            Effect::CreateApp => self.app = true,
+            Effect::AllocateAddress(Family::V6) => self.v6 += 1,
+            Effect::AllocateAddress(Family::V4) => self.v4 += 1,
+            Effect::ReleaseAddress(ip) if ip.contains(':') => self.v6 -= 1,
+            Effect::ReleaseAddress(_) => self.v4 -= 1,
+            Effect::SetSecrets => {}
+            Effect::CreateVolume { .. } => {
+                let id = self.id("vol_");
+                self.volumes.push((id, VolumePhase::Usable));
+            }
+            Effect::DeleteVolume { id } => {
+                assert!(
+                    self.machine.is_none() || self.volumes.len() > 1,
+                    "a volume removed under its Machine"
+                );
+                self.volumes
+                    .iter_mut()
+                    .filter(|(other, _)| other == id)
+                    .for_each(|(_, phase)| *phase = VolumePhase::Going);
+            }
+            Effect::SnapshotVolume { .. } => {
+                assert!(
+                    self.machine.as_ref().is_none_or(|machine| machine.phase == MachinePhase::Stopped),
+                    "a snapshot of a running Machine"
+                );
+                self.snapshots += 1;
+            }
+            Effect::CreateMachine(launch) => self.launch(facts, *launch),
+            Effect::UpdateMachine(launch) => {
+                assert!(self.machine.is_some());
+                self.launch(facts, *launch);
+            }
+            Effect::DetachServices => self.machine.as_mut().unwrap().services = Services::None,
+            Effect::StartMachine => self.machine.as_mut().unwrap().phase = MachinePhase::Started,
+            Effect::StopMachine => self.machine.as_mut().unwrap().phase = MachinePhase::Stopped,
+            Effect::DestroyMachine => self.machine = None,
+            Effect::DeleteApp => {
+                assert!(self.machine.is_none(), "an app removed under its Machine");
+                self.app = false;
+                self.v6 = 0;
+                self.v4 = 0;
+            }
+        }
+    }
+
+    fn launch(&mut self, facts: &Facts, launch: Launch) {
+        let resolved = resolve(facts).unwrap();
+        let config = desired::machine_config(facts, &resolved, &self.identity()).unwrap();
+        let mark = |key: &str| config.metadata.get(key).cloned();
+        let id = self.machine.as_ref().map_or_else(|| "m1".to_owned(), |machine| machine.id.clone());
+        let version = self.id("v");
+        self.machine = Some(MachineFact {
+            id,
+            phase: if launch == Launch::Start { MachinePhase::Started } else { MachinePhase::Stopped },
+            state: "started".into(),
+            version,
+            region: "fra".into(),
+            volume: config.mounts.first().map(|mount| mount.volume.clone()),
+            config_hash: mark(desired::metadata::CONFIG),
+            secrets_hash: mark(desired::metadata::SECRETS),
+            addresses: mark(desired::metadata::ADDRESSES)
+                .unwrap_or_default()
+                .split(',')
+                .map(str::to_owned)
+                .collect(),
+            restarted_at: mark(desired::metadata::RESTARTED_AT),
+            image_digest: Some("sha256:abc".into()),
+            image_version: Some("2026.9.6".into()),
+            health: Health::Passing,
+            exit: None,
+            host: Host::Reachable,
+            services: Services::Public,
+            since: self.now,
+            read_at: self.now,
+        });
+    }
+
+    /// What the operator knows after an effect whose reply it got.
+    fn learn(&self, effect: &Effect, facts: &mut Facts) {
+        let now = self.now;
+        let known = &mut facts.known;
+        match effect {
+            Effect::EnsureToken => {
+                known.token = Token::Known(SecretString::from(self.token.clone().unwrap()))
+            }
+            Effect::CreateApp => {
+                let empty = Absence::at(now, AbsenceKind::NotMade);
+                known.app = Known::Present(Origin::Made);
+                known.v6 = Known::Missing(empty);
+                known.v4 = Known::Missing(empty);
+                if self.identity().volume_id.is_none() {
+                    known.volume = Known::Missing(empty);
+                    known.machine = Known::Missing(empty);
+                }
+            }
+            Effect::AllocateAddress(Family::V6) => known.v6 = Known::Present("2a09::1".into()),
+            Effect::AllocateAddress(Family::V4) => known.v4 = Known::Present("66.1.1.1".into()),
+            Effect::ReleaseAddress(ip) => {
+                let gone = Known::Missing(Absence::at(now, AbsenceKind::Gone));
+                if ip.contains(':') { known.v6 = gone } else { known.v4 = gone }
+            }
+            Effect::SetSecrets => {
+                if let Some(hash) = desired::secrets_hash(facts) {
+                    facts.known.secrets = Some(SecretsFact { hash, version: 1 });
+                }
+            }
+            Effect::CreateVolume { .. } => {
+                let (id, phase) = self.volumes.last().unwrap().clone();
+                known.volume = Known::Present(VolumeFact { id, region: "fra".into(), phase, attached: None });
+            }
+            Effect::DeleteVolume { id } => {
+                known.removed_volumes.insert(id.clone());
+                if let Known::Present(volume) = &mut known.volume {
+                    volume.phase = VolumePhase::Going;
+                }
+            }
+            Effect::SnapshotVolume { .. } => known.snapshot_asked = Some(now),
+            Effect::CreateMachine(_)
+            | Effect::UpdateMachine(_)
+            | Effect::DetachServices
+            | Effect::StartMachine => {
+                known.machine = self.machine.clone().map_or(Known::Unknown, Known::Present);
+            }
+            Effect::StopMachine => {
+                known.stop_asked = Some(now);
+                known.machine = self.machine.clone().map_or(Known::Unknown, Known::Present);
+            }
+            Effect::DestroyMachine => {
+                known.destroy_asked = Some(now);
+                known.machine = Known::Unknown;
+                known.volume = Known::Unknown;
+            }
+            Effect::DeleteApp => {
+                known.app_delete_asked = Some(now);
+                known.app = Known::Unknown;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Runs until the Runtime rests or is gone, with one fault at the effect number `at`.
+pub fn run(world: &mut World, fault: Option<(usize, Fault)>) -> Rest {
+    let mut known = Knowledge::default();
+    let mut effects = 0;
+    for _ in 0..2_000 {
+        let mut facts = world.facts(known.clone());
+        let step = decide(world.now, &facts);
+        let old = world.runtime.status.clone().unwrap_or_default();
+        let shown = view(world.now, &facts, &step, &old);
+        assert!(shown.conditions.iter().all(|condition| !condition.reason.is_empty()));
+        world.check();
+        match step {
+            Step::Rest(rest) => {
+                world.runtime.status = Some(shown);
+                return rest;
+            }
+            Step::Wait(wait) => {
+                world.runtime.status = Some(shown);
+                world.now = world.now + wait.again.max(SignedDuration::from_millis(10));
+            }
+            Step::Look(look) => {
+                world.look(look, &mut facts);
+                known = facts.known;
+            }
+            Step::Do(effect) => {
+                let strikes = fault.filter(|(at, _)| *at == effects).map(|(_, fault)| fault);
+                effects += 1;
+                known = struck(world, facts, &effect, strikes);
+            }
+        }
+        world.now = world.now + SignedDuration::from_millis(5);
+    }
+    panic!("it doesn't come to rest: {:?}", world.ledger.iter().rev().take(10).collect::<Vec<_>>());
+}
+
+fn struck(world: &mut World, mut facts: Facts, effect: &Effect, fault: Option<Fault>) -> Knowledge {
+    match fault {
+        None => {
+            world.apply(effect, &facts);
+            let mut facts = Facts { runtime: Arc::new(world.runtime.clone()), ..facts };
+            facts.cluster = world.facts(Knowledge::default()).cluster;
+            world.learn(effect, &mut facts);
+            facts.known
+        }
+        Some(Fault::CrashBefore) => Knowledge::default(),
+        Some(Fault::CrashAfter) => {
+            world.apply(effect, &facts);
+            Knowledge::default()
+        }
+        Some(Fault::LostReply) => {
+            world.apply(effect, &facts);
+            moorage::control::runtime::act::forget(&mut facts, effect);
+            facts.known
+        }
+        Some(Fault::LostRequest) => {
+            moorage::control::runtime::act::forget(&mut facts, effect);
+            facts.known
+        }
+    }
+}
+
+fn plan(requires_order: bool) -> PlanSpec {
+    PlanSpec {
+        display_name: None,
+        cpu_kind: CpuKind::Shared,
+        cpus: 2,
+        memory_mb: 2048,
+        volume_gb: 10,
+        amount: 0,
+        currency: "EUR".into(),
+        interval: Interval::Month,
+        requires_order,
+    }
+}
+
+fn blueprint() -> BlueprintSpec {
+    BlueprintSpec {
+        image: "ghcr.io/openclaw/openclaw:2026.9.6".into(),
+        command: vec!["node".into(), "dist/index.js".into(), "gateway".into()],
+        port: 3000,
+        mount_path: "/data".into(),
+        minimum_memory_mb: 2048,
+        env: Vec::new(),
+        env_schema: Vec::new(),
+        health_check: HealthCheck {
+            path: "/healthz".into(),
+            interval_seconds: 15,
+            timeout_seconds: 5,
+            grace_period_seconds: 60,
+        },
+        stop: Stop { signal: StopSignal::Term, timeout_seconds: 300 },
+        gateway: Gateway { adapter: GatewayAdapter::OpenClaw, trusted_proxies: vec!["172.16.0.0/12".into()] },
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        cluster_id: "test".into(),
+        app_prefix: "".into(),
+        default_blueprint: "openclaw".into(),
+        mode: Mode::ReadWrite,
+        readiness: Readiness::ChecksAndURL,
+        absence_grace: second(30),
+        start_deadline: second(600),
+        stop_deadline: second(420),
+        destroy_deadline: second(1800),
+        slow_retry: second(600),
+    }
+}

@@ -1,0 +1,213 @@
+//! One fault at every effect of every history of a Runtime: the same end, nothing twice, nothing left over.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::pedantic,
+    missing_docs,
+    reason = "a test may fail loudly, and its helpers are its own"
+)]
+
+mod model;
+
+use model::{Fault, World, run, second};
+use moorage::api::runtime::{DeletionPolicy, PowerState};
+use moorage::control::runtime::step::Rest;
+
+const FAULTS: [Fault; 4] = [Fault::CrashBefore, Fault::CrashAfter, Fault::LostReply, Fault::LostRequest];
+
+/// A history: how the world is before, and what is asked for.
+struct History {
+    name: &'static str,
+    before: fn() -> World,
+    change: fn(&mut World),
+    end: Rest,
+}
+
+fn running() -> World {
+    let mut world = World::new();
+    assert_eq!(run(&mut world, None), Rest::Running);
+    world.ledger.clear();
+    world.now += second(60);
+    world
+}
+
+fn stopped() -> World {
+    let mut world = running();
+    world.power(PowerState::Stopped);
+    assert_eq!(run(&mut world, None), Rest::Stopped);
+    world.ledger.clear();
+    world
+}
+
+fn histories() -> Vec<History> {
+    vec![
+        History { name: "create", before: World::new, change: |_| {}, end: Rest::Running },
+        History {
+            name: "create stopped",
+            before: World::new,
+            change: |world| world.power(PowerState::Stopped),
+            end: Rest::Stopped,
+        },
+        History {
+            name: "stop",
+            before: running,
+            change: |world| world.power(PowerState::Stopped),
+            end: Rest::Stopped,
+        },
+        History {
+            name: "start",
+            before: stopped,
+            change: |world| world.power(PowerState::Running),
+            end: Rest::Running,
+        },
+        History {
+            name: "restart",
+            before: running,
+            change: |world| {
+                let request = ("moorage.dev/restarted-at".to_owned(), "now".to_owned());
+                world.runtime.metadata.annotations = Some([request].into());
+            },
+            end: Rest::Running,
+        },
+        History {
+            name: "delete",
+            before: running,
+            change: |world| world.delete(DeletionPolicy::Delete),
+            end: Rest::Gone,
+        },
+        History {
+            name: "snapshot",
+            before: running,
+            change: |world| world.delete(DeletionPolicy::Snapshot),
+            end: Rest::Gone,
+        },
+        History {
+            name: "retain",
+            before: running,
+            change: |world| world.delete(DeletionPolicy::Retain),
+            end: Rest::Gone,
+        },
+        History {
+            name: "delete early",
+            before: World::new,
+            change: |world| {
+                world.runtime.metadata.finalizers = Some(vec![moorage::api::RUNTIME_FINALIZER.into()]);
+                world.delete(DeletionPolicy::Delete);
+            },
+            end: Rest::Gone,
+        },
+    ]
+}
+
+#[test]
+fn one_fault_at_every_effect_changes_nothing_in_the_end() {
+    every_fault(second(0));
+}
+
+#[test]
+fn nor_does_it_while_lists_lag_behind() {
+    every_fault(second(20));
+}
+
+fn every_fault(lag: jiff::SignedDuration) {
+    for history in histories() {
+        let mut reference = (history.before)();
+        (history.change)(&mut reference);
+        assert_eq!(run(&mut reference, None), history.end, "{}", history.name);
+        let effects = reference.ledger.len();
+        for at in 0..effects {
+            for fault in FAULTS {
+                let mut world = (history.before)();
+                world.lag = lag;
+                (history.change)(&mut world);
+                let end = run(&mut world, Some((at, fault)));
+                let told = format!("{} with {fault:?} at {}", history.name, reference.ledger[at]);
+                assert_eq!(end, history.end, "{told}");
+                assert_eq!(world.summary(), reference.summary(), "{told}: {:?}", world.ledger);
+            }
+        }
+    }
+}
+
+#[test]
+fn at_rest_nothing_is_left_to_do() {
+    let mut world = running();
+    let before = world.clone();
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.ledger, Vec::<&str>::new());
+    assert_eq!(world.runtime.status, before.runtime.status);
+}
+
+#[test]
+fn a_deleted_runtime_goes_in_the_right_order() {
+    let mut world = running();
+    world.delete(DeletionPolicy::Delete);
+    run(&mut world, None);
+    assert_eq!(
+        world.ledger,
+        [
+            "RecordIdentity",
+            "ReleaseAddress",
+            "ReleaseAddress",
+            "DestroyMachine",
+            "DeleteVolume",
+            "DeleteApp",
+            "ReleaseClaim",
+            "RemoveFinalizer",
+        ]
+    );
+}
+
+#[test]
+fn a_lost_volume_is_never_replaced_by_an_empty_one() {
+    let mut world = running();
+    world.volumes.clear();
+    world.machine = None;
+    let Rest::Refused(refusal, _) = run(&mut world, None) else { panic!("it went on without its volume") };
+    assert_eq!(refusal.reason, "VolumeLost");
+    assert!(!world.ledger.contains(&"CreateVolume"));
+}
+
+#[test]
+fn what_nobody_pays_for_holds_nothing_and_makes_nothing() {
+    let mut world = World::new();
+    world.order_required = true;
+    let Rest::Awaiting(refusal) = run(&mut world, None) else { panic!("it went on without an order") };
+    assert_eq!(refusal.reason, "AwaitingOrder");
+    assert_eq!(world.ledger, Vec::<&str>::new());
+}
+
+#[test]
+fn a_suspended_runtime_is_stopped_and_comes_back() {
+    use moorage::control::policy::Suspension;
+    let mut world = running();
+    world.policy.suspension = Suspension::Suspended;
+    assert!(matches!(run(&mut world, None), Rest::Awaiting(_)));
+    assert_eq!(world.ledger, ["StopMachine"]);
+    world.policy.suspension = Suspension::Active;
+    assert_eq!(run(&mut world, None), Rest::Running);
+}
+
+#[test]
+fn another_object_of_the_same_name_waits_for_the_platform() {
+    let mut world = running();
+    world.runtime.metadata.uid = Some("uid-2".into());
+    world.runtime.metadata.finalizers = None;
+    world.runtime.status = None;
+    let Rest::Refused(refusal, _) = run(&mut world, None) else { panic!("it took over by itself") };
+    assert_eq!(refusal.reason, "IdentityChanged");
+    world.claim.as_mut().unwrap().confirm = Some(moorage::api::name_claim::Confirm { uid: "uid-2".into() });
+    world.ledger.clear();
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert!(!world.ledger.iter().any(|effect| effect.starts_with("Create")), "{:?}", world.ledger);
+}
+
+#[test]
+fn a_squatter_takes_nothing() {
+    let mut world = running();
+    world.runtime.metadata.uid = Some("uid-2".into());
+    world.runtime.metadata.name = Some("other".into());
+    let Rest::Refused(refusal, _) = run(&mut world, None) else { panic!("it took another's name") };
+    assert_eq!(refusal.reason, "NameTaken");
+}
