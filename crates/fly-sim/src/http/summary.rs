@@ -1,0 +1,51 @@
+//! What there is, for assertions of tests.
+
+use serde_json::{Value, json};
+
+use crate::model::app::App;
+use crate::model::machine::Machine;
+use crate::model::volume::Volume;
+
+/// An app and everything in it, without any secret's value.
+pub fn app(app: &App) -> Value {
+    json!({
+        "name": app.name,
+        "org": app.org,
+        "network": app.network,
+        "machines": app.machines.values().map(machine).collect::<Vec<_>>(),
+        "volumes": app.volumes.values().map(volume).collect::<Vec<_>>(),
+        "secrets": app.secrets.values.keys().collect::<Vec<_>>(),
+        "secretsVersion": app.secrets.version,
+        "addresses": app.addresses.iter().map(|a| json!({ "ip": a.ip, "type": a.kind })).collect::<Vec<_>>(),
+        "certificates": app.certificates.keys().collect::<Vec<_>>(),
+    })
+}
+
+fn machine(machine: &Machine) -> Value {
+    json!({
+        "id": machine.id,
+        "name": machine.name,
+        "state": machine.state,
+        "region": machine.region,
+        "host": machine.host,
+        "version": machine.instance_id,
+        "image": machine.config.parts().image,
+        "digest": machine.image.digest,
+        "metadata": machine.config.parts().metadata,
+        "load": machine.load,
+        "cordoned": machine.cordoned,
+        "leased": machine.lease.is_some(),
+    })
+}
+
+fn volume(volume: &Volume) -> Value {
+    json!({
+        "id": volume.id,
+        "name": volume.name,
+        "state": volume.state,
+        "region": volume.region,
+        "host": volume.host,
+        "hold": volume.hold,
+        "snapshots": volume.snapshots.iter().map(|s| json!({ "id": s.id, "status": s.status })).collect::<Vec<_>>(),
+    })
+}

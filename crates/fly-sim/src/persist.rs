@@ -1,0 +1,178 @@
+//! State on disk: one line for each app that changed, appended; rewritten when too many lines are old.
+//!
+//! What is saved a moment later costs no request anything, and a save costs only what changed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Millis;
+use crate::dns::Dns;
+use crate::ledger::{Entry, Ledger};
+use crate::model::app::{App, Tombstone};
+use crate::tokens::Grant;
+use crate::world::{Sim, State};
+
+/// What isn't in an app.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct World {
+    /// The time when it was saved.
+    pub now: Millis,
+    /// How often the simulator was started on this state.
+    pub boots: u64,
+    /// Numbers given so far.
+    pub counter: u64,
+    /// Numbers of networks: organisation, name, number.
+    pub networks: Vec<(String, String, u64)>,
+    /// Machines of deleted apps.
+    pub tombstones: Vec<Tombstone>,
+    /// Digests of tags that were moved.
+    pub tags: BTreeMap<String, String>,
+    /// The fake DNS.
+    pub dns: Dns,
+    /// Tokens that the simulator gave out.
+    pub deploy_tokens: Vec<(String, Grant)>,
+}
+
+/// What was read back.
+#[derive(Debug, Default)]
+pub struct Saved {
+    /// Apps by name.
+    pub apps: HashMap<String, App>,
+    /// The rest.
+    pub world: World,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line<T> {
+    name: String,
+    app: Option<T>,
+}
+
+/// The folder that state is kept in.
+pub struct Store {
+    folder: PathBuf,
+    log: File,
+    ledger: File,
+    lines: usize,
+}
+
+impl Store {
+    /// Opens a folder, making it if need be, and reads what is in it.
+    pub fn open(folder: &Path) -> std::io::Result<(Self, Saved, Ledger)> {
+        std::fs::create_dir_all(folder)?;
+        let (apps, lines) = read_apps(&folder.join("apps.jsonl"))?;
+        let world = match std::fs::read(folder.join("world.json")) {
+            Ok(text) => serde_json::from_slice(&text)?,
+            Err(_) => World::default(),
+        };
+        let ledger_path = folder.join("ledger.jsonl");
+        let ledger = Ledger::new(read_lines::<Entry>(&ledger_path)?);
+        let append = |path: &Path| OpenOptions::new().create(true).append(true).open(path);
+        let store = Self {
+            folder: folder.to_owned(),
+            log: append(&folder.join("apps.jsonl"))?,
+            ledger: append(&ledger_path)?,
+            lines,
+        };
+        Ok((store, Saved { apps, world }, ledger))
+    }
+
+    /// Writes what changed since the last time.
+    pub fn save(&mut self, sim: &Sim) -> std::io::Result<()> {
+        let (lines, ledger, world, apps) = {
+            let mut state = sim.enter();
+            if state.dirty.is_empty() && state.ledger.is_written() {
+                return Ok(());
+            }
+            let names = std::mem::take(&mut state.dirty);
+            let lines = names.iter().map(|name| line(&state, name)).collect::<Result<Vec<_>, _>>()?;
+            (lines, state.ledger.take_unwritten(), serde_json::to_vec(&world(&state))?, state.apps.len())
+        };
+        self.ledger.write_all(&ledger)?;
+        for line in &lines {
+            self.log.write_all(line)?;
+        }
+        self.lines += lines.len();
+        replace(&self.folder.join("world.json"), &world)?;
+        if self.lines > 1_000 + 4 * apps {
+            self.compact(sim)?;
+        }
+        Ok(())
+    }
+
+    /// Rewrites the log with one line for each app.
+    fn compact(&mut self, sim: &Sim) -> std::io::Result<()> {
+        let text = {
+            let state = sim.enter();
+            let lines = state.apps.keys().map(|name| line(&state, name)).collect::<Result<Vec<_>, _>>()?;
+            self.lines = lines.len();
+            lines.concat()
+        };
+        let path = self.folder.join("apps.jsonl");
+        replace(&path, &text)?;
+        self.log = OpenOptions::new().append(true).open(path)?;
+        Ok(())
+    }
+}
+
+fn line(state: &State, name: &str) -> serde_json::Result<Vec<u8>> {
+    let mut text = serde_json::to_vec(&Line { name: name.to_owned(), app: state.apps.get(name) })?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+fn world(state: &State) -> World {
+    World {
+        now: state.now,
+        boots: state.boots,
+        counter: state.counter,
+        networks: state.networks.iter().map(|((org, name), n)| (org.clone(), name.clone(), *n)).collect(),
+        tombstones: state.tombstones.clone(),
+        tags: state.tags.clone(),
+        dns: state.dns.clone(),
+        deploy_tokens: state.tokens.deploy_tokens(),
+    }
+}
+
+fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let beside = path.with_extension("new");
+    std::fs::write(&beside, text)?;
+    std::fs::rename(beside, path)
+}
+
+fn read_apps(path: &Path) -> std::io::Result<(HashMap<String, App>, usize)> {
+    let lines = read_lines::<Line<App>>(path)?;
+    let count = lines.len();
+    let mut apps = HashMap::new();
+    for line in lines {
+        match line.app {
+            Some(app) => apps.insert(line.name, app),
+            None => apps.remove(&line.name),
+        };
+    }
+    Ok((apps, count))
+}
+
+/// Reads a file of JSON lines; a last line that was cut short is left out.
+fn read_lines<T: for<'de> Deserialize<'de>>(path: &Path) -> std::io::Result<Vec<T>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut read = Vec::new();
+    for line in BufReader::new(file).lines() {
+        match serde_json::from_str(&line?) {
+            Ok(item) => read.push(item),
+            Err(error) => {
+                tracing::warn!(%error, file = %path.display(), "a line can't be read and is left out");
+            }
+        }
+    }
+    Ok(read)
+}

@@ -1,0 +1,195 @@
+//! Serving: from the command line to a listening simulator, and its end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tower_service::Service as _;
+
+use crate::cli::{ClockKind, DriverKind, Serve};
+use crate::clock::{Clock, ManualClock, RealClock};
+use crate::driver::instant::Instant;
+use crate::driver::{Driver, Report};
+use crate::http::pipeline::Cut;
+use crate::http::router;
+use crate::ledger::Ledger;
+use crate::model::host::{REGIONS, is_region};
+use crate::persist::{Saved, Store};
+use crate::settings::Settings;
+use crate::tokens::{Grant, Tokens};
+use crate::world::recover::Origin;
+use crate::world::{Sim, State};
+
+/// What changed is written to disk so often.
+const SAVE: Duration = Duration::from_millis(250);
+
+type Reports = tokio::sync::mpsc::UnboundedReceiver<Report>;
+
+/// A simulator that listens.
+pub struct Server {
+    /// Its state.
+    pub sim: Arc<Sim>,
+    /// Where the API listens.
+    pub api: SocketAddr,
+    store: Option<Store>,
+    tasks: JoinSet<()>,
+}
+
+impl Server {
+    /// Starts to serve on the current runtime.
+    pub async fn start(options: &Serve) -> anyhow::Result<Self> {
+        let (store, saved, ledger) = open(options.state_dir.as_deref())?;
+        let (driver, reports) = driver(options)?;
+        let clock: Arc<dyn Clock> = match options.clock {
+            ClockKind::Real => Arc::new(RealClock),
+            ClockKind::Manual => Arc::new(ManualClock::new(saved.world.now.max(RealClock.now()))),
+        };
+        let origin = origin(options, clock.now(), Arc::clone(&driver))?;
+        let sim = Sim::new(clock, driver, State::recover(origin, saved, ledger));
+        let listener = TcpListener::bind(options.listen).await.context("the API can't listen")?;
+        let api = listener.local_addr()?;
+        let mut tasks = JoinSet::new();
+        let timekeeper = Arc::clone(&sim);
+        tasks.spawn(async move { timekeeper.keep_time().await });
+        let reported = Arc::clone(&sim);
+        tasks.spawn(async move { reported.take_reports(reports).await });
+        tasks.spawn(accept(listener, router(&sim)));
+        Ok(Self { sim, api, store, tasks })
+    }
+
+    /// What the ready file says.
+    pub fn ready(&self) -> serde_json::Value {
+        serde_json::json!({ "api": format!("http://{}", self.api) })
+    }
+
+    /// Serves until the future ends, then ends every Machine's program and writes what isn't written.
+    pub async fn run_until(mut self, end: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let mut end = std::pin::pin!(end);
+        let mut tick = tokio::time::interval(SAVE);
+        loop {
+            tokio::select! {
+                () = &mut end => break,
+                _ = tick.tick() => self.save()?,
+            }
+        }
+        self.tasks.abort_all();
+        self.sim.driver.shutdown().await;
+        self.save()
+    }
+
+    fn save(&mut self) -> anyhow::Result<()> {
+        let Some(store) = &mut self.store else {
+            self.sim.enter().forget_unsaved();
+            return Ok(());
+        };
+        store.save(&self.sim).context("the state can't be written")
+    }
+}
+
+fn open(folder: Option<&Path>) -> anyhow::Result<(Option<Store>, Saved, Ledger)> {
+    let Some(folder) = folder else { return Ok((None, Saved::default(), Ledger::new(Vec::new()))) };
+    let (store, saved, ledger) =
+        Store::open(folder).with_context(|| format!("the state in {} can't be read", folder.display()))?;
+    Ok((Some(store), saved, ledger))
+}
+
+fn driver(options: &Serve) -> anyhow::Result<(Arc<dyn Driver>, Reports)> {
+    let (_reporter, reports) = tokio::sync::mpsc::unbounded_channel();
+    match options.driver {
+        DriverKind::Instant => Ok((Arc::new(Instant::default()), reports)),
+        DriverKind::Process => anyhow::bail!("this build has no process driver"),
+    }
+}
+
+fn origin(options: &Serve, now: i64, driver: Arc<dyn Driver>) -> anyhow::Result<Origin> {
+    let settings = Settings {
+        delays: options.profile.delays(),
+        latency_ms: options.latency_ms,
+        consistency_lag_ms: options.consistency_lag_ms,
+        rate_limits: options.rate_limits,
+        ..Settings::default()
+    };
+    Ok(Origin {
+        now,
+        seed: options.seed,
+        orgs: options.org.clone(),
+        regions: regions(&options.regions)?,
+        tokens: tokens(options)?,
+        settings,
+        driver,
+    })
+}
+
+fn regions(asked: &[String]) -> anyhow::Result<Vec<&'static str>> {
+    if let Some(unknown) = asked.iter().find(|code| !is_region(code)) {
+        anyhow::bail!("there is no region '{unknown}'");
+    }
+    let known = |code: &String| REGIONS.iter().find(|region| region.code == code).map(|region| region.code);
+    let chosen: Vec<&'static str> = asked.iter().filter_map(known).collect();
+    Ok(if chosen.is_empty() { REGIONS.iter().map(|region| region.code).collect() } else { chosen })
+}
+
+fn tokens(options: &Serve) -> anyhow::Result<Tokens> {
+    let first = options.org.first().context("at least one organisation is needed")?;
+    let mut given = options.token.clone();
+    if let Some(file) = &options.token_file {
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("{} can't be read", file.display()))?;
+        given.extend(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned));
+    }
+    if given.is_empty() {
+        return Ok(Tokens::open(first));
+    }
+    let mut tokens = Tokens::default();
+    for token in given {
+        let named = token.split_once('=').filter(|(org, _)| options.org.iter().any(|known| known == org));
+        let (org, token) = named.unwrap_or((first, &token));
+        tokens.add(token.to_owned(), Grant { org: org.to_owned(), app: None });
+    }
+    Ok(tokens)
+}
+
+async fn accept(listener: TcpListener, router: axum::Router) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                tokio::spawn(connection(stream, router.clone()));
+            }
+            // Out of descriptors, as a rule: others will close theirs.
+            Err(error) => {
+                tracing::warn!(%error, "a connection couldn't be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, router: axum::Router) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "the connection is already gone");
+    }
+    let service = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+        let mut router = router.clone();
+        async move {
+            let Ok(response) = router.call(request.map(axum::body::Body::new)).await;
+            // An error here makes hyper close the connection without an answer.
+            match response.extensions().get::<Cut>() {
+                Some(Cut) => Err(io::Error::from(io::ErrorKind::ConnectionReset)),
+                None => Ok(response),
+            }
+        }
+    });
+    let served =
+        http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = served.await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

@@ -1,0 +1,141 @@
+//! Things that happen to Machines without a call: crashes, migrations.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::boot::Boot;
+use super::destroy::Destroy;
+use super::halt::StopTerms;
+use super::state::{Key, State};
+use crate::error::{ApiError, ApiResult};
+use crate::model::event::{Exit, Source};
+use crate::model::machine::MachineState;
+use crate::model::volume::Hold;
+
+/// Something that happens once, at once.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum Disturbance {
+    /// A Machine's program ends.
+    MachineExit {
+        /// The Machine.
+        machine: String,
+        /// How.
+        #[serde(default)]
+        exit: Exit,
+    },
+    /// Fly moves a Machine to another host: new address, new volume.
+    Migrate {
+        /// The Machine.
+        machine: String,
+    },
+    /// Someone else stops a Machine.
+    MachineStop {
+        /// The Machine.
+        machine: String,
+    },
+    /// Someone else starts a Machine.
+    MachineStart {
+        /// The Machine.
+        machine: String,
+    },
+    /// Someone else destroys a Machine.
+    MachineDestroy {
+        /// The Machine.
+        machine: String,
+    },
+    /// Someone else destroys a volume, bound or not.
+    VolumeDestroy {
+        /// The app.
+        app: String,
+        /// The volume.
+        volume: String,
+    },
+    /// Someone else deletes an app.
+    AppDelete {
+        /// The app.
+        app: String,
+    },
+}
+
+impl State {
+    /// Lets it happen.
+    pub fn disturb(&mut self, what: Disturbance) -> ApiResult<()> {
+        match what {
+            Disturbance::MachineExit { machine, exit } => {
+                self.key_of(&machine).map(|key| self.exited(&key, exit))
+            }
+            Disturbance::Migrate { machine } => self.key_of(&machine).and_then(|key| self.migrate(&key)),
+            Disturbance::MachineStop { machine } => {
+                let key = self.key_of(&machine)?;
+                self.stop(&key, StopTerms::default(), Source::User)
+            }
+            Disturbance::MachineStart { machine } => {
+                let key = self.key_of(&machine)?;
+                self.start(&key).map(|_| ())
+            }
+            Disturbance::MachineDestroy { machine } => {
+                let key = self.key_of(&machine)?;
+                self.destroy(&key, Destroy::Force)
+            }
+            Disturbance::VolumeDestroy { app, volume } => {
+                self.volume_mut(&app, &volume)?.hold = Hold::Free;
+                self.delete_volume(&app, &volume)
+            }
+            Disturbance::AppDelete { app } => self.delete_app(&app, Destroy::Force),
+        }
+    }
+
+    /// Where a Machine is.
+    pub fn key_of(&self, machine: &str) -> ApiResult<Key> {
+        let app = self.machine_apps.get(machine).ok_or_else(ApiError::no_machine)?;
+        Ok(Key { app: app.clone(), id: machine.to_owned() })
+    }
+
+    /// Moves a Machine to another host. It keeps its id; its volume and address are new.
+    pub fn migrate(&mut self, key: &Key) -> ApiResult<()> {
+        let machine =
+            self.machine(key).filter(|machine| machine.is_active()).ok_or_else(ApiError::no_machine)?;
+        let (region, from, state) = (machine.region.clone(), machine.host.clone(), machine.state);
+        let volume = machine.config.parts().mounts.first().map(|mount| mount.volume.clone());
+        let network = self.app(&key.app)?.network_number;
+        let host = self.free_host(&region, std::slice::from_ref(&from));
+        let host = host.ok_or_else(|| ApiError::unavailable("no other host has room"))?;
+        let private_ip = self.ids.private_ip(network);
+        let moved = volume.map(|volume| self.move_volume(key, &volume, &host)).transpose()?;
+        let Some(machine) = self.machine_mut(key) else { return Ok(()) };
+        machine.host = host;
+        machine.private_ip = private_ip;
+        if let Some(volume) = &moved {
+            machine.config = machine.config.with_volume(volume);
+        }
+        self.effect("machine.migrate", &key.app, &key.id, json!({ "volume": moved }));
+        self.event(key, "launch", "created", Source::Flyd, None);
+        self.kill_run(key);
+        match state {
+            MachineState::Started | MachineState::Starting => self.boot(key, Boot::Cold),
+            MachineState::Suspended => self.begin(key, MachineState::Stopped),
+            _ => self.touch(key),
+        }
+        Ok(())
+    }
+
+    fn move_volume(&mut self, key: &Key, id: &str, host: &str) -> ApiResult<String> {
+        let fresh = format!("vol_{}", self.ids.alphanumeric(16));
+        let now = self.now;
+        let old = self.volume_mut(&key.app, id)?;
+        let mut volume = old.clone();
+        old.hold = Hold::Free;
+        volume.id.clone_from(&fresh);
+        host.clone_into(&mut volume.host);
+        volume.snapshots.clear();
+        volume.updated_at = now;
+        volume.hold = Hold::Bound(key.id.clone());
+        self.driver.copy_volume(id, &fresh);
+        self.app_mut(&key.app)?.volumes.insert(fresh.clone(), volume);
+        self.effect("volume.create", &key.app, &fresh, json!({ "migratedFrom": id }));
+        self.delete_volume(&key.app, id)?;
+        self.effect("volume.migrated", &key.app, id, Value::Null);
+        Ok(fresh)
+    }
+}

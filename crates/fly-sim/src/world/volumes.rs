@@ -1,0 +1,289 @@
+//! Volumes: making, growing, snapshotting, deleting.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::state::State;
+use super::timers::Timer;
+use crate::clock::rfc3339;
+use crate::error::{ApiError, ApiResult};
+use crate::ids::sha256_hex;
+use crate::model::volume::{Hold, Snapshot, SnapshotStatus, Volume, VolumeState};
+
+/// A day.
+const DAY: i64 = 24 * 3_600_000;
+
+/// What a client asks for.
+#[derive(Debug, Default)]
+pub struct NewVolume {
+    /// The name.
+    pub name: String,
+    /// The region; one code.
+    pub region: String,
+    /// GB; the source's size, or 3, when absent.
+    pub size_gb: Option<u64>,
+    /// Whether it is encrypted.
+    pub encrypted: Option<bool>,
+    /// `ext4` or `raw`.
+    pub fstype: String,
+    /// Whether it may not share a host with another of its name.
+    pub require_unique_zone: Option<bool>,
+    /// Days that snapshots are kept.
+    pub snapshot_retention: Option<u64>,
+    /// Whether a snapshot is made each day.
+    pub auto_backup_enabled: Option<bool>,
+    /// The snapshot to restore.
+    pub snapshot_id: String,
+    /// The volume to fork.
+    pub source_volume_id: String,
+}
+
+impl State {
+    /// Makes a volume; answers its id.
+    pub fn create_volume(&mut self, app: &str, new: NewVolume) -> ApiResult<String> {
+        check_name(&new.name)?;
+        let source = self.source_of(app, &new)?;
+        let region = self.volume_region(&new, source.as_ref())?;
+        let size_gb = size(&new, source.as_ref())?;
+        let retention = new.snapshot_retention.unwrap_or(5);
+        check_retention(retention)?;
+        let host = self.volume_host(app, &new, &region)?;
+        let state = match (&source, new.snapshot_id.is_empty()) {
+            (Some(_), true) => VolumeState::Hydrating,
+            (Some(_), false) => VolumeState::Restoring,
+            (None, _) => VolumeState::Created,
+        };
+        let content =
+            if new.snapshot_id.is_empty() { new.source_volume_id.clone() } else { new.snapshot_id.clone() };
+        let volume = self.build_volume(new, source.as_ref(), (region, host), (size_gb, retention), state);
+        Ok(self.admit_volume(app, volume, &content))
+    }
+
+    fn build_volume(
+        &mut self,
+        new: NewVolume,
+        source: Option<&Volume>,
+        (region, host): (String, String),
+        (size_gb, snapshot_retention): (u64, u64),
+        state: VolumeState,
+    ) -> Volume {
+        Volume {
+            id: format!("vol_{}", self.ids.alphanumeric(16)),
+            name: new.name,
+            state,
+            size_gb,
+            region,
+            host,
+            encrypted: new.encrypted.unwrap_or(true),
+            hold: Hold::Free,
+            created_at: self.now,
+            updated_at: self.now,
+            deleted_at: None,
+            fstype: if new.fstype.is_empty() { "ext4".to_owned() } else { new.fstype },
+            snapshot_retention,
+            auto_backup_enabled: new.auto_backup_enabled.unwrap_or(true),
+            source: source.map(|volume| volume.id.clone()),
+            snapshots: Vec::new(),
+        }
+    }
+
+    fn admit_volume(&mut self, app: &str, volume: Volume, content: &str) -> String {
+        let id = volume.id.clone();
+        let detail = json!({ "name": volume.name, "region": volume.region, "size_gb": volume.size_gb });
+        if !content.is_empty() {
+            self.driver.copy_volume(content, &id);
+            let at = self.now + self.settings.delays.hydrate.draw(&mut self.ids);
+            self.timers.at(at, Timer::VolumeReady { app: app.to_owned(), id: id.clone() });
+        }
+        if let Ok(app) = self.app_mut(app) {
+            app.volumes.insert(id.clone(), volume);
+        }
+        self.effect("volume.create", app, &id, detail);
+        id
+    }
+
+    fn source_of(&self, app: &str, new: &NewVolume) -> ApiResult<Option<Volume>> {
+        let app = self.app(app)?;
+        if !new.source_volume_id.is_empty() {
+            let found = app
+                .volumes
+                .get(&new.source_volume_id)
+                .filter(|volume| volume.state != VolumeState::Destroyed);
+            let missing = || bad(format!("volume {} not found", new.source_volume_id));
+            return found.cloned().map(Some).ok_or_else(missing);
+        }
+        if new.snapshot_id.is_empty() {
+            return Ok(None);
+        }
+        let holds = |volume: &&Volume| {
+            volume.snapshots.iter().any(|s| s.id == new.snapshot_id && s.status == SnapshotStatus::Created)
+        };
+        let found = app.volumes.values().find(holds);
+        found.cloned().map(Some).ok_or_else(|| bad(format!("snapshot {} not found", new.snapshot_id)))
+    }
+
+    fn volume_region(&self, new: &NewVolume, source: Option<&Volume>) -> ApiResult<String> {
+        let asked = match (new.region.as_str(), source) {
+            ("", Some(source)) => source.region.as_str(),
+            ("", None) => self.regions.first().copied().unwrap_or("iad"),
+            (asked, _) => asked,
+        };
+        if self.regions.contains(&asked) {
+            return Ok(asked.to_owned());
+        }
+        Err(ApiError::invalid(format!("invalid region '{asked}'")))
+    }
+
+    fn volume_host(&mut self, app: &str, new: &NewVolume, region: &str) -> ApiResult<String> {
+        let unique = new.require_unique_zone.unwrap_or(true);
+        let taken = self.app(app)?.volumes.values();
+        let taken =
+            taken.filter(|v| unique && v.name == new.name && v.region == region && v.state.is_usable());
+        let taken: Vec<String> = taken.map(|volume| volume.host.clone()).collect();
+        let host = if self.has_volume_room(region) { self.free_host(region, &taken) } else { None };
+        host.ok_or_else(|| {
+            ApiError::precondition(format!("insufficient resources in {region}: no capacity for volume"))
+        })
+    }
+
+    /// Grows a volume; answers whether its Machine must restart to see it.
+    pub fn extend_volume(&mut self, app: &str, id: &str, size_gb: u64) -> ApiResult<bool> {
+        let (host, before) =
+            self.usable_volume(app, id).map(|volume| (volume.host.clone(), volume.size_gb))?;
+        self.host_ok(&host)?;
+        if size_gb <= before || size_gb > 500 {
+            return Err(ApiError::invalid(format!(
+                "volume size must be greater than {before} GB and at most 500 GB"
+            )));
+        }
+        let now = self.now;
+        let volume = self.volume_mut(app, id)?;
+        volume.size_gb = size_gb;
+        volume.updated_at = now;
+        let attached = volume.bound_to(now).is_some();
+        self.effect("volume.extend", app, id, json!({ "size_gb": size_gb }));
+        Ok(attached)
+    }
+
+    /// Asks for a snapshot.
+    pub fn snapshot_volume(&mut self, app: &str, id: &str) -> ApiResult<Snapshot> {
+        let volume = self.usable_volume(app, id)?;
+        self.host_ok(&volume.host)?;
+        if let Some(pending) = volume.snapshots.iter().find(|s| s.status == SnapshotStatus::Pending) {
+            let at = rfc3339(pending.created_at);
+            return Err(ApiError::precondition(format!("snapshot is already scheduled at {at}")));
+        }
+        let (retention_days, size_gb) = (volume.snapshot_retention, volume.size_gb);
+        let snapshot = Snapshot {
+            id: format!("vs_{}", self.ids.alphanumeric(18)),
+            status: SnapshotStatus::Pending,
+            created_at: self.now,
+            retention_days,
+            volume_size: size_gb * (1 << 30),
+            digest: sha256_hex(id.as_bytes()),
+        };
+        self.volume_mut(app, id)?.snapshots.push(snapshot.clone());
+        self.driver.copy_volume(id, &snapshot.id);
+        self.effect("snapshot.create", app, &snapshot.id, json!({ "volume": id }));
+        let at = self.now + self.settings.delays.snapshot.draw(&mut self.ids);
+        let (app, volume) = (app.to_owned(), id.to_owned());
+        self.timers.at(at, Timer::SnapshotReady { app, volume, id: snapshot.id.clone() });
+        Ok(snapshot)
+    }
+
+    /// Deletes a volume: it stays listed for a day.
+    pub fn delete_volume(&mut self, app: &str, id: &str) -> ApiResult<()> {
+        let volume = self.usable_volume(app, id)?;
+        self.host_ok(&volume.host)?;
+        if let Some(machine) = volume.bound_to(self.now) {
+            return Err(ApiError::precondition(format!("volume is currently bound to machine: {machine}")));
+        }
+        let now = self.now;
+        let volume = self.volume_mut(app, id)?;
+        volume.state = VolumeState::SchedulingDestroy;
+        volume.deleted_at = Some(now);
+        volume.updated_at = now;
+        self.effect("volume.delete", app, id, Value::Null);
+        let at = now + self.settings.delays.destroy.draw(&mut self.ids);
+        self.timers.at(at, Timer::VolumeGoing { app: app.to_owned(), id: id.to_owned() });
+        Ok(())
+    }
+
+    pub(super) fn volume_ready(&mut self, app: &str, id: &str) {
+        let Ok(volume) = self.volume_mut(app, id) else { return };
+        if volume.state.is_usable() {
+            volume.state = VolumeState::Created;
+        }
+    }
+
+    pub(super) fn volume_going(&mut self, app: &str, id: &str) {
+        let now = self.now;
+        let Ok(volume) = self.volume_mut(app, id) else { return };
+        volume.updated_at = now;
+        match volume.state {
+            VolumeState::SchedulingDestroy => {
+                volume.state = VolumeState::PendingDestroy;
+                self.timers.at(now + DAY, Timer::VolumeGoing { app: app.to_owned(), id: id.to_owned() });
+            }
+            VolumeState::PendingDestroy => {
+                volume.state = VolumeState::Destroyed;
+                self.driver.forget_volume(id);
+                self.effect("volume.destroyed", app, id, Value::Null);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn snapshot_ready(&mut self, app: &str, volume: &str, id: &str) {
+        let Ok(volume) = self.volume_mut(app, volume) else { return };
+        volume.snapshots.iter_mut().filter(|s| s.id == id).for_each(|s| s.status = SnapshotStatus::Created);
+    }
+
+    /// A volume as a call finds it.
+    pub fn volume(&self, app: &str, id: &str) -> ApiResult<&Volume> {
+        let found = self.app(app)?.volumes.get(id).filter(|volume| volume.state != VolumeState::Destroyed);
+        found.ok_or_else(|| ApiError::not_found("volume not found"))
+    }
+
+    /// A volume that isn't being deleted.
+    pub fn usable_volume(&self, app: &str, id: &str) -> ApiResult<&Volume> {
+        let volume = self.volume(app, id)?;
+        if volume.state.is_usable() { Ok(volume) } else { Err(ApiError::not_found("volume not found")) }
+    }
+
+    /// A volume, to be changed.
+    pub fn volume_mut(&mut self, app: &str, id: &str) -> ApiResult<&mut Volume> {
+        self.app_mut(app)?.volumes.get_mut(id).ok_or_else(|| ApiError::not_found("volume not found"))
+    }
+}
+
+fn bad(text: String) -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, text)
+}
+
+fn check_name(name: &str) -> ApiResult<()> {
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if !name.is_empty() && name.len() <= 30 && name.chars().all(letters) {
+        return Ok(());
+    }
+    Err(ApiError::invalid(
+        "volume name must be lowercase letters, numbers and underscores, at most 30 characters",
+    ))
+}
+
+/// Refuses a number of days out of range.
+pub fn check_retention(days: u64) -> ApiResult<()> {
+    if (1..=60).contains(&days) {
+        return Ok(());
+    }
+    Err(ApiError::invalid("snapshot_retention must be between 1 and 60 days"))
+}
+
+fn size(new: &NewVolume, source: Option<&Volume>) -> ApiResult<u64> {
+    let size =
+        new.size_gb.filter(|size| *size > 0).unwrap_or_else(|| source.map_or(3, |volume| volume.size_gb));
+    if size > 500 || source.is_some_and(|source| size < source.size_gb) {
+        return Err(ApiError::invalid("volume size_gb must be between 1 and 500 and not below its source"));
+    }
+    Ok(size)
+}
