@@ -204,7 +204,7 @@ fn ready_file(dir: &Path) -> PathBuf {
 
 fn spawn(options: &FlySimOptions, dir: &Path, api: &str, edge: &str) -> Result<Process> {
     let mut command = Command::new(programs::program("fly-sim")?);
-    command.arg("serve").args(["--listen", api, "--edge-listen", edge, "--exit-with-parent"]);
+    command.arg("serve").args(["--listen", api, "--edge-listen", edge]);
     command.arg("--state-dir").arg(dir.join("state")).arg("--ready-file").arg(ready_file(dir));
     command.args(["--org", &options.organization, "--seed", &options.seed.to_string()]);
     command.args(["--latency-ms", &options.latency_ms.to_string()]);
