@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, WaitOptions, WaitStatus, kill_process, kill_process_group, waitpid};
+use rustix::process::{Pid, WaitOptions, WaitStatus, kill_process, kill_process_group, wait};
 use tokio::{
     net::TcpSocket,
     signal::unix::{Signal, SignalKind, signal},
@@ -181,7 +181,7 @@ impl Init {
 
     /// Collects ended processes; returns the command's exit if it is among them.
     async fn reap(&mut self) -> Step<Option<Exit>> {
-        while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) {
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             if self.main == Some(pid) {
                 return Ok(Some(self.exit_of_command(status)));
             }
