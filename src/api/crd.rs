@@ -60,7 +60,7 @@ fn describe_column(column: &mut Map<String, Value>) {
 }
 
 /// Removes what the conventions rule out, at every depth, and writes whole numbers as such: the derive has
-/// bounds as floating-point numbers.
+/// bounds as floating-point numbers. Descriptions lose the line breaks of the source, which `kubectl explain` keeps.
 fn tidy(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
@@ -77,11 +77,19 @@ fn tidy(schema: &mut Value) {
                     fields.insert(bound.into(), json!(whole));
                 }
             }
+            if let Some(text) = fields.get("description").and_then(Value::as_str).map(unwrapped) {
+                fields.insert("description".into(), json!(text));
+            }
             fields.values_mut().for_each(tidy);
         }
         Value::Array(items) => items.iter_mut().for_each(tidy),
         _ => {}
     }
+}
+
+/// A text without line breaks, save those between paragraphs.
+fn unwrapped(text: &str) -> String {
+    text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n")
 }
 
 /// The number as an integer, if it is one that a floating-point number holds exactly.
@@ -114,6 +122,13 @@ mod tests {
     #[test]
     fn each_definition_is_read_back_by_kubernetes_own_type() {
         assert_eq!(all().len(), shipped().len());
+    }
+
+    #[test]
+    fn paragraphs_stay_and_lines_are_joined() {
+        let mut schema = json!({"description": "One\nline.\n\nAnother."});
+        tidy(&mut schema);
+        assert_eq!(schema["description"], "One line.\n\nAnother.");
     }
 
     #[test]

@@ -135,7 +135,7 @@ pub struct CatalogStatus {
     #[schemars(range(min = -1))]
     #[serde(default)]
     pub observed_generation: i64,
-    /// What is known about the object.
+    /// What is known about it. `Ready` says whether it is usable.
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -90,18 +90,19 @@ pub struct RuntimeSpec {
     /// What it runs. Left out: the Blueprint `openclaw`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blueprint_ref: Option<NameRef>,
-    /// Its size and price. Left out: the Workspace's default.
+    /// Its size and price. Left out: the Workspace's default. It never changes.
     #[x_kube(validation = Rule::new("self == oldSelf").message("must not change: a Runtime keeps the size that it was made with"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_ref: Option<NameRef>,
     /// First label of its default hostname, unique in the cluster. Left out: made from the Workspace's subdomain
-    /// and the Runtime's name.
+    /// and the Runtime's name. It never changes.
     #[schemars(length(min = 1, max = 40), regex(pattern = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("must not change: it names the hostname and the app"))]
     #[x_kube(validation = Rule::new(label::not_reserved_rule()).message("must not be a reserved word, nor begin with `xn--`"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slug: Option<String>,
-    /// Fly regions, tried in order. Left out: the Workspace's default.
+    /// Fly regions such as `fra`, tried in order. Left out: the Workspace's default. They don't change once the volume
+    /// exists, since a volume stays in its region.
     #[schemars(length(min = 1, max = 8), inner(length(min = 3, max = 3), regex(pattern = "^[a-z]{3}$")))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -109,12 +110,12 @@ pub struct RuntimeSpec {
     /// Whether it should run: `Running`, or `Stopped`, which keeps its data.
     #[serde(default)]
     pub power_state: PowerState,
-    /// Environment of the gateway. Names are shown in its status, values never.
+    /// Environment of the gateway. Each variable has a literal value, or comes from a Secret and is never shown.
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<EnvVar>,
-    /// Who the agent is.
+    /// Who the agent is; fills its `IDENTITY.md`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub persona: Option<Persona>,
     /// What becomes of its data when it is deleted. `Snapshot` keeps a last snapshot and removes the rest; `Delete`
@@ -216,7 +217,8 @@ pub struct RuntimeStatus {
     #[schemars(length(max = 64))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_restart_at: Option<String>,
-    /// What is known about it.
+    /// What is known about it. `Ready` says whether the spec is realised, `Available` whether it serves; `Reconciling`
+    /// and `Stalled` are there only while true.
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

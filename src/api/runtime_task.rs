@@ -97,7 +97,8 @@ pub struct RuntimeTaskStatus {
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub log: Vec<String>,
-    /// What is known about it.
+    /// What is known about it. `Ready` says whether it ended well; `Reconciling` and `Stalled` are there only while
+    /// true.
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -87,11 +87,11 @@ pub struct WorkspaceSpec {
     /// Plan of Runtimes that name none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_plan_ref: Option<NameRef>,
-    /// Region of Runtimes that name none.
+    /// Fly region, such as `fra`, of Runtimes that name none.
     #[schemars(length(min = 3, max = 3), regex(pattern = "^[a-z]{3}$"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_region: Option<String>,
-    /// Who may do what here.
+    /// Who may do what here. Each member becomes a RoleBinding.
     #[schemars(length(max = 200))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into(), "name".into()]))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -136,7 +136,7 @@ pub enum Role {
     Viewer,
 }
 
-/// The dashboard.
+/// What is observed of the Workspace: the customer's dashboard.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkspaceStatus {
@@ -168,7 +168,8 @@ pub struct WorkspaceStatus {
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recent_tasks: Vec<TaskSummary>,
-    /// What is known about it.
+    /// What is known about it. `Ready` says whether the spec is realised; `Reconciling` and `Stalled` are there only
+    /// while true.
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
