@@ -65,24 +65,23 @@ pub struct Preflight<'a> {
     client: Client,
     config: &'a Config,
     metrics: Metrics,
-    fly: Option<fly_machines::Client>,
 }
 
 impl<'a> Preflight<'a> {
     /// Checks with this client, which should have short time limits.
     pub fn new(client: Client, config: &'a Config, metrics: Metrics) -> Self {
-        Self { client, config, metrics, fly: None }
+        Self { client, config, metrics }
     }
 
     /// Makes every check. Gives the Fly client, or everything that is wrong at once.
     ///
     /// # Errors
     /// At least one fault.
-    pub async fn check(&mut self) -> Result<fly_machines::Client, Vec<Fault>> {
+    pub async fn check(&self) -> Result<fly_machines::Client, Vec<Fault>> {
         let (served, rights, fly) = tokio::join!(
             served::check(&self.client),
             rights::check(&self.client, &self.config.namespace),
-            fly::check(&mut self.fly, &self.config.fly, &self.metrics),
+            fly::check(&self.config.fly, &self.metrics),
         );
         let mut faults: Vec<Fault> = [served.err(), rights.err()].into_iter().flatten().collect();
         match fly {

@@ -49,7 +49,7 @@ impl Replica {
 
     /// Repeats the checks until all hold.
     async fn preflight(&self) -> fly_machines::Client {
-        let mut preflight = Preflight::new(self.clients.brief.clone(), &self.config, self.metrics.clone());
+        let preflight = Preflight::new(self.clients.brief.clone(), &self.config, self.metrics.clone());
         let (mut failures, mut said) = (0, Vec::new());
         loop {
             let faults = match preflight.check().await {

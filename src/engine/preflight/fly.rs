@@ -9,16 +9,9 @@ use crate::engine::metrics::Metrics;
 
 const USER_AGENT: &str = concat!("moorage/", env!("CARGO_PKG_VERSION"));
 
-/// Makes the client at the first call for which the token can be read, and asks Fly about the token.
-pub(super) async fn check(
-    made: &mut Option<Client>,
-    config: &FlyConfig,
-    metrics: &Metrics,
-) -> Result<Client, Fault> {
-    let client = match made {
-        Some(client) => client.clone(),
-        None => made.insert(connect(config, metrics).map_err(|error| fault(config, &error))?).clone(),
-    };
+/// Asks Fly about the token. The client is a new one each time, since one keeps for a while a token that Fly accepts.
+pub(super) async fn check(config: &FlyConfig, metrics: &Metrics) -> Result<Client, Fault> {
+    let client = connect(config, metrics).map_err(|error| fault(config, &error))?;
     let tokens = client.tokens().current().await.map_err(|error| fault(config, &error))?;
     covers(config, &tokens)?;
     metrics.watch_budget(client.clone());
