@@ -8,6 +8,7 @@
 mod chart;
 mod manifests;
 pub mod operator;
+mod page;
 pub mod policies;
 mod rbac;
 mod right;
@@ -15,6 +16,7 @@ pub mod roles;
 
 pub use chart::{Error as ChartError, write as write_chart};
 pub use manifests::{objects, yaml};
+pub use page::page;
 pub use right::{Right, Scope, Verb};
 pub use roles::{OPERATOR_ROLE, OWNER_ROLE, VIEWER_ROLE, WORKSPACE_ROLES};
 

@@ -1,5 +1,6 @@
 //! The operator's rights: each with what it is needed for, and none besides.
 
+use super::NAME;
 use super::right::Verb::{Bind, Create, Delete, Get, List, Patch, Update, Watch};
 use super::right::{Right, Scope};
 use super::roles::WORKSPACE_ROLES;
@@ -93,10 +94,18 @@ pub const RIGHTS: &[Right] = &[
     Right {
         group: "coordination.k8s.io",
         resources: &["leases"],
-        verbs: &[Get, Create, Update, Patch],
-        names: &[],
+        verbs: &[Get, Update, Patch],
+        names: &[NAME],
         scope: Scope::OwnNamespace,
         why: "decide which replica acts",
+    },
+    Right {
+        group: "coordination.k8s.io",
+        resources: &["leases"],
+        verbs: &[Create],
+        names: &[],
+        scope: Scope::OwnNamespace,
+        why: "make that lease; RBAC can't limit a create by name",
     },
 ];
 
