@@ -163,7 +163,7 @@ impl fmt::Display for ErrorClass {
 pub enum Outcome {
     /// It never left this process.
     NotSent,
-    /// The API answered, and refused it.
+    /// The API refused it, or it only reads: nothing has changed.
     Refused,
     /// It was sent; it may have taken effect.
     Unknown,
