@@ -1,0 +1,114 @@
+//! Holds the invariants of docs/ARCHITECTURE.md against the sources.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file below a folder of the checkout.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    collect(&root().join(folder), &mut found);
+    assert!(!found.is_empty(), "no sources in {folder}");
+    found
+}
+
+fn collect(path: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(path).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push((path.clone(), fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+/// Lines of code that hold one of the words, comments left aside.
+fn offenders(files: &[(PathBuf, String)], words: &[&str]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (path, text) in files {
+        for (number, line) in text.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            if words.iter().any(|word| code.contains(word)) {
+                lines.push(format!("{}:{}: {line}", path.display(), number + 1));
+            }
+        }
+    }
+    lines
+}
+
+fn pure() -> Vec<(PathBuf, String)> {
+    let mut files = sources("src/control/runtime/decide");
+    files.extend(sources("src/control/runtime").into_iter().filter(|(path, _)| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        ["facts.rs", "resolve.rs", "step.rs", "view.rs", "conditions.rs", "desired.rs", "machine_fact.rs"]
+            .contains(&name.as_str())
+    }));
+    files
+}
+
+#[test]
+fn decisions_do_nothing_know_no_clock_and_roll_no_dice() {
+    let banned = [
+        "kube::Client", "kube::Api", "reqwest", "tokio", "fly_machines::Client", "rand::", "SystemTime",
+        "Timestamp::now", "Instant::now", "async fn", ".await", "Context", "std::fs", "std::env",
+    ];
+    assert_eq!(offenders(&pure(), &banned), Vec::<String>::new());
+}
+
+#[test]
+fn the_api_depends_on_nothing_else_in_the_crate() {
+    let banned = ["crate::control", "crate::engine", "crate::gateway", "crate::process", "crate::serve", "crate::rights"];
+    assert_eq!(offenders(&sources("src/api"), &banned), Vec::<String>::new());
+}
+
+#[test]
+fn one_place_writes_a_runtimes_status() {
+    let elsewhere: Vec<_> = sources("src/control/runtime")
+        .into_iter()
+        .filter(|(path, _)| !path.ends_with("record.rs"))
+        .collect();
+    assert_eq!(offenders(&elsewhere, &["patch_status", "replace_status"]), Vec::<String>::new());
+}
+
+#[test]
+fn effects_at_fly_are_performed_in_one_place() {
+    let elsewhere: Vec<_> = sources("src/control")
+        .into_iter()
+        .filter(|(path, _)| !path.ends_with("runtime/act.rs"))
+        .collect();
+    let mutations = ["apps().create", "apps().delete", ".assign(", ".release(ip", "MachineDeletion", "create_snapshot", "StopMachine::", "CreateVolume::"];
+    assert_eq!(offenders(&elsewhere, &mutations), Vec::<String>::new());
+}
+
+#[test]
+fn the_client_and_the_simulator_know_neither_kubernetes_nor_each_other() {
+    for (folder, other) in [("crates/fly-machines/src", "fly_sim"), ("crates/fly-sim/src", "fly_machines")] {
+        assert_eq!(offenders(&sources(folder), &["kube::", "k8s_openapi", "moorage::", other]), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn no_reference_carries_a_namespace() {
+    let references: Vec<_> =
+        sources("src/api").into_iter().filter(|(path, _)| path.ends_with("refs.rs")).collect();
+    assert_eq!(offenders(&references, &["namespace:"]), Vec::<String>::new());
+}
+
+#[test]
+fn files_and_functions_stay_small() {
+    let mut long = Vec::new();
+    for folder in ["src", "crates/fly-machines/src", "crates/fly-sim/src", "crates/testbed/src"] {
+        for (path, text) in sources(folder) {
+            let lines = text.split("#[cfg(test)]").next().unwrap_or_default().lines().count();
+            if lines > 500 {
+                long.push(format!("{} has {lines} lines", path.display()));
+            }
+        }
+    }
+    assert_eq!(long, Vec::<String>::new());
+}
