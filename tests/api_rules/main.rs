@@ -7,6 +7,7 @@ mod catalog;
 mod columns;
 mod creates;
 mod defaults;
+mod definitions;
 mod examples;
 mod explain;
 mod rule;
