@@ -109,7 +109,9 @@ impl Claims {
         let mut state = self.lock();
         let Some(listed) = state.listed.take() else { return };
         let gone: Vec<String> = state.by_key.keys().filter(|key| !listed.contains(*key)).cloned().collect();
-        gone.iter().for_each(|key| state.remove(key));
+        for key in &gone {
+            state.remove(key);
+        }
         drop(state);
         self.complete.send_replace(true);
     }

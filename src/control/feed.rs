@@ -59,7 +59,7 @@ impl Feed {
             ..OrgQuery::default()
         };
         match self.pages(ctx, query).await {
-            Ok(changed) if changed == 0 => IDLE_PAUSE,
+            Ok(0) => IDLE_PAUSE,
             Ok(_) => Duration::from_secs(u64::from(ctx.config.timing.feed_seconds)),
             Err(error) => {
                 tracing::debug!(%error, "the organisation's list can't be read");

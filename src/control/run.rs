@@ -70,9 +70,9 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     });
 
     let on = Arc::clone(&ctx);
-    tasks.spawn(drive(claim_events, move |change| claim_changed(&on, change)));
+    tasks.spawn(drive(claim_events, move |change| claim_changed(&on, &change)));
     let on = Arc::clone(&ctx);
-    tasks.spawn(drive(plan_events, move |change| plan_changed(&on, change)));
+    tasks.spawn(drive(plan_events, move |change| plan_changed(&on, &change)));
     let on = Arc::clone(&ctx);
     tasks.spawn(drive(blueprint_events, move |change| {
         if let Change::Applied(_) | Change::Deleted(_) = change {
@@ -87,16 +87,16 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         }
     }));
     let on = Arc::clone(&ctx);
-    tasks.spawn(drive(namespace_events, move |change| namespace_changed(&on, change)));
+    tasks.spawn(drive(namespace_events, move |change| namespace_changed(&on, &change)));
     let on = Arc::clone(&ctx);
-    tasks.spawn(drive(workspace_events, move |change| workspace_changed(&on, change)));
+    tasks.spawn(drive(workspace_events, move |change| workspace_changed(&on, &change)));
     tokio::select! {
         () = synced_up(&ctx) => {}
         () = shutdown.cancelled() => return Ok(()),
     }
     // Runtimes last: their first visits find every other cache filled.
     let on = Arc::clone(&ctx);
-    tasks.spawn(drive(runtime_events, move |change| runtime_changed(&on, change)));
+    tasks.spawn(drive(runtime_events, move |change| runtime_changed(&on, &change)));
     let _ = ctx.stores.runtimes.wait_until_ready().await;
     parts.health.caches_filled();
 
@@ -142,7 +142,7 @@ fn slim_namespace(namespace: &mut PartialObjectMeta<Namespace>) {
     namespace.metadata.annotations = None;
 }
 
-fn claim_changed(ctx: &Context, change: Change<'_, NameClaim>) {
+fn claim_changed(ctx: &Context, change: &Change<'_, NameClaim>) {
     match change {
         Change::ListBegins => ctx.claims.list_begins(),
         Change::ListEnds => ctx.claims.list_ends(),
@@ -152,7 +152,7 @@ fn claim_changed(ctx: &Context, change: Change<'_, NameClaim>) {
         }
         Change::Applied(claim) => {
             let news = ctx.claims.get(&claim.name_any()).is_none_or(|known| known.spec != claim.spec);
-            ctx.claims.apply(claim.clone());
+            ctx.claims.apply(NameClaim::clone(claim));
             if news {
                 visit_holder(ctx, claim);
             }
@@ -177,7 +177,7 @@ fn visit_unsettled(ctx: &Context) {
     });
 }
 
-fn plan_changed(ctx: &Context, change: Change<'_, Plan>) {
+fn plan_changed(ctx: &Context, change: &Change<'_, Plan>) {
     let (Change::Applied(plan) | Change::Deleted(plan)) = change else { return };
     let name = plan.name_any();
     ctx.triggers.runtimes.visit_all(&ctx.stores.runtimes, |runtime| {
@@ -186,12 +186,12 @@ fn plan_changed(ctx: &Context, change: Change<'_, Plan>) {
     });
 }
 
-fn namespace_changed(ctx: &Context, change: Change<'_, PartialObjectMeta<Namespace>>) {
+fn namespace_changed(ctx: &Context, change: &Change<'_, PartialObjectMeta<Namespace>>) {
     let Change::Applied(namespace) = change else { return };
     visit_namespace(ctx, &namespace.name_any());
 }
 
-fn workspace_changed(ctx: &Context, change: Change<'_, Workspace>) {
+fn workspace_changed(ctx: &Context, change: &Change<'_, Workspace>) {
     let (Change::Applied(workspace) | Change::Deleted(workspace)) = change else { return };
     ctx.triggers.workspaces.visit(workspace);
     visit_namespace(ctx, &workspace.namespace().unwrap_or_default());
@@ -203,7 +203,7 @@ fn visit_namespace(ctx: &Context, namespace: &str) {
         .visit_all(&ctx.stores.runtimes, |runtime| runtime.namespace().as_deref() == Some(namespace));
 }
 
-fn runtime_changed(ctx: &Context, change: Change<'_, Runtime>) {
+fn runtime_changed(ctx: &Context, change: &Change<'_, Runtime>) {
     match change {
         Change::Applied(runtime) => {
             ctx.triggers.runtimes.visit(runtime);

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 /// Pause after a visit that panicked: the fault is ours, and hot retries won't mend it.
-const AFTER_PANIC: Duration = Duration::from_secs(60);
+const AFTER_PANIC: Duration = Duration::from_mins(1);
 
 /// A visit never fails as far as the queue is concerned: what went wrong is in the object's status.
 #[derive(Debug, thiserror::Error)]

@@ -458,7 +458,7 @@ pub fn run(world: &mut World, fault: Option<(usize, Fault)>) -> Rest {
             }
             Step::Wait(wait) => {
                 world.runtime.status = Some(shown);
-                world.now = world.now + wait.again.max(SignedDuration::from_millis(10));
+                world.now += wait.again.max(SignedDuration::from_millis(10));
             }
             Step::Look(look) => {
                 world.look(look, &mut facts);
@@ -470,7 +470,7 @@ pub fn run(world: &mut World, fault: Option<(usize, Fault)>) -> Rest {
                 known = struck(world, facts, &effect, strikes);
             }
         }
-        world.now = world.now + SignedDuration::from_millis(5);
+        world.now += SignedDuration::from_millis(5);
     }
     panic!("it doesn't come to rest: {:?}", world.ledger.iter().rev().take(10).collect::<Vec<_>>());
 }

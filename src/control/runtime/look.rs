@@ -107,30 +107,9 @@ async fn addresses(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(
 /// By its recorded id, or else by its name in our own app. Others of that name are spares.
 async fn volume(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
     let identity = identity(facts)?;
-    let volumes = ctx.fly.volumes(&identity.app);
     let found = match &identity.volume_id {
-        Some(id) => match volumes.get(id).await {
-            Ok(volume) => Some(volume),
-            Err(error) if error.is_not_found() || error.class() == ErrorClass::VolumeMissing => None,
-            Err(error) => return Err(error.into()),
-        },
-        None => {
-            let name = desired::volume_name(&identity);
-            let listed = match volumes.list().await {
-                Ok(listed) => listed,
-                Err(error) if error.is_not_found() => Vec::new(),
-                Err(error) => return Err(error.into()),
-            };
-            let usable = |volume: &Volume| {
-                volume.name == name
-                    && !volume.state.is_gone()
-                    && !identity.spare_volume_ids.contains(&volume.id)
-            };
-            listed
-                .into_iter()
-                .filter(usable)
-                .min_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)))
-        }
+        Some(id) => by_id(ctx, &identity, id).await?,
+        None => by_volume_name(ctx, &identity).await?,
     };
     match found {
         Some(volume) if volume.state == fly::VolumeState::Destroyed => facts.known.volume.miss(now),
@@ -138,6 +117,31 @@ async fn volume(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), 
         None => facts.known.volume.miss(now),
     }
     Ok(())
+}
+
+async fn by_id(ctx: &Context, identity: &RuntimeIdentity, id: &str) -> Result<Option<Volume>, Failure> {
+    match ctx.fly.volumes(&identity.app).get(id).await {
+        Ok(volume) => Ok(Some(volume)),
+        Err(error) if matches!(error.class(), ErrorClass::NotFound | ErrorClass::VolumeMissing) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The oldest volume of our name that isn't a spare.
+async fn by_volume_name(ctx: &Context, identity: &RuntimeIdentity) -> Result<Option<Volume>, Failure> {
+    let name = desired::volume_name(identity);
+    let listed = match ctx.fly.volumes(&identity.app).list().await {
+        Ok(listed) => listed,
+        Err(error) if error.is_not_found() => Vec::new(),
+        Err(error) => return Err(error.into()),
+    };
+    let usable = |volume: &Volume| {
+        volume.name == name && !volume.state.is_gone() && !identity.spare_volume_ids.contains(&volume.id)
+    };
+    Ok(listed
+        .into_iter()
+        .filter(usable)
+        .min_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id))))
 }
 
 /// What matters of a volume.

@@ -139,9 +139,8 @@ fn start(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Step {
     let since = tried.map(|at| at.duration_until(now));
     match since {
         Some(since) if since < pause => Step::Rest(Rest::Refused(refusal, pause - since)),
-        Some(_) => Step::Do(Effect::StartMachine),
         None if exit == ExitCause::ConfigurationRefused => refused(facts, refusal),
-        None => Step::Do(Effect::StartMachine),
+        _ => Step::Do(Effect::StartMachine),
     }
 }
 
