@@ -62,6 +62,9 @@ pub struct Serve {
     /// The folder with `index.json` and the images, for the process driver.
     #[arg(long)]
     pub images: Option<PathBuf>,
+    /// The program that becomes a Machine's init, for the process driver; the own one when not given.
+    #[arg(long, hide = true)]
+    pub init_program: Option<PathBuf>,
     /// Organisations, by slug.
     #[arg(long, value_delimiter = ',', default_value = "personal")]
     pub org: Vec<String>,

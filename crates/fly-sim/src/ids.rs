@@ -3,6 +3,7 @@
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
+use ulid::Ulid;
 
 use crate::clock::Millis;
 
@@ -12,12 +13,14 @@ const LOWER: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 #[derive(Debug)]
 pub struct Ids {
     rng: StdRng,
+    last: Ulid,
 }
 
 impl Ids {
     /// A source from a seed. `boot` counts the simulator's own starts, so that a restart repeats no identifier.
     pub fn new(seed: u64, boot: u64) -> Self {
-        Self { rng: StdRng::seed_from_u64(seed ^ boot.wrapping_mul(0x9e37_79b9_7f4a_7c15)) }
+        let rng = StdRng::seed_from_u64(seed ^ boot.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        Self { rng, last: Ulid::nil() }
     }
 
     /// A number from an inclusive range.
@@ -45,9 +48,11 @@ impl Ids {
         format!("{}{}", self.rng.random_range(1..=9), self.hex(13))
     }
 
-    /// A version, lease or event id: a ULID at this time.
+    /// A version or event id: a ULID at this time, later than all before it.
     pub fn ulid(&mut self, at: Millis) -> String {
-        ulid::Ulid::from_parts(u64::try_from(at).unwrap_or(0), self.rng.random()).to_string()
+        let fresh = Ulid::from_parts(u64::try_from(at).unwrap_or(0), self.rng.random());
+        self.last = self.last.increment().filter(|next| *next > fresh).unwrap_or(fresh);
+        self.last.to_string()
     }
 
     /// A private IPv6 address on a network, given by its number.

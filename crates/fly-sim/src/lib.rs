@@ -18,6 +18,7 @@ pub mod light_gateway;
 pub mod limiter;
 pub mod model;
 pub mod persist;
+pub mod public;
 pub mod sandbox;
 pub mod serve;
 pub mod settings;

@@ -6,11 +6,17 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Parser as _;
 use fly_sim::cli::{Cli, Command, Serve};
+use fly_sim::sandbox::{MACHINE_INIT, machine_init};
 use fly_sim::serve::Server;
 use tokio::io::AsyncReadExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
+    // A Machine's init must run before any thread exists.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == MACHINE_INIT) {
+        return machine_init(arguments);
+    }
     let Command::Serve(options) = Cli::parse().command;
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();

@@ -2,9 +2,9 @@
 //!
 //! What is saved a moment later costs no request anything, and a save costs only what changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ pub struct World {
     /// Numbers of networks: organisation, name, number.
     pub networks: Vec<(String, String, u64)>,
     /// Machines of deleted apps.
-    pub tombstones: Vec<Tombstone>,
+    pub tombstones: VecDeque<Tombstone>,
     /// Digests of tags that were moved.
     pub tags: BTreeMap<String, String>,
     /// The fake DNS.
@@ -72,7 +72,6 @@ impl Store {
         };
         let ledger_path = folder.join("ledger.jsonl");
         let ledger = Ledger::new(read_lines::<Entry>(&ledger_path)?);
-        let append = |path: &Path| OpenOptions::new().create(true).append(true).open(path);
         let store = Self {
             folder: folder.to_owned(),
             log: append(&folder.join("apps.jsonl"))?,
@@ -118,6 +117,19 @@ impl Store {
         self.log = OpenOptions::new().append(true).open(path)?;
         Ok(())
     }
+}
+
+/// Opens a file of lines for more; a last line that was cut short is ended first.
+fn append(path: &Path) -> std::io::Result<File> {
+    let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+    if file.seek(SeekFrom::End(-1)).is_ok() {
+        let mut last = [0];
+        file.read_exact(&mut last)?;
+        if last != [b'\n'] {
+            file.write_all(b"\n")?;
+        }
+    }
+    Ok(file)
 }
 
 fn line(state: &State, name: &str) -> serde_json::Result<Vec<u8>> {
@@ -167,7 +179,11 @@ fn read_lines<T: for<'de> Deserialize<'de>>(path: &Path) -> std::io::Result<Vec<
     };
     let mut read = Vec::new();
     for line in BufReader::new(file).lines() {
-        match serde_json::from_str(&line?) {
+        let line = line?;
+        if line.is_empty() {
+            continue;
+        }
+        match serde_json::from_str(&line) {
             Ok(item) => read.push(item),
             Err(error) => {
                 tracing::warn!(%error, file = %path.display(), "a line can't be read and is left out");

@@ -17,12 +17,15 @@ use tower_service::Service as _;
 use crate::cli::{ClockKind, DriverKind, Serve};
 use crate::clock::{Clock, ManualClock, RealClock};
 use crate::driver::instant::Instant;
-use crate::driver::{Driver, Report};
+use crate::driver::process::Process;
+use crate::driver::{Driver, Report, light};
+use crate::edge::{Authority, Edge, EdgeOptions};
 use crate::http::pipeline::Cut;
 use crate::http::router;
 use crate::ledger::Ledger;
 use crate::model::host::{REGIONS, is_region};
 use crate::persist::{Saved, Store};
+use crate::public::Public;
 use crate::settings::Settings;
 use crate::tokens::{Grant, Tokens};
 use crate::world::recover::Origin;
@@ -39,15 +42,23 @@ pub struct Server {
     pub sim: Arc<Sim>,
     /// Where the API listens.
     pub api: SocketAddr,
+    /// The public edge, if there is one.
+    pub edge: Option<Edge>,
     store: Option<Store>,
     tasks: JoinSet<()>,
+    /// Holds what there is to hold when nothing is kept; removed at the end.
+    _temporary: Option<tempfile::TempDir>,
 }
 
 impl Server {
     /// Starts to serve on the current runtime.
     pub async fn start(options: &Serve) -> anyhow::Result<Self> {
         let (store, saved, ledger) = open(options.state_dir.as_deref())?;
-        let (driver, reports) = driver(options)?;
+        let temporary = if options.state_dir.is_none() { Some(tempfile::tempdir()?) } else { None };
+        let own = temporary.as_ref().map(|folder| folder.path().to_owned());
+        let folder = options.state_dir.clone().or(own).context("there is a folder in either case")?;
+        let folder = std::path::absolute(folder)?;
+        let (driver, reports) = driver(options, &folder)?;
         let clock: Arc<dyn Clock> = match options.clock {
             ClockKind::Real => Arc::new(RealClock),
             ClockKind::Manual => Arc::new(ManualClock::new(saved.world.now.max(RealClock.now()))),
@@ -62,12 +73,19 @@ impl Server {
         let reported = Arc::clone(&sim);
         tasks.spawn(async move { reported.take_reports(reports).await });
         tasks.spawn(accept(listener, router(&sim)));
-        Ok(Self { sim, api, store, tasks })
+        let edge = edge(options, &folder, &sim).await?;
+        Ok(Self { sim, api, edge, store, tasks, _temporary: temporary })
     }
 
     /// What the ready file says.
     pub fn ready(&self) -> serde_json::Value {
-        serde_json::json!({ "api": format!("http://{}", self.api) })
+        let mut ready = serde_json::json!({ "api": format!("http://{}", self.api) });
+        if let Some(edge) = &self.edge {
+            ready["edge"] = edge.https().to_string().into();
+            ready["edgeHTTP"] = edge.http().to_string().into();
+            ready["edgeCA"] = edge.ca_path().display().to_string().into();
+        }
+        ready
     }
 
     /// Serves until the future ends, then ends every Machine's program and writes what isn't written.
@@ -80,6 +98,7 @@ impl Server {
                 _ = tick.tick() => self.save()?,
             }
         }
+        self.edge = None;
         self.tasks.abort_all();
         self.sim.driver.shutdown().await;
         self.save()
@@ -101,12 +120,27 @@ fn open(folder: Option<&Path>) -> anyhow::Result<(Option<Store>, Saved, Ledger)>
     Ok((Some(store), saved, ledger))
 }
 
-fn driver(options: &Serve) -> anyhow::Result<(Arc<dyn Driver>, Reports)> {
-    let (_reporter, reports) = tokio::sync::mpsc::unbounded_channel();
-    match options.driver {
-        DriverKind::Instant => Ok((Arc::new(Instant::default()), reports)),
-        DriverKind::Process => anyhow::bail!("this build has no process driver"),
+fn driver(options: &Serve, scratch: &Path) -> anyhow::Result<(Arc<dyn Driver>, Reports)> {
+    let (reporter, reports) = tokio::sync::mpsc::unbounded_channel();
+    if options.driver == DriverKind::Instant {
+        return Ok((Arc::new(Instant::answering(light::respond)), reports));
     }
+    let images = options.images.as_deref().context("--driver process needs --images")?;
+    let own = std::env::current_exe().context("the own program isn't known")?;
+    let init_program = options.init_program.clone().unwrap_or(own);
+    let process = Process::new(images, scratch, init_program, reporter).map_err(anyhow::Error::msg)?;
+    Ok((Arc::new(process), reports))
+}
+
+async fn edge(options: &Serve, folder: &Path, sim: &Arc<Sim>) -> anyhow::Result<Option<Edge>> {
+    let Some(https) = options.edge_listen else { return Ok(None) };
+    let defaults = EdgeOptions::default();
+    let http = options.edge_http_listen.unwrap_or(defaults.http);
+    let authority =
+        Authority::in_folder(&folder.join("edge")).context("the edge's authority can't be made")?;
+    let public = Arc::new(Public::new(Arc::clone(sim)));
+    let started = Edge::start(EdgeOptions { https, http, ..defaults }, authority, public).await;
+    started.map(Some).context("the edge can't listen")
 }
 
 fn origin(options: &Serve, now: i64, driver: Arc<dyn Driver>) -> anyhow::Result<Origin> {

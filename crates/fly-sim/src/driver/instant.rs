@@ -77,7 +77,7 @@ impl Driver for Instant {
         (self.responder)(launch, port)
     }
 
-    fn makes_checks(&self) -> bool {
+    fn runs_processes(&self) -> bool {
         false
     }
 

@@ -1,9 +1,17 @@
 //! What runs a Machine's program.
 
+mod boot;
+pub mod contents;
+pub mod images;
 pub mod instant;
+pub mod light;
+mod probe;
+pub mod process;
+pub mod volumes;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -204,8 +212,13 @@ pub trait Driver: Send + Sync {
     /// Connects to a port inside.
     fn connect(&self, launch: Launch, port: u16) -> BoxFuture<'static, io::Result<Box<dyn Stream>>>;
 
-    /// Whether the driver makes the checks itself and reports them.
-    fn makes_checks(&self) -> bool;
+    /// Whether programs really run: then the driver reports starts, exits and checks.
+    fn runs_processes(&self) -> bool;
+
+    /// Where a Machine's console is written, if it has one.
+    fn console(&self, _machine: &str) -> Option<PathBuf> {
+        None
+    }
 
     /// Ends every program.
     fn shutdown(&self) -> BoxFuture<'static, ()>;

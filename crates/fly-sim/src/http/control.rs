@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use bytes::Bytes;
 use http::StatusCode;
@@ -32,6 +33,7 @@ pub fn routes() -> Router<Arc<Sim>> {
         .route("/_sim/state", get(show_state))
         .route("/_sim/dns", get(show_dns).post(set_dns))
         .route("/_sim/images", post(move_tag))
+        .route("/_sim/machines/{machine}/console", get(show_console))
 }
 
 /// Reads a request to the control side; unlike Fly's, its refusals name the field.
@@ -202,6 +204,14 @@ async fn set_dns(State(sim): State<Arc<Sim>>, body: Bytes) -> Answer {
     let change: DnsChange = parsed(read(&body)?)?;
     sim.enter().dns.set(&change.name, change.records);
     empty(StatusCode::NO_CONTENT)
+}
+
+/// What a Machine's program wrote.
+async fn show_console(State(sim): State<Arc<Sim>>, Path(machine): Path<String>) -> Answer {
+    let path =
+        sim.driver.console(&machine).ok_or_else(|| ApiError::not_found("this driver keeps no console"))?;
+    let text = tokio::fs::read(&path).await.map_err(|_| ApiError::not_found("no console of this machine"))?;
+    Ok((StatusCode::OK, String::from_utf8_lossy(&text).into_owned()).into_response())
 }
 
 /// Moves a tag to another digest; an empty digest moves it back.

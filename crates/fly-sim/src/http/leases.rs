@@ -15,6 +15,8 @@ use crate::model::lease::LeaseView;
 use crate::world::Sim;
 use crate::world::leases::no_lease;
 
+type Flags = Query<HashMap<String, String>>;
+
 /// Whom a lease names as its owner: one for each token.
 pub fn owner(caller: &Caller) -> String {
     let id = sha256_hex(format!("{}/{:?}", caller.grant.org, caller.grant.app).as_bytes());
@@ -26,7 +28,7 @@ pub async fn acquire(
     State(sim): State<Arc<Sim>>,
     Extension(caller): Extension<Caller>,
     Path((app, machine)): Path<(String, String)>,
-    Query(flags): Query<HashMap<String, String>>,
+    Query(flags): Flags,
     body: Bytes,
 ) -> Answer {
     let body: Value = read_or_default(&body)?;

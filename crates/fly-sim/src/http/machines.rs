@@ -23,7 +23,6 @@ type Flags = Query<HashMap<String, String>>;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-#[expect(clippy::struct_excessive_bools, reason = "this is the request as Fly defines it")]
 struct Body {
     #[serde(deserialize_with = "nullable")]
     name: String,

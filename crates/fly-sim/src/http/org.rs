@@ -32,7 +32,7 @@ pub async fn machines(
     let limit = limit(&flags)?;
     let entries = {
         let state = caller.enter(&sim);
-        state.org_machines(&org, after(&flags)?, &filter(&flags), limit, caller.lag)
+        state.org_machines(&org, &after(&flags)?, &filter(&flags), limit, caller.lag)
     };
     page(entries, limit, "machines", "last_machine_id")
 }
@@ -74,14 +74,14 @@ fn decode(cursor: &str) -> Option<(Millis, String)> {
 fn page(mut entries: Vec<OrgEntry>, limit: usize, list: &str, last_id: &str) -> Answer {
     let more = entries.len() > limit;
     entries.truncate(limit);
-    let last = entries.last().map(|(at, id, _)| (*at, id.clone()));
-    let cursor = last.as_ref().filter(|_| more).map(|(at, id)| URL_SAFE_NO_PAD.encode(format!("{at}/{id}")));
+    let end = entries.last().map(|(at, id, _)| (*at, id.clone()));
+    let cursor = end.as_ref().filter(|_| more).map(|(at, id)| URL_SAFE_NO_PAD.encode(format!("{at}/{id}")));
     let shown: Vec<Value> = entries.into_iter().map(|(_, _, entry)| entry).collect();
     ok(&json!({
         list: shown,
         "next_cursor": cursor.unwrap_or_default(),
-        last_id: last.as_ref().map(|(_, id)| id.clone()).unwrap_or_default(),
-        "last_updated_at": last.map(|(at, _)| rfc3339(at)).unwrap_or_default(),
+        last_id: end.as_ref().map(|(_, id)| id.clone()).unwrap_or_default(),
+        "last_updated_at": end.map(|(at, _)| rfc3339(at)).unwrap_or_default(),
     }))
 }
 

@@ -124,7 +124,7 @@ impl Passage {
     }
 
     fn may_touch(&self, state: &crate::world::State, grant: &Grant) -> ApiResult<()> {
-        let of_org = self.call.path.strip_prefix("/v1/orgs/").map(|rest| first_segment(rest));
+        let of_org = self.call.path.strip_prefix("/v1/orgs/").map(first_segment);
         let foreign_org = of_org.is_some_and(|org| org != grant.org);
         let foreign_app = state.apps.get(&self.app).is_some_and(|app| app.org != grant.org);
         let other_app = grant

@@ -14,6 +14,7 @@ use crate::model::volume::VolumeState;
 use crate::world::volumes::{NewVolume, check_retention};
 use crate::world::{Sim, State as World};
 
+type Flags = Query<HashMap<String, String>>;
 type At = Path<(String, String)>;
 
 /// `POST /apps/{app}/volumes`
@@ -55,7 +56,7 @@ pub async fn list(
     State(sim): State<Arc<Sim>>,
     Extension(caller): Extension<Caller>,
     Path(app): Path<String>,
-    Query(flags): Query<HashMap<String, String>>,
+    Query(flags): Flags,
 ) -> Answer {
     let state = caller.enter(&sim);
     let after = flags.get("cursor").map_or("", String::as_str);

@@ -14,6 +14,9 @@ use crate::error::{ApiError, ApiResult};
 use crate::model::machine::{Machine, MachineState};
 use crate::world::{Key, Sim};
 
+/// The states that can be waited for.
+const KNOWN: [&str; 6] = ["started", "stopped", "suspended", "destroyed", "failed", "settled"];
+
 /// What is waited for.
 struct Wanted {
     states: Vec<String>,
@@ -65,7 +68,6 @@ impl Wanted {
         if states.is_empty() {
             states.push("started".to_owned());
         }
-        const KNOWN: [&str; 6] = ["started", "stopped", "suspended", "destroyed", "failed", "settled"];
         if let Some(unknown) = states.iter().find(|state| !KNOWN.contains(&state.as_str())) {
             return Err(ApiError::invalid(format!(
                 "invalid WaitMachineRequest.State: unknown state '{unknown}'"

@@ -11,7 +11,7 @@ pub struct Region {
     pub name: &'static str,
     /// Whether new things may no longer be made there.
     pub deprecated: bool,
-    /// Whether WireGuard peers may connect there.
+    /// Whether `WireGuard` peers may connect there.
     pub gateway_available: bool,
     /// Whether a paid plan is needed.
     pub requires_paid_plan: bool,

@@ -20,7 +20,9 @@ pub fn normalize(value: Value) -> ApiResult<Value> {
     restart(&config)?;
     services(&mut config)?;
     checks(&mut config)?;
-    durations(config.get_mut("stop_config"), &["timeout"])?;
+    if let Some(stop) = config.get_mut("stop_config") {
+        durations(stop, &["timeout"])?;
+    }
     metadata(&config)?;
     fill(&mut config, "init", &json!({}));
     config.remove("size");
@@ -150,7 +152,7 @@ fn services(config: &mut Object) -> ApiResult<()> {
         service.entry("force_instance_key").or_insert(Value::Null);
         if let Some(Value::Array(checks)) = service.get_mut("checks") {
             for check in checks {
-                durations(Some(check), &["interval", "timeout", "grace_period"])?;
+                durations(check, &["interval", "timeout", "grace_period"])?;
             }
         }
     }
@@ -189,13 +191,13 @@ fn wrong_type(object: &Object, key: &str, is: fn(&Value) -> bool, wanted: &str) 
 fn checks(config: &mut Object) -> ApiResult<()> {
     let Some(Value::Object(checks)) = config.get_mut("checks") else { return Ok(()) };
     for check in checks.values_mut() {
-        durations(Some(check), &["interval", "timeout", "grace_period"])?;
+        durations(check, &["interval", "timeout", "grace_period"])?;
     }
     Ok(())
 }
 
-fn durations(holder: Option<&mut Value>, keys: &[&str]) -> ApiResult<()> {
-    let Some(Value::Object(holder)) = holder else { return Ok(()) };
+fn durations(holder: &mut Value, keys: &[&str]) -> ApiResult<()> {
+    let Value::Object(holder) = holder else { return Ok(()) };
     for key in keys {
         let Some(value) = holder.get_mut(*key).filter(|value| !value.is_null()) else { continue };
         let read =

@@ -12,6 +12,9 @@ use crate::model::machine::MachineState;
 use crate::model::raw::RawJson;
 use crate::model::secrets::Secrets;
 
+/// So many Machines of deleted apps are still listed.
+const TOMBSTONES: usize = 2_000;
+
 /// What a client asks for.
 #[derive(Debug)]
 pub struct NewApp {
@@ -120,7 +123,15 @@ impl State {
             self.machine_apps.remove(&machine.id);
             let overview = RawJson::of(&super::orgs::overview(&app, machine, machine.state));
             let (id, updated_at) = (machine.id.clone(), machine.updated_at);
-            self.tombstones.push(Tombstone { org: app.org.clone(), id: id.clone(), updated_at, overview });
+            if self.tombstones.len() >= TOMBSTONES {
+                self.tombstones.pop_front();
+            }
+            self.tombstones.push_back(Tombstone {
+                org: app.org.clone(),
+                id: id.clone(),
+                updated_at,
+                overview,
+            });
             if let Some(org) = self.org_mut(&app.org) {
                 org.recent.remove(&(updated_at, id, name.to_owned()));
             }

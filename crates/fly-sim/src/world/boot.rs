@@ -115,7 +115,7 @@ impl State {
 
     fn launch_of(&self, key: &Key) -> Option<Launch> {
         let machine = self.machine(key)?;
-        if !self.driver.makes_checks() {
+        if !self.driver.runs_processes() {
             return Some(Launch::bare(run_of(key, machine)));
         }
         self.launch_spec(key)
@@ -139,7 +139,7 @@ impl State {
         let stop =
             self.machine(key).map(|machine| machine.config.parts().stop_config.clone()).unwrap_or_default();
         let signal = stop.signal.unwrap_or_else(|| "SIGINT".to_owned());
-        (signal, stop.timeout.unwrap_or(Duration::from_secs(5)).min(Duration::from_secs(300)))
+        (signal, stop.timeout.unwrap_or(Duration::from_secs(5)).min(Duration::from_mins(5)))
     }
 }
 

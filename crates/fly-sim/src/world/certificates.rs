@@ -84,8 +84,8 @@ impl State {
         let mut validation = self.look(holder, certificate, &records);
         let errors = self.problems(holder, certificate, &records, validation, limited);
         validation.http_configured &= errors.is_empty();
-        let waits = certificate.acme_requested && certificate.issue_at.is_none();
-        let wants = waits && certificate.issued.is_none_or(|issued| issued.expires_at - EARLY <= now);
+        let pending = certificate.acme_requested && certificate.issue_at.is_none();
+        let wants = pending && certificate.issued.is_none_or(|issued| issued.expires_at - EARLY <= now);
         let delay = self.settings.delays.issue.draw(&mut self.ids);
         let issue_at = (wants && validation.proven() && errors.is_empty()).then_some(now + delay);
         let certificate = self.certificate_mut(app, hostname)?;

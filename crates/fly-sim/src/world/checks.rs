@@ -12,7 +12,7 @@ impl State {
         if names.is_empty() {
             return Vec::new();
         }
-        if self.driver.makes_checks() {
+        if self.driver.runs_processes() {
             let known = |name: &String| machine.checks.iter().find(|check| check.name == *name).cloned();
             return names.iter().map(|name| known(name).unwrap_or_else(|| waiting(name, machine))).collect();
         }

@@ -86,7 +86,7 @@ impl State {
     fn start_again(&mut self, key: &Key) {
         self.kill_run(key);
         self.begin(key, MachineState::Starting);
-        let pause = if self.driver.makes_checks() { PAUSE } else { 0 };
+        let pause = if self.driver.runs_processes() { PAUSE } else { 0 };
         self.step_in(key, pause, Step::Again);
     }
 }

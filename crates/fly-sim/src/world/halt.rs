@@ -186,7 +186,7 @@ impl State {
         self.effect("machine.signal", &key.app, &key.id, json!({ "signal": signal }));
         self.driver.signal(&key.id, signal);
         let ends = matches!(signal, "SIGKILL" | "SIGTERM" | "SIGINT" | "SIGQUIT" | "SIGABRT" | "SIGSEGV");
-        if ends && !self.driver.makes_checks() {
+        if ends && !self.driver.runs_processes() {
             let number = if signal == "SIGKILL" { 9 } else { 15 };
             self.exited(key, Exit { exit_code: 128 + number, signal: Some(number), oom_killed: false });
         }
@@ -195,8 +195,10 @@ impl State {
 
     /// Ends the program at once.
     pub(super) fn kill_run(&mut self, key: &Key) {
-        if let Some(machine) = self.machine(key) {
-            self.driver.kill(&run_of(key, machine));
+        let Some(machine) = self.machine(key) else { return };
+        self.driver.kill(&run_of(key, machine));
+        if let Some(machine) = self.machine_mut(key) {
+            machine.run = 0;
         }
     }
 }

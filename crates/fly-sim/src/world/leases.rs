@@ -62,10 +62,7 @@ impl State {
             return Err(no_lease());
         };
         if nonce != Some(lease.nonce.as_str()) {
-            return Err(failure(
-                StatusCode::BAD_REQUEST,
-                "lease nonce is missing or does not match".to_owned(),
-            ));
+            return Err(failure(StatusCode::BAD_REQUEST, "lease nonce is missing or does not match"));
         }
         if let Some(machine) = self.machine_mut(key) {
             machine.lease = None;
@@ -77,7 +74,7 @@ impl State {
 
 /// The answer when there is no lease.
 pub fn no_lease() -> ApiError {
-    failure(StatusCode::NOT_FOUND, "lease not found".to_owned())
+    failure(StatusCode::NOT_FOUND, "lease not found")
 }
 
 fn held(key: &Key, lease: &Lease) -> ApiError {
@@ -85,10 +82,10 @@ fn held(key: &Key, lease: &Lease) -> ApiError {
         .map(|at| at.strftime("%Y-%m-%d %H:%M:%S +0000 UTC").to_string())
         .unwrap_or_default();
     let text = format!("machine ID {} lease currently held by {}, expires at {until}", key.id, lease.owner);
-    failure(StatusCode::CONFLICT, text)
+    failure(StatusCode::CONFLICT, &text)
 }
 
-fn failure(status: StatusCode, message: String) -> ApiError {
+fn failure(status: StatusCode, message: &str) -> ApiError {
     let body = json!({ "status": "error", "message": message, "code": "invalid" });
     ApiError { status, body: ErrorBody::Json(body) }
 }

@@ -44,7 +44,7 @@ impl State {
     pub fn org_machines(
         &self,
         org: &str,
-        after: (Millis, String),
+        after: &(Millis, String),
         filter: &OrgFilter,
         limit: usize,
         lag: Millis,
@@ -64,7 +64,7 @@ impl State {
             .take(limit + 1)
             .collect();
         if filter.deleted == Deleted::Shown {
-            self.add_tombstones(org, &after, filter, &mut entries);
+            self.add_tombstones(org, after, filter, &mut entries);
             entries.truncate(limit + 1);
         }
         entries

@@ -103,7 +103,9 @@ impl State {
     fn resume_all(&mut self) {
         let keys: Vec<Key> =
             self.machine_apps.iter().map(|(id, app)| Key { app: app.clone(), id: id.clone() }).collect();
-        keys.iter().for_each(|key| self.resume(key));
+        for key in &keys {
+            self.resume(key);
+        }
         let mut volumes = Vec::new();
         for app in self.apps.values() {
             for hostname in app.certificates.keys() {
@@ -114,7 +116,9 @@ impl State {
                 volumes.extend(volume_timers(&app.name, volume, self.now));
             }
         }
-        volumes.into_iter().for_each(|(at, timer)| self.timers.at(at, timer));
+        for (at, timer) in volumes {
+            self.timers.at(at, timer);
+        }
     }
 
     /// Goes on with a transition that the simulator's own end cut short.
@@ -123,7 +127,7 @@ impl State {
         match next_step(machine) {
             Some(Step::Booted) => self.boot(key, Boot::Cold),
             Some(step) => self.step_in(key, 0, step),
-            None if machine.state == MachineState::Started && self.driver.makes_checks() => {
+            None if machine.state == MachineState::Started && self.driver.runs_processes() => {
                 self.boot(key, Boot::Cold);
             }
             None => {}

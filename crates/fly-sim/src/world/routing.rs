@@ -57,7 +57,7 @@ impl State {
         let rising = served.iter().find(|(machine, ..)| is_rising(machine)).map(|(machine, ..)| key(machine));
         let asleep = served.iter().find(|(machine, service, _)| may_wake(machine, service));
         let asleep = asleep.map(|(machine, ..)| key(machine));
-        rising.map(Route::Wait).unwrap_or_else(|| self.wake(asleep))
+        rising.map_or_else(|| self.wake(asleep), Route::Wait)
     }
 
     fn wake(&mut self, asleep: Option<Key>) -> Route {

@@ -1,6 +1,6 @@
 //! The state and the ways to reach into it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -63,7 +63,7 @@ pub struct State {
     /// Numbers of networks by organisation and name, never forgotten.
     pub networks: BTreeMap<(String, String), u64>,
     /// Machines of deleted apps.
-    pub tombstones: Vec<Tombstone>,
+    pub tombstones: VecDeque<Tombstone>,
     /// Digests of tags that were moved.
     pub tags: BTreeMap<String, String>,
     /// Numbers given so far.

@@ -119,7 +119,6 @@ fn updatable(machine: &Machine) -> ApiResult<()> {
         (S::Replacing, _) => {
             Err(ApiError::new(StatusCode::CONFLICT, "machine is replacing: concurrent update in progress"))
         }
-        (_, Replace::Stopping | Replace::Preparing) => Err(concurrent()),
         (S::Created | S::Started | S::Stopped | S::Suspended | S::Failed, Replace::Idle) => Ok(()),
         _ => Err(concurrent()),
     }
