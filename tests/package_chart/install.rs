@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::admissionregistration::v1::ValidatingAdmissionPolicy;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, PostParams};
 use kube::{Client, Error};
+use moorage::api::Plan;
 use serde_json::{Value, json};
 use testbed::{Audit, ControlPlane, ControlPlaneOptions, Identity, apply, eventually};
 
-use crate::helm::{NAMESPACE, full_values, render};
+use crate::helm::{NAMESPACE, chart, full_values, helm, render};
 
 const RESTRICTED: &str = "{apiVersion: v1, kind: Namespace, metadata: {name: moorage-system,
     labels: {pod-security.kubernetes.io/enforce: restricted}}}";
@@ -71,3 +73,31 @@ async fn the_full_render_installs_upgrades_and_its_pod_is_restricted() {
     apply(&admin, &render(&[]).unwrap()).await.unwrap();
     apply(&admin, &render(&full).unwrap()).await.unwrap();
 }
+
+/// Helm itself, as a person would: the release goes, and what it was there for stays.
+#[tokio::test]
+async fn a_release_installs_upgrades_and_leaves_the_objects_when_it_goes() {
+    let (cluster, admin) = cluster().await;
+    let kubeconfig = cluster.kubeconfig(&Identity::Admin).await.unwrap().display().to_string();
+    let chart = chart().display().to_string();
+    let run = |arguments: &[&str]| {
+        let common = ["--namespace", NAMESPACE, "--kubeconfig", &kubeconfig];
+        let output = helm(&[arguments, &common].concat());
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    run(&["install", "moorage", &chart]);
+    apply(&admin, PLAN).await.unwrap();
+    run(&["upgrade", "moorage", &chart, "--set", "config.clusterID=harbour-1,replicas=2"]);
+    let deployments: Api<Deployment> = Api::namespaced(admin.clone(), NAMESPACE);
+    assert_eq!(deployments.get("moorage").await.unwrap().spec.unwrap().replicas, Some(2));
+    run(&["uninstall", "moorage"]);
+    assert!(deployments.get_opt("moorage").await.unwrap().is_none());
+    let plans: Api<Plan> = Api::all(admin.clone());
+    assert!(plans.get_opt("small").await.unwrap().is_some(), "the Plan outlives the release");
+    let policies: Api<ValidatingAdmissionPolicy> = Api::all(admin);
+    assert!(policies.get_opt("moorage-catalog").await.unwrap().is_none());
+}
+
+const PLAN: &str =
+    "{apiVersion: moorage.dev/v1alpha1, kind: Plan, metadata: {name: small}, spec: {cpuKind: Shared,
+    cpus: 1, memoryMB: 2048, volumeGB: 10, amount: 900, currency: EUR, interval: Month}}";
