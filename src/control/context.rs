@@ -8,8 +8,11 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::Store;
 
 use super::claims::Claims;
+use super::index::Names;
 use super::memory::Memory;
 use super::runtime::probe::Prober;
+use super::workspace::memory::Memory as WorkspaceMemory;
+use super::workspace::pace::News;
 use crate::api::{Blueprint, Plan, Runtime, Workspace, WorkspacePolicy};
 use crate::engine::clock::Clock;
 use crate::engine::config::Config;
@@ -39,6 +42,12 @@ pub struct Context {
     pub claims: Arc<Claims>,
     /// What is remembered of each Runtime.
     pub memory: Memory,
+    /// What is remembered of each Workspace.
+    pub workspaces: WorkspaceMemory,
+    /// Which objects are in which namespace.
+    pub index: Index,
+    /// What dashboards don't tell yet.
+    pub news: News,
     /// Asks for visits.
     pub triggers: Triggers,
 }
@@ -65,4 +74,13 @@ pub struct Triggers {
     pub runtimes: Trigger<Runtime>,
     /// Workspaces.
     pub workspaces: Trigger<Workspace>,
+}
+
+/// Which objects are in which namespace, one a kind that is asked for so.
+#[derive(Default)]
+pub struct Index {
+    /// Runtimes.
+    pub runtimes: Names,
+    /// Workspaces.
+    pub workspaces: Names,
 }

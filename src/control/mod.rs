@@ -3,7 +3,9 @@
 pub mod claims;
 pub mod context;
 pub mod feed;
+pub mod index;
 pub mod memory;
 pub mod policy;
 pub mod run;
 pub mod runtime;
+pub mod workspace;

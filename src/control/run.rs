@@ -9,12 +9,15 @@ use kube::{Api, ResourceExt};
 use tokio::task::JoinSet;
 
 use super::claims::Claims;
-use super::context::{Context, Stores, Triggers};
+use super::context::{Context, Index, Stores, Triggers};
 use super::feed;
 use super::memory::Memory;
 use super::runtime::probe::{Prober, ProberError};
 use super::runtime::resolve::plan_of;
 use super::runtime::visit::visit;
+use super::workspace::memory::{Memory as WorkspaceMemory, Spec};
+use super::workspace::pace::News;
+use super::workspace::{visit as workspace_visit, wire};
 use crate::api::{Blueprint, NameClaim, Plan, Runtime, Workspace, WorkspacePolicy};
 use crate::engine::controller;
 use crate::engine::watch::{Change, Trigger, cached, drive};
@@ -66,6 +69,9 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         stores: Stores { runtimes, workspaces, plans, blueprints, policies, namespaces },
         claims,
         memory,
+        workspaces: WorkspaceMemory::default(),
+        index: Index::default(),
+        news: News::default(),
         triggers: Triggers { runtimes: runtime_trigger, workspaces: workspace_trigger },
     });
 
@@ -109,7 +115,14 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         shutdown.clone(),
         move |runtime| visit(Arc::clone(&given), runtime),
     ));
-    drop(workspace_queue);
+    let given = Arc::clone(&ctx);
+    controllers.spawn(controller::run(
+        ctx.stores.workspaces.clone(),
+        workspace_queue,
+        concurrency,
+        shutdown.clone(),
+        move |workspace| workspace_visit::visit(Arc::clone(&given), workspace),
+    ));
     tasks.spawn(feed::follow(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(feed::sweep(Arc::clone(&ctx), shutdown.clone()));
 
@@ -172,6 +185,7 @@ fn visit_holder(ctx: &Context, claim: &NameClaim) {
 /// Whatever isn't at rest may have waited for just this.
 fn visit_unsettled(ctx: &Context) {
     use crate::api::condition::{ConditionType, is_true};
+    wire::visit_unsettled(ctx);
     ctx.triggers.runtimes.visit_all(&ctx.stores.runtimes, |runtime| {
         !runtime.status.as_ref().is_some_and(|status| is_true(&status.conditions, ConditionType::Ready))
     });
@@ -189,12 +203,17 @@ fn plan_changed(ctx: &Context, change: &Change<'_, Plan>) {
 fn namespace_changed(ctx: &Context, change: &Change<'_, PartialObjectMeta<Namespace>>) {
     let Change::Applied(namespace) = change else { return };
     visit_namespace(ctx, &namespace.name_any());
+    wire::visit_namespace(ctx, &namespace.name_any());
 }
 
 fn workspace_changed(ctx: &Context, change: &Change<'_, Workspace>) {
+    wire::workspace_changed(ctx, change);
     let (Change::Applied(workspace) | Change::Deleted(workspace)) = change else { return };
     ctx.triggers.workspaces.visit(workspace);
-    visit_namespace(ctx, &workspace.namespace().unwrap_or_default());
+    // A dashboard that tells of Runtimes is no news to them.
+    if matches!(change, Change::Deleted(_)) || ctx.workspaces.note_generation(workspace) == Spec::Changed {
+        visit_namespace(ctx, &workspace.namespace().unwrap_or_default());
+    }
 }
 
 fn visit_namespace(ctx: &Context, namespace: &str) {
@@ -204,6 +223,7 @@ fn visit_namespace(ctx: &Context, namespace: &str) {
 }
 
 fn runtime_changed(ctx: &Context, change: &Change<'_, Runtime>) {
+    wire::runtime_changed(ctx, change);
     match change {
         Change::Applied(runtime) => {
             ctx.triggers.runtimes.visit(runtime);

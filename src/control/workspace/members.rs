@@ -68,7 +68,7 @@ pub fn binding(workspace: &Workspace, role: Role) -> Option<RoleBinding> {
             ..ObjectMeta::default()
         },
         role_ref: RoleRef {
-            api_group: RBAC.to_owned(),
+            api_group: Some(RBAC.to_owned()),
             kind: "ClusterRole".to_owned(),
             name: role_name(role).to_owned(),
         },

@@ -21,6 +21,7 @@ pub mod record;
 pub mod step;
 pub mod view;
 pub mod visit;
+pub mod wire;
 
 #[cfg(test)]
 mod samples;

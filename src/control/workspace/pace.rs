@@ -24,6 +24,15 @@ pub enum Noted {
     Already,
 }
 
+/// Whether a namespace has news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Churn {
+    /// Something happened that the dashboard doesn't tell yet.
+    News,
+    /// Nothing did.
+    Quiet,
+}
+
 /// When a dashboard is to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
@@ -47,8 +56,8 @@ impl News {
     }
 
     /// Whether there is news.
-    pub fn waits(&self, namespace: &str) -> bool {
-        self.lock().contains(namespace)
+    pub fn churn(&self, namespace: &str) -> Churn {
+        if self.lock().contains(namespace) { Churn::News } else { Churn::Quiet }
     }
 
     /// Clears the news, before the caches are read: what comes after is news again.
@@ -68,9 +77,9 @@ pub fn pause(runtimes: usize) -> SignedDuration {
 }
 
 /// When the dashboard is due: at once if it was never made, else after the pause, if there is news.
-pub fn due(now: Timestamp, last: Option<Timestamp>, news: bool, runtimes: usize) -> Due {
+pub fn due(now: Timestamp, last: Option<Timestamp>, churn: Churn, runtimes: usize) -> Due {
     let Some(last) = last else { return Due::Now };
-    if !news {
+    if churn == Churn::Quiet {
         return Due::Later;
     }
     let left = pause(runtimes).saturating_sub(last.duration_until(now));
@@ -95,23 +104,26 @@ mod tests {
 
     #[test]
     fn without_news_nothing_is_due_but_the_first() {
-        assert_eq!(due(at(0), None, false, 3), Due::Now);
-        assert_eq!(due(at(60_000), Some(at(0)), false, 3), Due::Later);
+        assert_eq!(due(at(0), None, Churn::Quiet, 3), Due::Now);
+        assert_eq!(due(at(60_000), Some(at(0)), Churn::Quiet, 3), Due::Later);
     }
 
     #[test]
     fn news_in_the_pause_wait_for_its_end() {
-        assert_eq!(due(at(500), Some(at(0)), true, 0), Due::In(SignedDuration::from_millis(1_500)));
-        assert_eq!(due(at(2_000), Some(at(0)), true, 0), Due::Now);
+        assert_eq!(due(at(500), Some(at(0)), Churn::News, 0), Due::In(SignedDuration::from_millis(1_500)));
+        assert_eq!(due(at(2_000), Some(at(0)), Churn::News, 0), Due::Now);
     }
 
     #[test]
     fn news_are_first_once_until_they_are_taken() {
         let news = News::default();
-        assert_eq!((news.note("a"), news.note("a"), news.note("b")), (Noted::First, Noted::Already, Noted::First));
-        assert!(news.waits("a"));
+        assert_eq!(
+            (news.note("a"), news.note("a"), news.note("b")),
+            (Noted::First, Noted::Already, Noted::First)
+        );
+        assert_eq!(news.churn("a"), Churn::News);
         news.take("a");
-        assert!(!news.waits("a"));
+        assert_eq!(news.churn("a"), Churn::Quiet);
         assert_eq!(news.note("a"), Noted::First);
     }
 
@@ -119,15 +131,15 @@ mod tests {
     #[test]
     fn steady_churn_costs_a_write_a_pause_and_loses_nothing() {
         let (mut last, mut writes, mut told, mut changes) = (None, 0, 0, 0);
-        let mut news = false;
+        let mut churn = Churn::Quiet;
         for step in 0..6_000 {
             let now = at(step * 10);
             if step < 4_000 {
                 changes += 1;
-                news = true;
+                churn = Churn::News;
             }
-            if due(now, last, news, 1_000) == Due::Now {
-                (last, news, told) = (Some(now), false, changes);
+            if due(now, last, churn, 1_000) == Due::Now {
+                (last, churn, told) = (Some(now), Churn::Quiet, changes);
                 writes += 1;
             }
         }

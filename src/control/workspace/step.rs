@@ -52,7 +52,7 @@ pub enum Name {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Waiting {
     /// The namespace's Runtimes, to go.
-    Dependents(usize),
+    Dependents,
     /// The end of the namespace, which removes the Workspace too.
     Namespace,
     /// The pause after something went wrong.

@@ -54,7 +54,7 @@ fn destroy(facts: &Facts) -> Step {
     }
     // Another Workspace's Runtimes are none of ours.
     if facts.holds(Name::Namespace) && facts.cluster.runtimes > 0 {
-        return Step::Wait(Waiting::Dependents(facts.cluster.runtimes));
+        return Step::Wait(Waiting::Dependents);
     }
     let held = [Name::Subdomain, Name::Namespace].into_iter().find(|name| facts.holds(*name));
     held.map_or(Step::Do(Effect::RemoveFinalizer), |name| Step::Do(Effect::Release(name)))
@@ -77,11 +77,12 @@ fn bound(now: Timestamp, facts: &Facts, role: Role) -> Reached<()> {
 
 /// Whether every role is held as it should be, as far as is known.
 pub fn members_are_bound(facts: &Facts) -> bool {
-    ROLES.iter().all(|role| match (facts.known.bindings.get(role), members::binding(&facts.workspace, *role))
-    {
-        (Some(bound), None) => bound.fact == BindingFact::Missing,
-        (Some(bound), Some(wanted)) => bound.fact == BindingFact::Ours(fingerprint(&wanted)),
-        (None, _) => false,
+    ROLES.iter().all(|role| {
+        match (facts.known.bindings.get(role), members::binding(&facts.workspace, *role)) {
+            (Some(bound), None) => bound.fact == BindingFact::Missing,
+            (Some(bound), Some(wanted)) => bound.fact == BindingFact::Ours(fingerprint(&wanted)),
+            (None, _) => false,
+        }
     })
 }
 
