@@ -159,6 +159,8 @@ pub struct DefaultLimits {
     pub max_runtimes: i32,
     /// Blueprint of Runtimes that name none.
     pub blueprint: String,
+    /// Fly regions, tried in order, of Runtimes for which neither they nor their Workspace name one.
+    pub regions: Vec<String>,
 }
 
 /// RuntimeTasks kept as history.
@@ -202,7 +204,7 @@ impl Default for LoggingConfig {
 
 impl Default for DefaultLimits {
     fn default() -> Self {
-        Self { max_runtimes: 10, blueprint: "openclaw".into() }
+        Self { max_runtimes: 10, blueprint: "openclaw".into(), regions: vec!["iad".into()] }
     }
 }
 

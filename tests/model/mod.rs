@@ -381,6 +381,7 @@ impl World {
         let now = self.now;
         let known = &mut facts.known;
         match effect {
+            Effect::ClaimSlug(_) => known.app = Known::Missing(Absence::at(now, AbsenceKind::NotMade)),
             Effect::EnsureToken => {
                 known.token = Token::Known(SecretString::from(self.token.clone().unwrap()))
             }
@@ -540,6 +541,7 @@ fn settings() -> Settings {
         cluster_id: "test".into(),
         app_prefix: "".into(),
         default_blueprint: "openclaw".into(),
+        default_regions: vec!["iad".to_owned()].into(),
         mode: Mode::ReadWrite,
         readiness: Readiness::ChecksAndURL,
         absence_grace: second(30),

@@ -7,7 +7,7 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use super::act::with_claim;
-use super::facts::{Facts, Refusal};
+use super::facts::{Absence, AbsenceKind, Facts, Known, Refusal};
 use super::step::{NewClaim, Release};
 use super::trouble::Failure;
 use crate::api::name_claim::{ClaimType, Holder, RuntimeIdentity};
@@ -30,7 +30,11 @@ pub async fn create(ctx: &Context, facts: &mut Facts, new: &NewClaim) -> Result<
         Some(BTreeMap::from([(label_key::MANAGED_BY.to_owned(), FIELD_MANAGER.to_owned())]));
     let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
     let standing = match claims.create(&params, &claim).await {
-        Ok(created) => created,
+        Ok(created) => {
+            // Its identity was minted just now: nothing can exist under it.
+            facts.known.app = Known::Missing(Absence::at(ctx.clock.now(), AbsenceKind::NotMade));
+            created
+        }
         Err(kube::Error::Api(status)) if status.is_already_exists() => claims.get(&claim.name_any()).await?,
         Err(error) => return Err(error.into()),
     };

@@ -72,6 +72,8 @@ pub struct Settings {
     pub app_prefix: Arc<str>,
     /// Blueprint of Runtimes that name none.
     pub default_blueprint: Arc<str>,
+    /// Regions of Runtimes for which nobody names one.
+    pub default_regions: Arc<[String]>,
     /// Whether anything may be changed.
     pub mode: crate::engine::config::Mode,
     /// How a gateway is found to be ready.

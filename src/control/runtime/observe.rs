@@ -50,13 +50,7 @@ pub fn cluster(ctx: &Context, runtime: &Runtime) -> Cluster {
 pub fn workspace(ctx: &Context, namespace: &str) -> Option<Arc<Workspace>> {
     let holder =
         ctx.claims.get(&NameClaim::namespace_key(namespace)).map(|claim| claim.spec.holder.uid.clone());
-    let mut all: Vec<_> = ctx
-        .stores
-        .workspaces
-        .state()
-        .into_iter()
-        .filter(|workspace| workspace.namespace().as_deref() == Some(namespace))
-        .collect();
+    let mut all = crate::control::workspace::wire::workspaces(ctx, namespace);
     all.sort_by_key(|workspace| {
         (workspace.uid() != holder, workspace.creation_timestamp().map(|time| time.0), workspace.name_any())
     });
@@ -118,6 +112,7 @@ fn settings(config: &Config) -> Settings {
         cluster_id: config.cluster_id.as_str().into(),
         app_prefix: config.fly.app_prefix.as_str().into(),
         default_blueprint: config.defaults.blueprint.as_str().into(),
+        default_regions: config.defaults.regions.as_slice().into(),
         mode: config.mode,
         readiness: config.fly.readiness,
         absence_grace: seconds(config.timing.absence_grace_seconds),

@@ -220,7 +220,8 @@ fn regions(facts: &Facts) -> Result<Vec<String>, Refusal> {
     let recorded =
         facts.own_claim().and_then(|claim| claim.runtime.as_ref()).and_then(|it| it.region.clone());
     let regions = if facts.runtime.spec.regions.is_empty() {
-        default().or(recorded).into_iter().collect()
+        let named: Vec<String> = default().or(recorded).into_iter().collect();
+        if named.is_empty() { facts.cluster.settings.default_regions.to_vec() } else { named }
     } else {
         facts.runtime.spec.regions.clone()
     };
