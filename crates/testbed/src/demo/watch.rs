@@ -46,10 +46,11 @@ impl<'a> Watch<'a> {
             if ready && !self.was_ready {
                 self.was_ready = true;
                 self.drawn_lines = 0;
-                println!("\n{}", guide::text(self.demo, &rows));
                 if self.ending == Ending::WhenReady {
+                    println!("\nEverything is ready. Without ONCE=1 it would stay up for you to try.");
                     return Ok(());
                 }
+                println!("\n{}", guide::text(self.demo, &rows));
             }
             if self.ending == Ending::WhenReady {
                 self.give_up(&rows, until)?;
