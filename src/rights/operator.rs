@@ -59,21 +59,14 @@ pub const RIGHTS: &[Right] = &[
         verbs: &[Get, Create, Patch],
         ..core("read by name what a Runtime refers to, and keep the gateway's token; never list or watch")
     },
+    // A create by name is one by server-side apply: a POST has no name that RBAC could see.
     Right {
         group: "rbac.authorization.k8s.io",
         resources: &["rolebindings"],
-        verbs: &[Get, Patch, Delete],
+        verbs: &[Get, Create, Patch, Delete],
         names: &WORKSPACE_ROLES,
         scope: Scope::Cluster,
-        why: "keep a Workspace's members bound; each binding bears the name of its role",
-    },
-    Right {
-        group: "rbac.authorization.k8s.io",
-        resources: &["rolebindings"],
-        verbs: &[Create],
-        names: &[],
-        scope: Scope::Cluster,
-        why: "bind a Workspace's members; RBAC can't limit a create by name, `bind` limits what it can give",
+        why: "keep a Workspace's members bound; each binding bears the name of its role, and is applied by it",
     },
     Right {
         group: "rbac.authorization.k8s.io",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::authorization::v1::ResourceAttributes;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, RoleBinding};
-use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::core::Status;
 use kube::{Api, Client, Error};
 use moorage::rights::{Scope, WORKSPACE_ROLES, operator::RIGHTS};
@@ -131,10 +131,14 @@ async fn resources(client: &Client) -> BTreeSet<(String, String)> {
     all
 }
 
-fn bound(name: &str, role: &str) -> RoleBinding {
-    let value = json!({"metadata": {"name": name}, "subjects": [{"kind": "User", "name": "ann"}],
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}});
-    serde_json::from_value(value).unwrap()
+fn bound(name: &str, role: &str) -> Value {
+    json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": name},
+        "subjects": [{"kind": "User", "name": "ann", "apiGroup": "rbac.authorization.k8s.io"}],
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}})
+}
+
+async fn apply(api: &Api<RoleBinding>, name: &str, role: &str) -> kube::Result<RoleBinding> {
+    api.patch(name, &PatchParams::apply("moorage"), &Patch::Apply(bound(name, role))).await
 }
 
 fn refused<T: std::fmt::Debug>(outcome: kube::Result<T>) -> Box<Status> {
@@ -148,13 +152,22 @@ fn refused<T: std::fmt::Debug>(outcome: kube::Result<T>) -> Box<Status> {
 async fn it_binds_the_three_roles_and_no_other() {
     let api: Api<RoleBinding> = Api::namespaced(operator().await, "other");
     for role in WORKSPACE_ROLES {
-        api.create(&PostParams::default(), &bound(role, role)).await.unwrap();
+        apply(&api, role, role).await.unwrap();
+        apply(&api, role, role).await.unwrap();
         api.delete(role, &DeleteParams::default()).await.unwrap();
     }
     for role in ["cluster-admin", "admin", "moorage-platform"] {
-        let status = refused(api.create(&PostParams::default(), &bound(WORKSPACE_ROLES[0], role)).await);
+        let status = refused(apply(&api, WORKSPACE_ROLES[0], role).await);
         assert!(status.message.contains("attempting to grant RBAC permissions"), "{}", status.message);
     }
+}
+
+#[tokio::test]
+async fn it_makes_bindings_under_the_names_of_the_roles_and_no_other() {
+    let api: Api<RoleBinding> = Api::namespaced(operator().await, "other");
+    refused(apply(&api, "early", WORKSPACE_ROLES[2]).await);
+    let post = bound("early", WORKSPACE_ROLES[2]);
+    refused(api.create(&PostParams::default(), &serde_json::from_value(post).unwrap()).await);
 }
 
 #[tokio::test]
@@ -171,8 +184,8 @@ async fn it_reads_a_secret_by_name_and_never_all() {
 #[tokio::test]
 async fn its_cluster_role_is_the_table() {
     let admin = cluster().await.client(&Identity::Admin).await.unwrap();
-    let roles: Api<ClusterRole> = Api::all(admin);
-    let rules = roles.get("moorage").await.unwrap().rules.unwrap();
+    let shipped: Api<ClusterRole> = Api::all(admin);
+    let rules = shipped.get("moorage").await.unwrap().rules.unwrap();
     let expected: Vec<_> = RIGHTS.iter().filter(|right| right.scope == Scope::Cluster).collect();
     assert_eq!(rules.len(), expected.len());
     for (rule, right) in rules.iter().zip(expected) {
