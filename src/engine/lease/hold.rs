@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::elect::{Candidate, Move, Rival};
@@ -167,11 +167,11 @@ impl<S: LeaseStore> Elector<S> {
     async fn renew_until(&self, held: &mut Held, end: CancellationToken) -> Result<(), Lost> {
         let mut cause = "the process did not run".to_owned();
         loop {
+            let deadline = held.renewed + self.timings.renew_deadline;
             tokio::select! {
                 () = end.cancelled() => return Ok(()),
-                () = sleep(self.timings.retry) => {}
+                () = sleep_until(deadline.min(Instant::now() + self.timings.retry)) => {}
             }
-            let deadline = held.renewed + self.timings.renew_deadline;
             let sent = Instant::now();
             if sent >= deadline {
                 return Err(Lost::Expired(cause));
