@@ -1,10 +1,12 @@
 //! The controllers. Each has the same rooms: observe, decide (pure), act, status.
 
+pub mod catalog;
 pub mod claims;
 pub mod context;
 pub mod feed;
 pub mod index;
 pub mod memory;
+pub mod orphans;
 pub mod policy;
 pub mod run;
 pub mod runtime;

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
+use super::catalog::decide::Offer;
+use super::catalog::visit as catalog_visit;
 use super::claims::Claims;
 use super::context::{Context, Index, Stores, Triggers};
-use super::feed;
 use super::memory::Memory;
 use super::runtime::probe::{Prober, ProberError};
 use super::runtime::resolve::plan_of;
@@ -18,6 +21,7 @@ use super::runtime::visit::visit;
 use super::workspace::memory::{Memory as WorkspaceMemory, Spec};
 use super::workspace::pace::News;
 use super::workspace::{visit as workspace_visit, wire};
+use super::{feed, orphans};
 use crate::api::{Blueprint, NameClaim, Plan, Runtime, Workspace, WorkspacePolicy};
 use crate::engine::controller;
 use crate::engine::watch::{Change, Trigger, cached, drive};
@@ -43,8 +47,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     let prober = Prober::new(parts.config.fly.edge.as_ref())?;
     let mut tasks = JoinSet::new();
     let claims = Arc::new(Claims::default());
-    let (runtime_trigger, runtime_queue) = Trigger::channel();
-    let (workspace_trigger, workspace_queue) = Trigger::<Workspace>::channel();
+    let (triggers, queues) = queues();
     let memory = Memory::default();
 
     let kube = &parts.kube;
@@ -57,7 +60,6 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         cached(Api::<PartialObjectMeta<Namespace>>::all(kube.clone()), slim_namespace);
     let (_, claim_events) = cached(Api::<NameClaim>::all(kube.clone()), |_| {});
 
-    let concurrency = parts.config.concurrency;
     let ctx = Arc::new(Context {
         kube: parts.kube,
         fly: parts.fly,
@@ -72,7 +74,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         workspaces: WorkspaceMemory::default(),
         index: Index::default(),
         news: News::default(),
-        triggers: Triggers { runtimes: runtime_trigger, workspaces: workspace_trigger },
+        triggers,
     });
 
     let on = Arc::clone(&ctx);
@@ -80,18 +82,9 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     let on = Arc::clone(&ctx);
     tasks.spawn(drive(plan_events, move |change| plan_changed(&on, &change)));
     let on = Arc::clone(&ctx);
-    tasks.spawn(drive(blueprint_events, move |change| {
-        if let Change::Applied(_) | Change::Deleted(_) = change {
-            visit_unsettled(&on);
-        }
-    }));
+    tasks.spawn(drive(blueprint_events, move |change| blueprint_changed(&on, &change)));
     let on = Arc::clone(&ctx);
-    tasks.spawn(drive(policy_events, move |change| {
-        if let Change::Applied(_) | Change::Deleted(_) = change {
-            on.triggers.runtimes.visit_all(&on.stores.runtimes, |_| true);
-            on.triggers.workspaces.visit_all(&on.stores.workspaces, |_| true);
-        }
-    }));
+    tasks.spawn(drive(policy_events, move |change| policy_changed(&on, &change)));
     let on = Arc::clone(&ctx);
     tasks.spawn(drive(namespace_events, move |change| namespace_changed(&on, &change)));
     let on = Arc::clone(&ctx);
@@ -106,25 +99,10 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     let _ = ctx.stores.runtimes.wait_until_ready().await;
     parts.health.caches_filled();
 
-    let mut controllers = JoinSet::new();
-    let given = Arc::clone(&ctx);
-    controllers.spawn(controller::run(
-        ctx.stores.runtimes.clone(),
-        runtime_queue,
-        concurrency,
-        shutdown.clone(),
-        move |runtime| visit(Arc::clone(&given), runtime),
-    ));
-    let given = Arc::clone(&ctx);
-    controllers.spawn(controller::run(
-        ctx.stores.workspaces.clone(),
-        workspace_queue,
-        concurrency,
-        shutdown.clone(),
-        move |workspace| workspace_visit::visit(Arc::clone(&given), workspace),
-    ));
+    let mut controllers = start_controllers(&ctx, queues, &shutdown);
     tasks.spawn(feed::follow(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(feed::sweep(Arc::clone(&ctx), shutdown.clone()));
+    tasks.spawn(orphans::finish(Arc::clone(&ctx), shutdown.clone()));
 
     tokio::select! {
         _ = controllers.join_next() => {}
@@ -136,6 +114,62 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     // Visits under way come to their end; the process bounds how long that may take.
     while controllers.join_next().await.is_some() {}
     Ok(())
+}
+
+/// The queues of the controllers.
+struct Queues {
+    runtimes: Queue<Runtime>,
+    workspaces: Queue<Workspace>,
+    plans: Queue<Plan>,
+    blueprints: Queue<Blueprint>,
+    policies: Queue<WorkspacePolicy>,
+}
+
+type Queue<K> = UnboundedReceiver<ObjectRef<K>>;
+
+fn queues() -> (Triggers, Queues) {
+    let (runtime_trigger, runtimes) = Trigger::channel();
+    let (workspace_trigger, workspaces) = Trigger::channel();
+    let (plan_trigger, plans) = Trigger::channel();
+    let (blueprint_trigger, blueprints) = Trigger::channel();
+    let (policy_trigger, policies) = Trigger::channel();
+    let triggers = Triggers {
+        runtimes: runtime_trigger,
+        workspaces: workspace_trigger,
+        plans: plan_trigger,
+        blueprints: blueprint_trigger,
+        policies: policy_trigger,
+    };
+    (triggers, Queues { runtimes, workspaces, plans, blueprints, policies })
+}
+
+fn start_controllers(ctx: &Arc<Context>, queues: Queues, shutdown: &CancellationToken) -> JoinSet<()> {
+    let mut controllers = JoinSet::new();
+    let stores = &ctx.stores;
+    let (concurrency, stop) = (ctx.config.concurrency, || shutdown.clone());
+    let given = Arc::clone(ctx);
+    let visit_runtime = move |runtime| visit(Arc::clone(&given), runtime);
+    controllers.spawn(controller::run(
+        stores.runtimes.clone(),
+        queues.runtimes,
+        concurrency,
+        stop(),
+        visit_runtime,
+    ));
+    let given = Arc::clone(ctx);
+    let visit_workspace = move |workspace| workspace_visit::visit(Arc::clone(&given), workspace);
+    controllers.spawn(controller::run(
+        stores.workspaces.clone(),
+        queues.workspaces,
+        concurrency,
+        stop(),
+        visit_workspace,
+    ));
+    controllers.spawn(catalog_visit::run(Arc::clone(ctx), stores.plans.clone(), queues.plans, stop()));
+    let blueprints = stores.blueprints.clone();
+    controllers.spawn(catalog_visit::run(Arc::clone(ctx), blueprints, queues.blueprints, stop()));
+    controllers.spawn(catalog_visit::run(Arc::clone(ctx), stores.policies.clone(), queues.policies, stop()));
+    controllers
 }
 
 /// Waits for the caches that visits read.
@@ -191,8 +225,44 @@ fn visit_unsettled(ctx: &Context) {
     });
 }
 
+/// Whether others have to hear of it: not of what we wrote of it ourselves.
+fn is_news<K: Offer + Resource>(change: &Change<'_, K>) -> bool {
+    match change {
+        Change::Applied(offer) => {
+            offer.standing().map(|status| status.observed_generation) != offer.meta().generation
+        }
+        Change::Deleted(_) => true,
+        Change::ListBegins | Change::ListEnds => false,
+    }
+}
+
+fn blueprint_changed(ctx: &Context, change: &Change<'_, Blueprint>) {
+    if let Change::Applied(blueprint) = change {
+        ctx.triggers.blueprints.visit(blueprint);
+    }
+    if is_news(change) {
+        visit_unsettled(ctx);
+    }
+}
+
+fn policy_changed(ctx: &Context, change: &Change<'_, WorkspacePolicy>) {
+    if let Change::Applied(policy) = change {
+        ctx.triggers.policies.visit(policy);
+    }
+    if is_news(change) {
+        ctx.triggers.runtimes.visit_all(&ctx.stores.runtimes, |_| true);
+        ctx.triggers.workspaces.visit_all(&ctx.stores.workspaces, |_| true);
+    }
+}
+
 fn plan_changed(ctx: &Context, change: &Change<'_, Plan>) {
+    if let Change::Applied(plan) = change {
+        ctx.triggers.plans.visit(plan);
+    }
     let (Change::Applied(plan) | Change::Deleted(plan)) = change else { return };
+    if !is_news(change) {
+        return;
+    }
     let name = plan.name_any();
     ctx.triggers.runtimes.visit_all(&ctx.stores.runtimes, |runtime| {
         let workspace = super::runtime::observe::workspace(ctx, &runtime.namespace().unwrap_or_default());

@@ -22,6 +22,9 @@ pub const MACHINE_NAME: &str = "gateway";
 /// The variable that carries the gateway's token.
 pub const TOKEN_ENV: &str = "OPENCLAW_GATEWAY_TOKEN";
 
+/// The variable that tells the gateway's command line where the gateway listens.
+pub const PORT_ENV: &str = "OPENCLAW_GATEWAY_PORT";
+
 /// Keys of a Machine's metadata.
 pub mod metadata {
     /// Owner's mark: the Runtime's identity.
@@ -162,7 +165,9 @@ fn env(facts: &Facts, resolved: &Resolved) -> BTreeMap<String, String> {
     let fixed = resolved.pin.spec.env.iter().map(|env| (env.name.clone(), env.value.clone()));
     let literal =
         facts.runtime.spec.env.iter().filter_map(|env| Some((env.name.clone(), env.value.clone()?)));
-    literal.chain(fixed).collect()
+    // By it the gateway's own command line finds it inside the Machine.
+    let port = (PORT_ENV.to_owned(), resolved.pin.spec.port.to_string());
+    literal.chain(fixed).chain([port]).collect()
 }
 
 fn marks(
