@@ -17,8 +17,9 @@ fn the_generated_files_are_up_to_date() {
     for file in files(fresh.path()) {
         let name = file.strip_prefix(fresh.path()).unwrap();
         let committed = fs::read_to_string(chart().join(name)).unwrap_or_default();
-        let same = committed == fs::read_to_string(&file).unwrap();
-        assert!(same, "{} is stale; `make crds` writes it", name.display());
+        let now = fs::read_to_string(&file).unwrap();
+        let differing = committed.lines().zip(now.lines()).find(|(old, new)| old != new);
+        assert!(committed == now, "{} is stale; `make crds` writes it: {differing:?}", name.display());
         seen += 1;
     }
     assert_eq!(files(&chart().join("files")).len(), seen - 3, "a definition is left over");
