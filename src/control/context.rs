@@ -74,6 +74,12 @@ pub struct Triggers {
     pub runtimes: Trigger<Runtime>,
     /// Workspaces.
     pub workspaces: Trigger<Workspace>,
+    /// Plans.
+    pub plans: Trigger<Plan>,
+    /// Blueprints.
+    pub blueprints: Trigger<Blueprint>,
+    /// WorkspacePolicies.
+    pub policies: Trigger<WorkspacePolicy>,
 }
 
 /// Which objects are in which namespace, one a kind that is asked for so.
