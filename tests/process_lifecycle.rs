@@ -217,7 +217,7 @@ async fn a_standby_takes_over_at_once_after_a_clean_end_and_in_time_after_a_cras
         operator.wait_ready(SOON).await.unwrap();
     }
     let (leader, standby) =
-        if readyz(&first).await.contains("acts") { (first, second) } else { (second, first) };
+        if readyz(&first).await.contains("ready: acts") { (first, second) } else { (second, first) };
     says(&standby, "ready: standby").await;
     assert!(standby.metrics().await.unwrap().contains("moorage_leader 0"));
 
