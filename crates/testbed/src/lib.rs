@@ -29,6 +29,7 @@
 //! Nothing of it knows the operator's own types: objects are JSON here, so that the operator's tests may
 //! depend on it. What it starts ends with the process that started it, even if that is killed.
 
+pub mod bench;
 pub mod cache;
 mod certs;
 mod conditions;

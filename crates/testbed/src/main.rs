@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use testbed::bench::{BenchOptions, bench};
 use testbed::demo::{ClusterChoice, DemoOptions, Ending, GatewayChoice, demo};
 use testbed::progress::Progress;
 use testbed::{Audit, ControlPlane, ControlPlaneOptions, Identity};
@@ -30,6 +31,8 @@ enum Task {
     },
     /// Brings the quickstart's Workspace and Runtimes to `running` and shows how.
     Demo(Choices),
+    /// Measures speed, calls and memory with many Runtimes; for release builds.
+    Bench(BenchOptions),
     /// Starts a control plane, prints its kubeconfig and stays until Ctrl-C.
     Up {
         /// A folder of CRDs to install.
@@ -105,6 +108,7 @@ async fn run(task: Task) -> Result<()> {
         Task::Build => print_path(move || testbed::control_plane_binaries(progress)).await,
         Task::Images { versions } => print_path(move || images(&versions, progress)).await,
         Task::Up { crds } => until_interrupted(up(crds, progress)).await.unwrap_or(Ok(())),
+        Task::Bench(options) => until_interrupted(bench(options)).await.unwrap_or(Ok(())),
         // It may have something to take back when it is interrupted, and so listens itself.
         Task::Demo(choices) => demo(choices.options(), testbed::interrupted()).await,
     }

@@ -164,6 +164,16 @@ impl ControlPlane {
     pub fn api_server(&self) -> &Process {
         &self.api_server
     }
+
+    /// The store itself.
+    pub fn etcd(&self) -> &Process {
+        &self.etcd
+    }
+
+    /// The controller manager itself.
+    pub fn controller_manager(&self) -> &Process {
+        &self.controller_manager
+    }
 }
 
 async fn wait_until_ready(client: &Client, programs: &[&Process]) -> Result<()> {

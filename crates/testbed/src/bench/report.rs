@@ -1,0 +1,128 @@
+//! The table and the JSON.
+#![allow(clippy::print_stdout, reason = "the table is what the program is for")]
+#![allow(clippy::cast_precision_loss, reason = "counts of requests and Runtimes, shown with two digits")]
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use super::machine::Machine;
+use super::run::{Rest, Run};
+
+/// Every run of one pair.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Entry {
+    pub(super) runtimes: usize,
+    pub(super) latency_ms: u64,
+    pub(super) runs: Vec<Run>,
+}
+
+type Figure = (&'static str, &'static str, fn(&Entry) -> Option<f64>);
+
+/// The table's rows: what, what it should be, and how it is read.
+const FIGURES: [Figure; 20] = [
+    ("Runtimes/s to Ready", "≥ 20, aim 35", |it| it.median(|run| run.ready_rate)),
+    ("seconds until half are Ready", "", |it| it.median(|run| run.half_ready_seconds)),
+    ("raw Runtimes/s of the API server", "", |it| it.median(|run| run.raw_rate)),
+    ("share of the raw rate, %", "≥ 60", |it| it.median(|run| run.ready_rate / run.raw_rate * 100.0)),
+    ("API writes per Runtime", "≤ 7", |it| it.each(|run| run.api.writes as f64)),
+    ("… of them on Workspaces", "", |it| it.each(|run| kind(run, "PATCH workspaces/status"))),
+    ("API reads per Runtime", "≤ 3", |it| it.each(|run| run.api.reads as f64)),
+    ("Fly requests per Runtime", "", |it| it.each(|run| run.fly.values().sum::<u64>() as f64)),
+    ("operator RSS at its peak, MB", "≤ 45", |it| it.median(|run| run.peak_mb)),
+    ("operator RSS at rest, MB", "", |it| it.median(|run| run.rest_mb)),
+    ("CPU ms per Runtime: operator", "", |it| it.each(|run| cpu(run, "operator"))),
+    ("… kube-apiserver", "", |it| it.each(|run| cpu(run, "kube-apiserver"))),
+    ("… etcd", "", |it| it.each(|run| cpu(run, "etcd"))),
+    ("… fly-sim", "", |it| it.each(|run| cpu(run, "fly-sim"))),
+    ("other programs' CPU, % of one core", "", |it| {
+        it.median(|run| run.cpu.others / run.ready_seconds * 100.0)
+    }),
+    ("Runtimes/s to gone", "", |it| it.median(|run| run.deletion_rate)),
+    ("at rest: operator CPU, % of one core", "< 1", |it| it.at_rest(|rest| rest.cpu_percent)),
+    ("at rest: Kubernetes writes but leases", "0", |it| it.at_rest(|rest| rest.api.writes as f64)),
+    ("at rest: resource versions changed", "0", |it| it.at_rest(|rest| rest.changed.len() as f64)),
+    ("at rest: Fly requests/s", "≤ 1", |it| it.at_rest(|rest| rest.fly_rate)),
+];
+
+fn cpu(run: &Run, process: &str) -> f64 {
+    run.cpu.of.get(process).copied().unwrap_or_default() * 1000.0
+}
+
+fn kind(run: &Run, kind: &str) -> f64 {
+    run.api.by_kind.get(kind).copied().unwrap_or_default() as f64
+}
+
+impl Entry {
+    fn median(&self, of: impl Fn(&Run) -> f64) -> Option<f64> {
+        median(self.runs.iter().map(of).collect())
+    }
+
+    /// The median for each Runtime.
+    fn each(&self, of: impl Fn(&Run) -> f64) -> Option<f64> {
+        self.median(|run| of(run) / self.runtimes as f64)
+    }
+
+    fn at_rest(&self, of: impl Fn(&Rest) -> f64) -> Option<f64> {
+        median(self.runs.iter().filter_map(|run| run.rest.as_ref()).map(of).collect())
+    }
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let upper = *values.get(values.len() / 2)?;
+    let lower = *values.get((values.len() - 1) / 2)?;
+    Some(f64::midpoint(lower, upper))
+}
+
+/// Writes one pair's runs with everything that was counted.
+pub(super) fn write(dir: &Path, machine: &Machine, entry: &Entry) -> Result<()> {
+    let medians: serde_json::Map<String, serde_json::Value> =
+        FIGURES.iter().map(|(name, _, read)| ((*name).to_owned(), read(entry).into())).collect();
+    let document = serde_json::json!({"machine": machine, "medians": medians, "measured": entry});
+    let path = dir.join(format!("{}-runtimes-{}-ms.json", entry.runtimes, entry.latency_ms));
+    fs::write(&path, serde_json::to_vec_pretty(&document)?)
+        .with_context(|| format!("write {}", path.display()))
+}
+
+/// Prints the table.
+pub(super) fn print(machine: &Machine, entries: &[Entry]) {
+    println!(
+        "\n{}, {} cores, {} MB, Linux {}, load {} at the start; medians of {} runs\n",
+        machine.cpu,
+        machine.cores,
+        machine.memory_mb,
+        machine.kernel,
+        machine.load,
+        entries.first().map_or(0, |entry| entry.runs.len()),
+    );
+    let heads = entries.iter().map(|entry| format!("{} at {} ms", entry.runtimes, entry.latency_ms));
+    line("Runtimes, delay of Fly", "goal", heads);
+    for (name, goal, read) in FIGURES {
+        line(name, goal, entries.iter().map(|entry| shown(read(entry))));
+    }
+}
+
+fn line(name: &str, goal: &str, cells: impl Iterator<Item = String>) {
+    let cells: Vec<String> = cells.map(|cell| format!("{cell:>14}")).collect();
+    println!("{name:<38}{goal:>14}{}", cells.concat());
+}
+
+fn shown(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_or_between_the_two_in_the_middle() {
+        assert_eq!(median(vec![]), None);
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), Some(2.5));
+    }
+}

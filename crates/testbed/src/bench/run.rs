@@ -1,0 +1,199 @@
+//! One run: everything started anew, measured, and ended.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use kube::Client;
+use serde::Serialize;
+use serde_json::json;
+
+use super::calls::{ApiCalls, ApiSpan, fly_requests, ledger_head};
+use super::raw::{self, Writers};
+use super::usage::{Clocks, Spent, memory};
+use super::{BenchOptions, Cell, fleet, sample};
+use crate::control_plane::Audit;
+use crate::fly_sim::{FlySimOptions, RateLimits};
+use crate::kubeconfig::Identity;
+use crate::platform;
+use crate::progress::Progress;
+use crate::rig::{Rig, RigOptions};
+
+/// Time after the last Runtime is Ready in which dashboards are told and the feed comes to rest.
+const SETTLING: Duration = Duration::from_secs(20);
+
+/// What one run measured.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Run {
+    /// Seconds from the first creation until all are Ready.
+    pub(super) ready_seconds: f64,
+    /// Seconds from the first creation until half of them are.
+    pub(super) half_ready_seconds: f64,
+    /// Runtimes that became Ready in a second.
+    pub(super) ready_rate: f64,
+    /// Requests to the API server, the bench's own left out.
+    pub(super) api: ApiSpan,
+    /// Requests to Fly, by method and route.
+    pub(super) fly: BTreeMap<String, u64>,
+    /// Processor time until all were Ready.
+    pub(super) cpu: Spent,
+    /// Most memory of the operator until the end of rest, in MB.
+    pub(super) peak_mb: f64,
+    /// Memory of the operator at rest, in MB.
+    pub(super) rest_mb: f64,
+    /// The cost of rest, where it was measured.
+    pub(super) rest: Option<Rest>,
+    /// Runtimes that were gone in a second.
+    pub(super) deletion_rate: f64,
+    /// Runtimes in a second when the same is written without the operator.
+    pub(super) raw_rate: f64,
+    /// Processor time of that.
+    pub(super) raw_cpu: Spent,
+}
+
+/// What nothing costs.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Rest {
+    /// How long it was watched.
+    pub(super) seconds: f64,
+    /// Share of one core that the operator took, in percent.
+    pub(super) cpu_percent: f64,
+    /// Requests to the API server.
+    pub(super) api: ApiSpan,
+    /// Requests to Fly in a second.
+    pub(super) fly_rate: f64,
+    /// Objects of ours whose resource version changed.
+    pub(super) changed: Vec<String>,
+}
+
+/// What runs, by the names in the report.
+pub(super) struct Parts<'r> {
+    rig: &'r Rig,
+}
+
+impl Parts<'_> {
+    /// Each process with its id, the bench itself among them. Those that have ended are left out.
+    pub(super) fn pids(&self) -> Vec<(&'static str, u32)> {
+        let Rig { operator, fly, cluster } = self.rig;
+        let all = [
+            ("operator", operator.process()),
+            ("fly-sim", fly.process()),
+            ("kube-apiserver", cluster.api_server()),
+            ("etcd", cluster.etcd()),
+            ("kube-controller-manager", cluster.controller_manager()),
+        ];
+        let running = all.into_iter().filter(|(_, process)| process.check_running().is_ok());
+        running.map(|(name, process)| (name, process.pid())).chain([("bench", std::process::id())]).collect()
+    }
+}
+
+pub(super) async fn run(options: &BenchOptions, cell: &Cell, progress: Progress) -> Result<Run> {
+    let rig = Rig::start(rig_options(options, cell)).await?;
+    let client = rig.client().await?;
+    fleet::prepare(&client, options.namespaces, cell.runtimes).await?;
+    let sample = sample::take(&client).await.context("bring a first Runtime to Ready")?;
+    let mut run = creation(&rig, &client, options, cell).await?;
+    progress.note(&format!("  {:.1} Runtimes/s to Ready", run.ready_rate));
+    if cell.rest > Duration::ZERO {
+        tokio::time::sleep(SETTLING).await;
+        run.rest = Some(rest(&rig, &client, cell.rest).await?);
+    }
+    (run.rest_mb, run.peak_mb) = memory(rig.operator.process().pid())?;
+    run.deletion_rate = per_second(cell.runtimes + 1, fleet::delete_all(&client, options.namespaces).await?);
+    progress.note(&format!("  {:.1} Runtimes/s to gone", run.deletion_rate));
+    rig.operator.stop(Duration::from_secs(30)).await?;
+    let identity = Identity::service_account(platform::NAMESPACE, platform::SERVICE_ACCOUNT);
+    let writers = Writers { platform: client, operator: rig.cluster.client(&identity).await? };
+    let parts = Parts { rig: &rig };
+    let before = Clocks::read(&parts)?;
+    let taken =
+        raw::measure(writers, &sample, options.namespaces, cell.runtimes, options.concurrency).await?;
+    run.raw_cpu = Clocks::read(&parts)?.since(&before);
+    run.raw_rate = per_second(cell.runtimes, taken);
+    progress.note(&format!("  {:.1} Runtimes/s raw", run.raw_rate));
+    Ok(run)
+}
+
+fn rig_options(options: &BenchOptions, cell: &Cell) -> RigOptions {
+    let mut config = vec![
+        ("/taskHistory/perRuntime", json!(0)),
+        ("/concurrency", json!(options.concurrency)),
+        ("/logging/level", json!("warn")),
+    ];
+    config.extend(options.set.clone());
+    RigOptions {
+        audit: Audit::Off,
+        fly: FlySimOptions {
+            rate_limits: RateLimits::Off,
+            latency_ms: cell.latency_ms,
+            ..FlySimOptions::default()
+        },
+        config,
+        env: options.env.clone(),
+    }
+}
+
+async fn creation(rig: &Rig, client: &Client, options: &BenchOptions, cell: &Cell) -> Result<Run> {
+    let places = fleet::places('r', options.namespaces, cell.runtimes);
+    let parts = Parts { rig };
+    let head = ledger_head(&rig.fly).await?;
+    let calls = ApiCalls::read(client).await?;
+    let clocks = Clocks::read(&parts)?;
+    let check = || {
+        rig.operator.process().check_running()?;
+        rig.fly.process().check_running()
+    };
+    let arrivals = fleet::create_and_wait(client, places, check).await?;
+    let cpu = Clocks::read(&parts)?.since(&clocks);
+    // Two lists: one for the watch to begin at, one to see that all are Ready.
+    let own = [("POST runtimes", cell.runtimes), ("LIST runtimes", 2)];
+    let api = ApiCalls::read(client).await?.since(&calls, &own);
+    let fly = fly_requests(&rig.fly, head).await?;
+    let last = arrivals.at.last().copied().unwrap_or_default();
+    let half = arrivals.at.get(arrivals.at.len() / 2).copied().unwrap_or_default();
+    Ok(Run {
+        ready_seconds: last.as_secs_f64(),
+        half_ready_seconds: half.as_secs_f64(),
+        ready_rate: per_second(cell.runtimes, last),
+        api,
+        fly,
+        cpu,
+        peak_mb: 0.0,
+        rest_mb: 0.0,
+        rest: None,
+        deletion_rate: 0.0,
+        raw_rate: 0.0,
+        raw_cpu: Spent::default(),
+    })
+}
+
+async fn rest(rig: &Rig, client: &Client, length: Duration) -> Result<Rest> {
+    let parts = Parts { rig };
+    let versions = fleet::versions(client).await?;
+    let head = ledger_head(&rig.fly).await?;
+    let calls = ApiCalls::read(client).await?;
+    let clocks = Clocks::read(&parts)?;
+    let began = Instant::now();
+    tokio::time::sleep(length).await;
+    let seconds = began.elapsed().as_secs_f64();
+    let spent = Clocks::read(&parts)?.since(&clocks);
+    let api = ApiCalls::read(client).await?.since(&calls, &[]);
+    let requests: u64 = fly_requests(&rig.fly, head).await?.values().sum();
+    let after = fleet::versions(client).await?;
+    let changed = after.iter().filter(|(key, version)| versions.get(*key) != Some(version));
+    #[expect(clippy::cast_precision_loss, reason = "a few hundred requests")]
+    Ok(Rest {
+        seconds,
+        cpu_percent: spent.of.get("operator").copied().unwrap_or_default() / seconds * 100.0,
+        api,
+        fly_rate: requests as f64 / seconds,
+        changed: changed.map(|(key, _)| key.clone()).collect(),
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+fn per_second(count: usize, taken: Duration) -> f64 {
+    count as f64 / taken.as_secs_f64().max(0.001)
+}
