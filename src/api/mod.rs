@@ -50,6 +50,8 @@ pub mod annotation {
 pub mod label_key {
     /// On a Secret: its owner allows Moorage to read it (`runtime-env`).
     pub const SECRET_USE: &str = "moorage.dev/use";
+    /// The value of [`SECRET_USE`] that lets Runtimes take their environment from the Secret.
+    pub const USE_RUNTIME_ENV: &str = "runtime-env";
     /// Name of the Runtime that an object belongs to.
     pub const RUNTIME: &str = "moorage.dev/runtime";
     /// Prefix of the Namespace labels that only the platform may set, matched by WorkspacePolicies.

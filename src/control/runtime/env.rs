@@ -51,7 +51,7 @@ fn value(secret: Option<&Secret>, reference: &SecretKeyRef) -> Result<SecretStri
             ),
         ));
     };
-    if secret.labels().get(label_key::SECRET_USE).is_none() {
+    if secret.labels().get(label_key::SECRET_USE).map(String::as_str) != Some(label_key::USE_RUNTIME_ENV) {
         return Err(Refusal::new(
             reason::SECRET_NOT_LABELLED,
             format!(

@@ -166,17 +166,43 @@ impl World {
     }
 
     /// What may never be, whatever happens.
-    pub fn check(&self) {
+    pub fn violations(&self) -> Vec<&'static str> {
         let usable = self.volumes.iter().filter(|(_, phase)| *phase == VolumePhase::Usable).count();
-        assert!(usable <= 1, "two volumes: {:?}", self.ledger);
-        assert!(self.v6 <= 1 && self.v4 <= 1, "an address twice: {:?}", self.ledger);
-        assert!(self.ledger.iter().filter(|effect| **effect == "CreateMachine").count() <= 1, "two Machines");
-        if !self.volumes.is_empty() && self.runtime.metadata.deletion_timestamp.is_none() {
-            assert!(
-                self.volumes.iter().all(|(_, phase)| *phase == VolumePhase::Usable),
-                "a volume removed without intent"
-            );
-        }
+        let machines = self.ledger.iter().filter(|effect| **effect == "CreateMachine").count();
+        let removed = usable < self.volumes.len() && self.runtime.metadata.deletion_timestamp.is_none();
+        let all = [
+            (usable > 1, "two volumes"),
+            (self.v6 > 1 || self.v4 > 1, "an address twice"),
+            (machines > 1, "two Machines"),
+            (removed, "a volume removed without intent"),
+        ];
+        all.into_iter().filter(|(is_so, _)| *is_so).map(|(_, what)| what).collect()
+    }
+
+    pub fn check(&self) {
+        assert_eq!(self.violations(), [""; 0], "{:?}", self.ledger);
+    }
+
+    /// What tells two worlds apart, the time left aside.
+    pub fn key(&self) -> String {
+        let status = self
+            .runtime
+            .status
+            .as_ref()
+            .map(|status| (status.state, status.external.clone(), status.operation.clone()));
+        let claim = self
+            .claim
+            .as_ref()
+            .map(|claim| (claim.holder.uid.clone(), claim.runtime.clone(), claim.tombstone.is_some()));
+        let machine = self
+            .machine
+            .as_ref()
+            .map(|machine| (machine.phase, machine.config_hash.clone(), machine.services));
+        let metadata = &self.runtime.metadata;
+        let object =
+            (&self.runtime.spec, &metadata.finalizers, metadata.deletion_timestamp.is_some(), status);
+        let fly = (self.app, self.v6, self.v4, &self.volumes, machine, self.snapshots);
+        format!("{:?}", (object, claim, &self.token, fly, self.gone))
     }
 
     fn shown(&self, what: &'static str) -> bool {
@@ -468,7 +494,7 @@ pub fn run(world: &mut World, fault: Option<(usize, Fault)>) -> Rest {
             Step::Do(effect) => {
                 let strikes = fault.filter(|(at, _)| *at == effects).map(|(_, fault)| fault);
                 effects += 1;
-                known = struck(world, facts, &effect, strikes);
+                known = strike(world, facts, &effect, strikes);
             }
         }
         world.now += SignedDuration::from_millis(5);
@@ -476,7 +502,7 @@ pub fn run(world: &mut World, fault: Option<(usize, Fault)>) -> Rest {
     panic!("it doesn't come to rest: {:?}", world.ledger.iter().rev().take(10).collect::<Vec<_>>());
 }
 
-fn struck(world: &mut World, mut facts: Facts, effect: &Effect, fault: Option<Fault>) -> Knowledge {
+pub fn strike(world: &mut World, mut facts: Facts, effect: &Effect, fault: Option<Fault>) -> Knowledge {
     match fault {
         None => {
             world.apply(effect, &facts);
@@ -550,4 +576,40 @@ fn settings() -> Settings {
         destroy_deadline: second(1800),
         slow_retry: second(600),
     }
+}
+
+/// What tells two states of knowledge apart: not when things were seen, but how long ago, in seconds.
+pub fn knowledge_key(known: &Knowledge, now: Timestamp) -> String {
+    let ago = |at: Option<Timestamp>| at.map(|at| at.duration_until(now).as_secs().min(60));
+    fn shape<T: std::fmt::Debug>(known: &Known<T>, now: Timestamp) -> String {
+        match known {
+            Known::Unknown => "?".into(),
+            Known::Missing(absence) => {
+                format!("{:?} {}", absence.kind, absence.first.duration_until(now).as_secs().min(60))
+            }
+            Known::Present(value) => format!("{value:?}"),
+        }
+    }
+    let machine =
+        known.machine.present().map(|machine| (machine.phase, machine.config_hash.clone(), machine.services));
+    format!(
+        "{:?}",
+        (
+            [shape(&known.app, now), shape(&known.v6, now), shape(&known.v4, now), shape(&known.volume, now)],
+            (machine, matches!(known.machine, Known::Unknown), shape(&known.snapshot, now).len()),
+            (
+                matches!(known.token, Token::Known(_)),
+                matches!(known.env, EnvFact::Known(_)),
+                &known.secrets,
+                known.probe.is_some()
+            ),
+            [
+                ago(known.stop_asked),
+                ago(known.destroy_asked),
+                ago(known.snapshot_asked),
+                ago(known.app_delete_asked)
+            ],
+            &known.removed_volumes,
+        )
+    )
 }

@@ -1,16 +1,6 @@
 //! One fault at every effect of every history of a Runtime: the same end, nothing twice, nothing left over.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::pedantic,
-    missing_docs,
-    reason = "a test may fail loudly, and its helpers are its own"
-)]
 
-mod model;
-
-use model::{Fault, World, run, second};
+use crate::world::{Fault, World, run, second};
 use moorage::api::runtime::{DeletionPolicy, PowerState};
 use moorage::control::runtime::step::Rest;
 
