@@ -1,0 +1,13 @@
+//! Runtimes without any I/O: whole histories of `decide` in a small world.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::pedantic,
+    missing_docs,
+    reason = "a test may fail loudly, and its helpers are its own"
+)]
+
+mod faults;
+mod model_check;
+mod world;
