@@ -48,9 +48,9 @@ lint: $(DENY) ## Formatting, clippy, dependencies
 	@$(PHASE) "lint: clippy" cargo clippy --workspace --all-targets -- -D warnings
 
 .PHONY: bench
-bench: ## Measure speed, calls and memory at 100 and 1,000 Runtimes
+bench: ## Measure speed, calls and memory with many Runtimes (BENCH='--help' for what can be set)
 	cargo build --workspace --bins --release
-	MOORAGE_BIN_DIR=$(CURDIR)/target/release cargo bench -p moorage
+	@exec target/release/testbed bench $(BENCH)
 
 ##@ For those who change it
 

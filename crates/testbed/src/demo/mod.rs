@@ -94,6 +94,8 @@ impl Demo {
     async fn leave(&self) {
         if self.cluster.is_borrowed() {
             self.declared.take_back(self.cluster.client(), Progress::stderr()).await;
+            // Asked nicely it releases its lease, and the next demo needn't wait for that to run out.
+            let _ = self.operator.stop(Duration::from_secs(10)).await;
         }
     }
 }
