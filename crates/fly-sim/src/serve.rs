@@ -186,7 +186,7 @@ fn tokens(options: &Serve) -> anyhow::Result<Tokens> {
     for token in given {
         let named = token.split_once('=').filter(|(org, _)| options.org.iter().any(|known| known == org));
         let (org, token) = named.unwrap_or((first, &token));
-        tokens.add(token.to_owned(), Grant { org: org.to_owned(), app: None });
+        tokens.add(token, Grant { org: org.to_owned(), app: None });
     }
     Ok(tokens)
 }

@@ -35,9 +35,9 @@ impl Tokens {
         Self { open_to: Some(org.to_owned()), known: HashMap::new() }
     }
 
-    /// Makes a token known.
-    pub fn add(&mut self, token: String, grant: Grant) {
-        self.known.insert(token, grant);
+    /// Makes a token known, with or without its scheme.
+    pub fn add(&mut self, token: &str, grant: Grant) {
+        self.known.insert(strip_scheme(token).to_owned(), grant);
     }
 
     /// Tokens that are for one app only, which the simulator itself gave out.
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn both_schemes_are_taken_and_nothing_else() {
         let mut tokens = Tokens::default();
-        tokens.add("fm2_abc".into(), Grant { org: "acme".into(), app: None });
+        tokens.add("FlyV1 fm2_abc", Grant { org: "acme".into(), app: None });
         let org = |header| tokens.check(header).map(|grant| grant.org).ok();
         assert_eq!(org(Some("Bearer fm2_abc")).as_deref(), Some("acme"));
         assert_eq!(org(Some("FlyV1 fm2_abc,fm2_discharge")).as_deref(), Some("acme"));

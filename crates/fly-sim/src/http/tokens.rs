@@ -22,7 +22,7 @@ pub async fn deploy(
     let mut state = caller.enter(&sim);
     let org = state.app(&app)?.org.clone();
     let token = format!("fm2_{}", state.ids.alphanumeric(48));
-    state.tokens.add(token.clone(), Grant { org, app: Some(app.clone()) });
+    state.tokens.add(&token, Grant { org, app: Some(app.clone()) });
     state.effect("token.create", &app, "", Value::Null);
     ok(&json!({ "token": format!("FlyV1 {token}") }))
 }

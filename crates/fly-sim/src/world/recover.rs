@@ -74,7 +74,9 @@ impl State {
             cause: None,
             boots: saved.world.boots + 1,
         };
-        saved.world.deploy_tokens.into_iter().for_each(|(token, grant)| state.tokens.add(token, grant));
+        for (token, grant) in saved.world.deploy_tokens {
+            state.tokens.add(&token, grant);
+        }
         state.reindex();
         state.resume_all();
         let first = state.now + state.settings.autostop_pass_ms;

@@ -1,0 +1,23 @@
+//! The simulator as seen over HTTP.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "these are tests")]
+
+mod support;
+
+mod autostop;
+mod certificates;
+mod clients;
+mod faults;
+mod golden;
+mod leases;
+mod ledger;
+mod lists;
+mod machines;
+mod openapi;
+mod persistence;
+mod processes;
+mod public;
+mod rate_limits;
+mod refusals;
+mod tokens;
+mod volumes;
+mod waiting;
