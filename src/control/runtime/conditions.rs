@@ -104,6 +104,13 @@ fn word(state: RuntimeState) -> &'static str {
     }
 }
 
+/// Of an object that doesn't serve; the cause stands in `Ready`, and needn't be written twice.
+const NOT_SERVING: &str = "It doesn't serve; `Ready` tells why.";
+/// Of a Machine that lacks what is declared.
+const NOT_APPLIED: &str = "What is declared isn't what runs; `Ready` tells why.";
+/// Of a declaration that leads nowhere.
+const UNRESOLVED: &str = "What is declared can't be resolved; `Ready` tells why.";
+
 fn provisioned(facts: &Facts, outcome: &Outcome) -> Wanted {
     let identity = facts.own_claim().and_then(|claim| claim.runtime.as_ref());
     let recorded = identity.is_some_and(|it| it.machine_id.is_some() && it.volume_id.is_some());
@@ -117,21 +124,26 @@ fn provisioned(facts: &Facts, outcome: &Outcome) -> Wanted {
             "App, volume and Machine exist.",
         );
     }
-    Wanted::new(type_, ConditionStatus::False, stage_reason(outcome), "")
+    Wanted::new(
+        type_,
+        ConditionStatus::False,
+        stage_reason(outcome),
+        "App, volume and Machine don't all exist.",
+    )
 }
 
 fn config_applied(facts: &Facts, outcome: &Outcome) -> Wanted {
     let type_ = ConditionType::ConfigApplied;
     let Ok(resolved) = resolve(facts) else {
-        return Wanted::new(type_, ConditionStatus::Unknown, reason::NOT_CHECKED, "");
+        return Wanted::new(type_, ConditionStatus::Unknown, reason::NOT_CHECKED, UNRESOLVED);
     };
     match &facts.known.machine {
         Known::Present(_) if config_is_applied(facts, &resolved) => {
             Wanted::new(type_, ConditionStatus::True, reason::APPLIED, "What runs is what is declared.")
         }
-        Known::Present(_) => Wanted::new(type_, ConditionStatus::False, reason::UPDATING, ""),
+        Known::Present(_) => Wanted::new(type_, ConditionStatus::False, reason::UPDATING, NOT_APPLIED),
         Known::Unknown | Known::Missing(_) => {
-            Wanted::new(type_, ConditionStatus::False, stage_reason(outcome), "")
+            Wanted::new(type_, ConditionStatus::False, stage_reason(outcome), NOT_APPLIED)
         }
     }
 }
@@ -147,13 +159,13 @@ fn available(facts: &Facts, outcome: &Outcome) -> Wanted {
             reason::DEGRADED,
             "It answers at its URL, and its health check at Fly fails.",
         ),
-        Outcome::Stopped => Wanted::new(type_, False, reason::STOPPED, ""),
-        Outcome::Progress { state, .. } => Wanted::new(type_, False, word(*state), ""),
+        Outcome::Stopped => Wanted::new(type_, False, reason::STOPPED, "It is stopped, as asked."),
+        Outcome::Progress { state, .. } => Wanted::new(type_, False, word(*state), NOT_SERVING),
         Outcome::Awaiting(_) | Outcome::Stalled(_) if serves(facts) => {
             Wanted::new(type_, True, reason::RUNNING, "")
         }
         Outcome::Awaiting(refusal) | Outcome::Stalled(refusal) => {
-            Wanted::new(type_, False, refusal.reason, "")
+            Wanted::new(type_, False, refusal.reason, NOT_SERVING)
         }
     }
 }
@@ -176,7 +188,7 @@ fn entitled(facts: &Facts) -> Wanted {
             Wanted::new(type_, ConditionStatus::False, reason, message)
         }
         Ok(Power::Run | Power::Stop) => Wanted::new(type_, ConditionStatus::True, reason::ALLOWED, ""),
-        Err(refusal) => Wanted::new(type_, ConditionStatus::Unknown, refusal.reason, ""),
+        Err(refusal) => Wanted::new(type_, ConditionStatus::Unknown, refusal.reason, UNRESOLVED),
     }
 }
 
