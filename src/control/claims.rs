@@ -77,6 +77,11 @@ impl Claims {
         self.lock().by_key.values().filter(|claim| counts(claim)).cloned().collect()
     }
 
+    /// Every claim whose holder has given it up.
+    pub fn given_up(&self) -> Vec<Arc<NameClaim>> {
+        self.lock().by_key.values().filter(|claim| claim.spec.tombstone.is_some()).cloned().collect()
+    }
+
     /// Counts one slug more for the namespace, if it may hold so many.
     pub fn reserve(self: &Arc<Self>, namespace: &str, limit: i32) -> Option<Reservation> {
         let mut state = self.lock();

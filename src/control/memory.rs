@@ -42,6 +42,11 @@ impl Memory {
         self.lock().remove(uid);
     }
 
+    /// How many Runtimes wait before the next try of something that failed.
+    pub fn in_backoff(&self) -> usize {
+        self.lock().values().filter(|entry| entry.known.trouble.is_some()).count()
+    }
+
     /// Lets the caller change an entry that is there and not under visit.
     pub fn change(&self, uid: &str, change: impl FnOnce(&mut Entry)) {
         if let Some(entry) = self.lock().get_mut(uid) {

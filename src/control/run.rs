@@ -21,7 +21,7 @@ use super::runtime::visit::visit;
 use super::workspace::memory::{Memory as WorkspaceMemory, Spec};
 use super::workspace::pace::News;
 use super::workspace::{visit as workspace_visit, wire};
-use super::{feed, orphans};
+use super::{feed, gauges, orphans, tombstones};
 use crate::api::{Blueprint, NameClaim, Plan, Runtime, Workspace, WorkspacePolicy};
 use crate::engine::controller;
 use crate::engine::watch::{Change, Trigger, cached, drive};
@@ -96,13 +96,18 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     // Runtimes last: their first visits find every other cache filled.
     let on = Arc::clone(&ctx);
     tasks.spawn(drive(runtime_events, move |change| runtime_changed(&on, &change)));
-    let _ = ctx.stores.runtimes.wait_until_ready().await;
+    tokio::select! {
+        _ = ctx.stores.runtimes.wait_until_ready() => {}
+        () = shutdown.cancelled() => return Ok(()),
+    }
     parts.health.caches_filled();
 
     let mut controllers = start_controllers(&ctx, queues, &shutdown);
     tasks.spawn(feed::follow(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(feed::sweep(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(orphans::finish(Arc::clone(&ctx), shutdown.clone()));
+    tasks.spawn(gauges::keep(Arc::clone(&ctx), shutdown.clone()));
+    tasks.spawn(tombstones::free(Arc::clone(&ctx), shutdown.clone()));
 
     tokio::select! {
         _ = controllers.join_next() => {}

@@ -1,6 +1,7 @@
 //! The one place that writes a Runtime's status, and only when it changed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
@@ -11,6 +12,7 @@ use super::facts::Facts;
 use super::step::{Effect, Step};
 use super::trouble::Failure;
 use super::view::{PROGRESS_PAUSE, is_passing, view};
+use crate::api::condition::{self, ConditionType};
 use crate::api::runtime::RuntimeStatus;
 use crate::api::{FIELD_MANAGER, Runtime};
 use crate::control::context::Context;
@@ -45,11 +47,21 @@ pub async fn record(
             facts.runtime = Arc::new(written);
             entry.written_at = Some(now);
             ctx.metrics.status_written("Runtime");
+            measure(ctx, now, facts, &old);
             Ok(())
         }
         // The object has gone, or is another of the same name: nothing is left to say about it.
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 422) => Ok(()),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// The first time that it is ready tells how long customers wait.
+fn measure(ctx: &Context, now: Timestamp, facts: &Facts, old: &RuntimeStatus) {
+    let ready = |status: &RuntimeStatus| condition::is_true(&status.conditions, ConditionType::Ready);
+    let first = old.observed_generation < 1 && facts.runtime.status.as_ref().is_some_and(ready);
+    if let (true, Some(created)) = (first, facts.runtime.creation_timestamp()) {
+        ctx.metrics.became_ready(Duration::try_from(created.0.duration_until(now)).unwrap_or_default());
     }
 }
 

@@ -1,15 +1,17 @@
 //! One visit of a Runtime: decide, look or act, until it rests or waits; then write the status, if it changed.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use super::act::act;
 use super::decide::decide;
-use super::facts::Facts;
+use super::facts::{Facts, Refusal, TroubleClass};
 use super::look::look;
 use super::observe::{cluster, gather};
 use super::record::record;
@@ -19,6 +21,7 @@ use super::view::step_name;
 use crate::api::{Runtime, reason};
 use crate::control::context::Context;
 use crate::control::memory::Entry;
+use crate::engine::metrics::ReconcileResult;
 
 /// Most steps of one visit: more than any sound sequence needs, so that a fault can't turn into a hot loop.
 const MAX_STEPS: usize = 64;
@@ -29,7 +32,9 @@ pub async fn visit(ctx: Arc<Context>, cached: Arc<Runtime>) -> Action {
     let mut entry = ctx.memory.take(&uid);
     let runtime = entry.newest(cached);
     let mut facts = gather(&ctx, runtime, std::mem::take(&mut entry.known));
-    let step = steps(&ctx, &mut facts, &mut entry).await;
+    let begun = Instant::now();
+    let step = guarded(&ctx, &mut facts, &mut entry).await;
+    ctx.metrics.reconciled("runtime", result(&step, &facts), begun.elapsed());
     let action = finish(&ctx, &mut facts, &mut entry, &step).await;
     if matches!(step, Step::Rest(Rest::Gone)) {
         ctx.memory.forget(&uid);
@@ -40,6 +45,32 @@ pub async fn visit(ctx: Arc<Context>, cached: Arc<Runtime>) -> Action {
         ctx.memory.put(&uid, entry);
     }
     action
+}
+
+/// A fault of ours marks this object and no other.
+async fn guarded(ctx: &Context, facts: &mut Facts, entry: &mut Entry) -> Step {
+    let caught = AssertUnwindSafe(steps(ctx, facts, entry)).catch_unwind().await;
+    caught.unwrap_or_else(|_| {
+        ctx.metrics.reconcile_panicked("runtime");
+        tracing::error!(runtime = facts.runtime.name_any(), "a visit panicked");
+        let now = ctx.clock.now();
+        let fault = "Moorage has a fault that this object brings out. Report it with the operator's log.";
+        note(now, facts, Refusal::new(reason::INTERNAL_ERROR, fault).into());
+        retry(now, facts)
+    })
+}
+
+/// What a visit came to, for metrics.
+fn result(step: &Step, facts: &Facts) -> ReconcileResult {
+    match (step, &facts.known.trouble) {
+        (Step::Rest(Rest::Refused(..)), _) => ReconcileResult::User,
+        (Step::Rest(_), _) => ReconcileResult::Success,
+        (_, Some(trouble)) if trouble.reason == reason::INTERNAL_ERROR => ReconcileResult::Bug,
+        (_, Some(trouble)) if trouble.reason == reason::FLY_THROTTLED => ReconcileResult::Throttled,
+        (_, Some(trouble)) if trouble.class == TroubleClass::Human => ReconcileResult::User,
+        (_, Some(_)) => ReconcileResult::Transient,
+        (_, None) => ReconcileResult::Requeue,
+    }
 }
 
 /// Decides and does, until nothing more is to be done now.
@@ -83,7 +114,7 @@ async fn perform(
     effect: &Effect,
 ) -> Result<(), super::trouble::Failure> {
     if !ctx.leadership.is_current() {
-        return Err(super::facts::Refusal::new(reason::INTERNAL_ERROR, "Another replica acts now.").into());
+        return Err(Refusal::new(reason::INTERNAL_ERROR, "Another replica acts now.").into());
     }
     if *effect == Effect::RecordIntent {
         return record(ctx, now, facts, entry, &Step::Do(effect.clone())).await;
