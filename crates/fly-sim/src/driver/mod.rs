@@ -7,6 +7,7 @@ pub mod instant;
 pub mod light;
 mod probe;
 pub mod process;
+mod process_calls;
 pub mod volumes;
 
 use std::collections::BTreeMap;
@@ -137,6 +138,9 @@ fn is_zero(number: &i32) -> bool {
 /// Why a command has no result.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecError {
+    /// The Machine's program has ended.
+    #[error("machine not running")]
+    NotRunning,
     /// It took too long.
     #[error("command timed out")]
     TimedOut,

@@ -149,7 +149,7 @@ async fn move_clock(State(sim): State<Arc<Sim>>, body: Bytes) -> Answer {
     let by = body["advanceMs"].as_i64().filter(|by| *by >= 0);
     let by = by.ok_or_else(|| ApiError::invalid("advanceMs must be a number of milliseconds, 0 or more"))?;
     let manual = sim.clock.manual().ok_or_else(|| ApiError::precondition("the clock is the real one"))?;
-    manual.set(manual.now_ms() + by);
+    manual.set(manual.now_ms().saturating_add(by));
     clock(&sim)
 }
 

@@ -50,6 +50,7 @@ pub async fn exec(
     };
     match result {
         Ok(result) => ok(&result),
+        Err(ExecError::NotRunning) => Err(ApiError::precondition("machine not running")),
         Err(ExecError::TimedOut) => Err(ApiError::deadline("context deadline exceeded")),
         Err(error) => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, format!("internal: {error}"))),
     }

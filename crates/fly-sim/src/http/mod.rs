@@ -8,6 +8,7 @@ pub mod certificates;
 pub mod control;
 pub mod exec;
 pub mod leases;
+pub mod machine_lists;
 pub mod machines;
 pub mod metadata;
 pub mod org;
@@ -52,7 +53,7 @@ fn apps_and_machines() -> Routes {
         .route("/v1/apps", get(apps::list).post(apps::create))
         .route("/v1/apps/{app}", get(apps::show).delete(apps::remove))
         .route("/v1/apps/{app}/deploy_token", post(tokens::deploy))
-        .route("/v1/apps/{app}/machines", get(machines::list).post(machines::create))
+        .route("/v1/apps/{app}/machines", get(machine_lists::list).post(machines::create))
         .route(
             "/v1/apps/{app}/machines/{machine}",
             get(machines::show).post(machines::update).delete(actions::destroy),

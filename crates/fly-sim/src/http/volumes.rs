@@ -63,8 +63,8 @@ pub async fn list(
     let limit = flags.get("limit").and_then(|limit| limit.parse::<usize>().ok()).unwrap_or(usize::MAX);
     let volumes = &state.app(&app)?.volumes;
     let shown = volumes.values().filter(|v| v.state != VolumeState::Destroyed && v.id.as_str() > after);
-    let shown = shown.filter(|volume| caller.lag == 0 || volume.created_at + caller.lag <= state.now);
-    ok(&shown.take(limit).map(|v| v.view(state.now, state.host_status(&v.host))).collect::<Vec<_>>())
+    let shown = shown.filter_map(|v| v.listed(state.now, state.host_status(&v.host), caller.lag));
+    ok(&shown.take(limit).collect::<Vec<_>>())
 }
 
 /// `GET /apps/{app}/volumes/{volume}`

@@ -63,7 +63,7 @@ fn guest(config: &mut Object) -> ApiResult<()> {
     fill(guest, "cpu_kind", &json!("shared"));
     fill(guest, "cpus", &json!(1));
     let least = if guest["cpu_kind"] == "performance" { 2_048 } else { 256 };
-    let memory = least * guest["cpus"].as_u64().unwrap_or(1);
+    let memory = guest["cpus"].as_u64().unwrap_or(1).saturating_mul(least);
     fill(guest, "memory_mb", &json!(memory));
     check_size(guest)
 }
@@ -74,8 +74,12 @@ fn preset(size: &str) -> ApiResult<Value> {
     let (kind, count) = size.rsplit_once('-').ok_or_else(unknown)?;
     let cpus = count.strip_suffix('x').and_then(|n| n.parse::<u64>().ok()).ok_or_else(unknown)?;
     match kind {
-        "shared-cpu" => Ok(json!({ "cpu_kind": "shared", "cpus": cpus, "memory_mb": 256 * cpus })),
-        "performance" => Ok(json!({ "cpu_kind": "performance", "cpus": cpus, "memory_mb": 2_048 * cpus })),
+        "shared-cpu" => {
+            Ok(json!({ "cpu_kind": "shared", "cpus": cpus, "memory_mb": cpus.saturating_mul(256) }))
+        }
+        "performance" => {
+            Ok(json!({ "cpu_kind": "performance", "cpus": cpus, "memory_mb": cpus.saturating_mul(2_048) }))
+        }
         _ => Err(unknown()),
     }
 }

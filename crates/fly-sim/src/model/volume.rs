@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::host::zone;
+pub use super::snapshot::{Snapshot, SnapshotStatus};
 use crate::clock::{Millis, rfc3339};
 
 /// Where a volume is in its life.
@@ -93,33 +94,6 @@ pub struct Volume {
     pub snapshots: Vec<Snapshot>,
 }
 
-/// A snapshot.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// `vs_…`.
-    pub id: String,
-    /// `pending` or `created`.
-    pub status: SnapshotStatus,
-    /// When it was asked for.
-    pub created_at: Millis,
-    /// Days that it is kept.
-    pub retention_days: u64,
-    /// The volume's size in bytes.
-    pub volume_size: u64,
-    /// Opaque.
-    pub digest: String,
-}
-
-/// Where a snapshot is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SnapshotStatus {
-    /// Being made.
-    Pending,
-    /// Restorable.
-    Created,
-}
-
 /// A volume as the API answers it.
 #[derive(Debug, Serialize)]
 pub struct VolumeView<'a> {
@@ -150,18 +124,6 @@ pub struct VolumeView<'a> {
     host_dedication_key: &'static str,
     #[serde(rename = "type")]
     kind: &'static str,
-}
-
-/// A snapshot as the API answers it.
-#[derive(Debug, Serialize)]
-pub struct SnapshotView<'a> {
-    id: &'a str,
-    size: u64,
-    digest: &'a str,
-    created_at: String,
-    retention_days: u64,
-    status: SnapshotStatus,
-    volume_size: u64,
 }
 
 const BLOCK: u64 = 4_096;
@@ -216,27 +178,22 @@ impl Volume {
         }
     }
 
+    /// The volume as a list that is `lag` behind shows it; `None` when it isn't in it yet.
+    pub fn listed(&self, now: Millis, host_status: &'static str, lag: Millis) -> Option<VolumeView<'_>> {
+        if lag > 0 && self.created_at + lag > now {
+            return None;
+        }
+        let lingers = lag > 0 && self.deleted_at.is_some_and(|at| at + lag > now);
+        let state = if lingers { VolumeState::Created } else { self.state };
+        Some(VolumeView { state, ..self.view(now, host_status) })
+    }
+
     /// The volume as an organisation's list shows it.
     pub fn overview<'a>(&'a self, app: &'a str, now: Millis, host_status: &'static str) -> VolumeView<'a> {
         VolumeView {
             app_name: Some(app),
             updated_at: Some(rfc3339(self.updated_at)),
             ..self.view(now, host_status)
-        }
-    }
-}
-
-impl Snapshot {
-    /// The snapshot as the API answers it.
-    pub fn view(&self) -> SnapshotView<'_> {
-        SnapshotView {
-            id: &self.id,
-            size: self.volume_size / 100,
-            digest: &self.digest,
-            created_at: rfc3339(self.created_at),
-            retention_days: self.retention_days,
-            status: self.status,
-            volume_size: self.volume_size,
         }
     }
 }

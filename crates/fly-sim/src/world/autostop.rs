@@ -17,9 +17,6 @@ enum Idle {
     Suspend,
 }
 
-/// Requests above this are too many where a service doesn't say.
-const SOFT_LIMIT: u32 = 20;
-
 impl State {
     /// Looks for idle Machines: at most one for each app and region goes.
     pub(super) fn autostop_pass(&mut self) {
@@ -65,8 +62,7 @@ fn autostop(machine: &Machine) -> Option<(&Service, Idle)> {
 /// The Machine of a group that isn't needed, if there is one.
 fn superfluous<'a>(running: &[&'a Machine], now: Millis, idle_ms: Millis) -> Option<(&'a Machine, Idle)> {
     let (service, how) = running.first().and_then(|machine| autostop(machine))?;
-    let soft = if service.concurrency.soft_limit == 0 { SOFT_LIMIT } else { service.concurrency.soft_limit };
-    let over = running.iter().filter(|machine| machine.load > soft).count();
+    let over = running.iter().filter(|machine| machine.load > service.concurrency.soft()).count();
     let needed = if running.len() > 1 { over + 1 } else { 0 };
     if running.len() <= needed.max(service.min_machines_running) {
         return None;

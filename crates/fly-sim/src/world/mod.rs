@@ -19,6 +19,7 @@ pub mod routing;
 pub mod state;
 pub mod timers;
 pub mod update;
+pub mod volume_life;
 pub mod volumes;
 
 use std::ops::{Deref, DerefMut};

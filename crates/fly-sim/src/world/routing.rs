@@ -49,14 +49,19 @@ impl State {
         }
         let key = |machine: &Machine| Key { app: app.name.clone(), id: machine.id.clone() };
         let running = served.iter().filter(|(machine, ..)| machine.state == MachineState::Started);
-        if let Some((machine, service, _)) = running.min_by_key(|(machine, ..)| machine.load) {
-            let (to, internal) = (key(machine), service.internal_port);
-            self.request_started(&to);
-            return Route::To(to, internal);
-        }
+        let least = running.min_by_key(|(machine, ..)| machine.load).copied();
         let rising = served.iter().find(|(machine, ..)| is_rising(machine)).map(|(machine, ..)| key(machine));
         let asleep = served.iter().find(|(machine, service, _)| may_wake(machine, service));
         let asleep = asleep.map(|(machine, ..)| key(machine));
+        if let Some((machine, service, _)) = least {
+            let (to, internal) = (key(machine), service.internal_port);
+            // Above the limit another one is started, for the requests that follow.
+            if machine.load >= service.concurrency.soft() && rising.is_none() && asleep.is_some() {
+                self.wake(asleep);
+            }
+            self.request_started(&to);
+            return Route::To(to, internal);
+        }
         rising.map_or_else(|| self.wake(asleep), Route::Wait)
     }
 

@@ -1,17 +1,12 @@
 //! Volumes: making, growing, snapshotting, deleting.
 
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::state::State;
 use super::timers::Timer;
-use crate::clock::rfc3339;
 use crate::error::{ApiError, ApiResult};
-use crate::ids::sha256_hex;
-use crate::model::volume::{Hold, Snapshot, SnapshotStatus, Volume, VolumeState};
-
-/// A day.
-const DAY: i64 = 24 * 3_600_000;
+use crate::model::volume::{Hold, SnapshotStatus, Volume, VolumeState};
 
 /// What a client asks for.
 #[derive(Debug, Default)]
@@ -144,99 +139,6 @@ impl State {
         host.ok_or_else(|| {
             ApiError::precondition(format!("insufficient resources in {region}: no capacity for volume"))
         })
-    }
-
-    /// Grows a volume; answers whether its Machine must restart to see it.
-    pub fn extend_volume(&mut self, app: &str, id: &str, size_gb: u64) -> ApiResult<bool> {
-        let (host, before) =
-            self.usable_volume(app, id).map(|volume| (volume.host.clone(), volume.size_gb))?;
-        self.host_ok(&host)?;
-        if size_gb <= before || size_gb > 500 {
-            return Err(ApiError::invalid(format!(
-                "volume size must be greater than {before} GB and at most 500 GB"
-            )));
-        }
-        let now = self.now;
-        let volume = self.volume_mut(app, id)?;
-        volume.size_gb = size_gb;
-        volume.updated_at = now;
-        let attached = volume.bound_to(now).is_some();
-        self.effect("volume.extend", app, id, json!({ "size_gb": size_gb }));
-        Ok(attached)
-    }
-
-    /// Asks for a snapshot.
-    pub fn snapshot_volume(&mut self, app: &str, id: &str) -> ApiResult<Snapshot> {
-        let volume = self.usable_volume(app, id)?;
-        self.host_ok(&volume.host)?;
-        if let Some(pending) = volume.snapshots.iter().find(|s| s.status == SnapshotStatus::Pending) {
-            let at = rfc3339(pending.created_at);
-            return Err(ApiError::precondition(format!("snapshot is already scheduled at {at}")));
-        }
-        let (retention_days, size_gb) = (volume.snapshot_retention, volume.size_gb);
-        let snapshot = Snapshot {
-            id: format!("vs_{}", self.ids.alphanumeric(18)),
-            status: SnapshotStatus::Pending,
-            created_at: self.now,
-            retention_days,
-            volume_size: size_gb * (1 << 30),
-            digest: sha256_hex(id.as_bytes()),
-        };
-        self.volume_mut(app, id)?.snapshots.push(snapshot.clone());
-        self.driver.copy_volume(id, &snapshot.id);
-        self.effect("snapshot.create", app, &snapshot.id, json!({ "volume": id }));
-        let at = self.now + self.settings.delays.snapshot.draw(&mut self.ids);
-        let (app, volume) = (app.to_owned(), id.to_owned());
-        self.timers.at(at, Timer::SnapshotReady { app, volume, id: snapshot.id.clone() });
-        Ok(snapshot)
-    }
-
-    /// Deletes a volume: it stays listed for a day.
-    pub fn delete_volume(&mut self, app: &str, id: &str) -> ApiResult<()> {
-        let volume = self.usable_volume(app, id)?;
-        self.host_ok(&volume.host)?;
-        if let Some(machine) = volume.bound_to(self.now) {
-            return Err(ApiError::precondition(format!("volume is currently bound to machine: {machine}")));
-        }
-        let now = self.now;
-        let volume = self.volume_mut(app, id)?;
-        volume.state = VolumeState::SchedulingDestroy;
-        volume.deleted_at = Some(now);
-        volume.updated_at = now;
-        self.effect("volume.delete", app, id, Value::Null);
-        let at = now + self.settings.delays.destroy.draw(&mut self.ids);
-        self.timers.at(at, Timer::VolumeGoing { app: app.to_owned(), id: id.to_owned() });
-        Ok(())
-    }
-
-    pub(super) fn volume_ready(&mut self, app: &str, id: &str) {
-        let Ok(volume) = self.volume_mut(app, id) else { return };
-        if volume.state.is_usable() {
-            volume.state = VolumeState::Created;
-        }
-    }
-
-    pub(super) fn volume_going(&mut self, app: &str, id: &str) {
-        let now = self.now;
-        let Ok(volume) = self.volume_mut(app, id) else { return };
-        volume.updated_at = now;
-        match volume.state {
-            VolumeState::SchedulingDestroy => {
-                volume.state = VolumeState::PendingDestroy;
-                self.timers.at(now + DAY, Timer::VolumeGoing { app: app.to_owned(), id: id.to_owned() });
-            }
-            VolumeState::PendingDestroy => {
-                volume.state = VolumeState::Destroyed;
-                self.driver.forget_volume(id);
-                self.effect("volume.destroyed", app, id, Value::Null);
-            }
-            _ => {}
-        }
-    }
-
-    pub(super) fn snapshot_ready(&mut self, app: &str, volume: &str, id: &str) {
-        let Ok(volume) = self.volume_mut(app, volume) else { return };
-        volume.snapshots.iter_mut().filter(|s| s.id == id).for_each(|s| s.status = SnapshotStatus::Created);
     }
 
     /// A volume as a call finds it.

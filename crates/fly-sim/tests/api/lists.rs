@@ -65,6 +65,20 @@ async fn lists_are_behind_and_reading_one_is_not() {
 }
 
 #[tokio::test]
+async fn a_deleted_volume_lingers_in_a_list_that_is_behind() {
+    let fly = Fly::manual(&["--consistency-lag-ms", "3000"]).await;
+    let app = fly.app("a").await;
+    let list = format!("{app}/volumes");
+    let id = fly.post(&list, json!({ "name": "d", "region": "fra" })).await.expect(200).id();
+    assert_eq!(fly.get(&list).await.json(), json!([]));
+    fly.advance(Duration::from_secs(3)).await;
+    fly.delete(&format!("{list}/{id}")).await.expect(200);
+    assert_eq!(fly.get(&list).await.json()[0]["state"], "created");
+    fly.advance(Duration::from_secs(3)).await;
+    assert_eq!(fly.get(&list).await.json()[0]["state"], "pending_destroy");
+}
+
+#[tokio::test]
 async fn what_was_just_made_may_not_be_found_yet() {
     let fly = Fly::manual(&[]).await;
     fly.settings(json!({ "appearLagMs": 1000 })).await;
