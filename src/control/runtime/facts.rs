@@ -415,16 +415,6 @@ impl Knowledge {
         matches!(self.machine, Known::Present(_))
     }
 
-    /// Everything that is only believed is forgotten, so that it is looked at again.
-    pub fn forget_fly(&mut self) {
-        self.app = Known::Unknown;
-        self.v6 = Known::Unknown;
-        self.v4 = Known::Unknown;
-        self.volume = Known::Unknown;
-        self.machine = Known::Unknown;
-        self.snapshot = Known::Unknown;
-    }
-
     /// How long ago something was looked at.
     pub fn since_look(&self, look: Look, now: Timestamp) -> SignedDuration {
         self.looked.get(&look).map_or(SignedDuration::MAX, |at| at.duration_until(now))

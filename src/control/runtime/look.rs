@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::desired;
 use super::env;
 use super::facts::{
-    Absence, AbsenceKind, EnvFact, Facts, Known, MachineFact, Origin, ProbeFact, Refusal, SnapshotFact,
-    SnapshotPhase, VolumeFact, VolumePhase,
+    Absence, AbsenceKind, Facts, Known, MachineFact, Origin, ProbeFact, Refusal, SnapshotFact, SnapshotPhase,
+    VolumeFact, VolumePhase,
 };
 use super::machine_fact::machine_fact;
 use super::step::Look;
@@ -273,9 +273,4 @@ async fn probe(ctx: &Context, now: Timestamp, facts: &mut Facts) {
     let Some(version) = facts.known.machine.present().map(|machine| machine.version.clone()) else { return };
     let result = ctx.prober.ask(&identity.app).await;
     facts.known.probe = Some(ProbeFact { machine_version: version, result, at: now });
-}
-
-/// Whether the environment's values are read.
-pub fn env_is_known(facts: &Facts) -> bool {
-    matches!(facts.known.env, EnvFact::Known(_))
 }

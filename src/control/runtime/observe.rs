@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 use kube::core::PartialObjectMeta;
@@ -121,9 +121,4 @@ fn settings(config: &Config) -> Settings {
         destroy_deadline: seconds(config.timing.destroy_deadline_seconds),
         slow_retry: seconds(config.timing.slow_retry_seconds),
     }
-}
-
-/// The time, in the facts' own resolution.
-pub fn now(ctx: &Context) -> Timestamp {
-    ctx.clock.now()
 }
