@@ -98,6 +98,11 @@ pub enum Environment {
         /// MiB.
         megabytes: u64,
     },
+    /// An organisation may have one Machine in each app.
+    PaymentMissing {
+        /// Its slug.
+        org: String,
+    },
     /// Starts are refused by policy.
     StartBlocked {
         /// Only in this app; any when empty.

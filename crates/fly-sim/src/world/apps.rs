@@ -44,6 +44,9 @@ impl State {
         }
         let app = self.build_app(new);
         let (name, org, network) = (app.name.clone(), app.org.clone(), app.network.clone());
+        if let Some(key) = &app.idempotency_key {
+            self.idempotency.insert((org.clone(), key.clone()), name.clone());
+        }
         self.apps.insert(name.clone(), app);
         self.dirty.insert(name.clone());
         self.effect("app.create", &name, &name, json!({ "org": org, "network": network }));
@@ -52,11 +55,8 @@ impl State {
 
     fn repeated(&self, new: &NewApp) -> ApiResult<Option<String>> {
         let Some(key) = new.idempotency_key.as_ref().filter(|key| !key.is_empty()) else { return Ok(None) };
-        let same = |app: &&App| app.org == new.org && app.idempotency_key.as_ref() == Some(key);
-        if let Some(app) = self.apps.get(&new.name).filter(same) {
-            return Ok(Some(app.name.clone()));
-        }
-        match self.apps.values().find(same) {
+        match self.idempotency.get(&(new.org.clone(), key.clone())) {
+            Some(made) if *made == new.name => Ok(Some(made.clone())),
             Some(_) => Err(ApiError::invalid("idempotency_key was used with another app name")),
             None => Ok(None),
         }
@@ -117,6 +117,9 @@ impl State {
         }
         for hostname in app.certificates.keys() {
             self.hostnames.remove(hostname);
+        }
+        if let Some(key) = &app.idempotency_key {
+            self.idempotency.remove(&(app.org.clone(), key.clone()));
         }
         for machine in app.machines.values() {
             machine.changed.notify_waiters();

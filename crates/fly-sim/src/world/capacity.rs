@@ -117,6 +117,19 @@ impl State {
         self.within_memory(org, region, guest.memory_mb)
     }
 
+    /// Refuses a second Machine in an app of an organisation without a payment method.
+    pub fn paid_for(&self, app: &str) -> ApiResult<()> {
+        let app = self.app(app)?;
+        let unpaid = |environment: &Environment| match environment {
+            Environment::PaymentMissing { org } if *org == app.org => Some(()),
+            _ => None,
+        };
+        if app.living().next().is_none() || self.faults.environments.find(unpaid).is_none() {
+            return Ok(());
+        }
+        Err(ApiError::unprocessable("To create more than 1 machine per app please add a payment method"))
+    }
+
     fn within_memory(&self, org: &str, region: &str, wanted: u64) -> ApiResult<()> {
         let limit = self.faults.environments.find(|environment| match environment {
             Environment::MemoryQuota { org: of, megabytes } if of == org => Some(*megabytes),

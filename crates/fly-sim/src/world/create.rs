@@ -53,6 +53,7 @@ impl State {
             None => self.place(&regions).map(|(region, host)| (region.to_owned(), host))?,
         };
         let org = self.app(app)?.org.clone();
+        self.paid_for(app)?;
         self.within_quota(&org, &region, &new.config.parts().guest)?;
         let machine = self.build(app, new, (region, host), image)?;
         Ok(self.admit(app, machine))

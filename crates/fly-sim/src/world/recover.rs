@@ -54,6 +54,7 @@ impl State {
             apps: saved.apps,
             machine_apps: HashMap::new(),
             hostnames: HashMap::new(),
+            idempotency: HashMap::new(),
             networks: saved
                 .world
                 .networks
@@ -90,6 +91,9 @@ impl State {
             for machine in app.machines.values() {
                 self.machine_apps.insert(machine.id.clone(), app.name.clone());
                 recent.push((app.org.clone(), (machine.updated_at, machine.id.clone(), app.name.clone())));
+            }
+            if let Some(key) = &app.idempotency_key {
+                self.idempotency.insert((app.org.clone(), key.clone()), app.name.clone());
             }
             for hostname in app.certificates.keys() {
                 self.hostnames.insert(hostname.clone(), app.name.clone());

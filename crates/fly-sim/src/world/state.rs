@@ -60,6 +60,8 @@ pub struct State {
     pub machine_apps: HashMap<String, String>,
     /// The app of each hostname that has a certificate.
     pub hostnames: HashMap<String, String>,
+    /// The app that an organisation made with an idempotency key.
+    pub idempotency: HashMap<(String, String), String>,
     /// Numbers of networks by organisation and name, never forgotten.
     pub networks: BTreeMap<(String, String), u64>,
     /// Machines of deleted apps.

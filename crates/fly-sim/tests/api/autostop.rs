@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use fly_sim::world::routing::Route;
+
 use crate::support::Fly;
 
 fn served(autostop: &str) -> Value {
@@ -84,4 +86,40 @@ async fn every_transition_of_a_day_happens_at_its_own_time() {
     let asked = events[1]["timestamp"].as_i64().unwrap() - before;
     assert!((300_000..=360_000).contains(&asked), "{asked}");
     assert_eq!(stopped - asked, 1_500);
+}
+
+#[tokio::test]
+async fn open_connections_count_as_load() {
+    let (fly, _, machine) = idle("stop").await;
+    let route = fly.sim.enter().route("a.fly.dev", 443);
+    let Route::To(key, 3000) = route else { panic!("{route:?}") };
+    fly.advance(Duration::from_hours(24)).await;
+    assert_eq!(fly.state_of(&machine).await, "started");
+    fly.sim.enter().request_ended(&key);
+    fly.advance(Duration::from_mins(4)).await;
+    assert_eq!(fly.state_of(&machine).await, "started", "the time counts from the end of the connection");
+    fly.advance(Duration::from_mins(2)).await;
+    assert_eq!(fly.state_of(&machine).await, "stopped");
+    assert_eq!(fly.sim.enter().route("a.fly.dev", 443), Route::Wait(key), "a request wakes it");
+    assert_eq!(fly.state_of(&machine).await, "started");
+}
+
+#[tokio::test]
+async fn above_its_soft_limit_a_machine_gets_help() {
+    let (fly, app, first) = idle("stop").await;
+    let mut limited = served("stop");
+    limited["config"]["services"][0]["concurrency"] = json!({ "type": "connections", "soft_limit": 2 });
+    fly.post(&first, json!({ "config": merged(&limited) })).await.expect(200);
+    fly.wait(&first, "started").await;
+    limited["skip_launch"] = json!(true);
+    let second = fly.machine(&app, limited).await;
+    fly.wait(&second, "stopped").await;
+    let ask = || fly.sim.enter().route("a.fly.dev", 443);
+    ask();
+    ask();
+    assert_eq!(fly.state_of(&second).await, "stopped");
+    ask();
+    assert_eq!(fly.state_of(&second).await, "started");
+    let Route::To(key, _) = ask() else { panic!("no machine") };
+    assert!(second.ends_with(&key.id), "the less busy one takes the next");
 }

@@ -18,6 +18,7 @@ mod processes;
 mod public;
 mod rate_limits;
 mod refusals;
+mod robustness;
 mod tokens;
 mod volumes;
 mod waiting;

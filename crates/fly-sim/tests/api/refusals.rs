@@ -308,6 +308,9 @@ async fn quotas_and_policy() {
                 please consider other regions";
     let quota = json!({ "kind": "memory_quota", "org": "personal", "megabytes": 600 });
     s.under(quota, ("POST", &create, new()), 403, text).await;
+    let text = "To create more than 1 machine per app please add a payment method";
+    let unpaid = json!({ "kind": "payment_missing", "org": "personal" });
+    s.under(unpaid, ("POST", &create, new()), 422, text).await;
     s.fly.post(&format!("{}/stop", s.machine), Value::Null).await.expect(200);
     s.fly.wait(&s.machine, "stopped").await;
     let text = "permission_denied: governor policy blocked start";

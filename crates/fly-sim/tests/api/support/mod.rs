@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 /// A simulator that runs.
 pub struct Fly {
     pub api: SocketAddr,
+    pub sim: std::sync::Arc<fly_sim::world::Sim>,
     pub edge_http: Option<SocketAddr>,
     pub token: String,
     end: Option<oneshot::Sender<()>>,
@@ -66,12 +67,13 @@ impl Fly {
         arguments.extend(more);
         let Command::Serve(options) = Cli::try_parse_from(arguments).unwrap().command;
         let server = Server::start(&options).await.unwrap();
+        let sim = std::sync::Arc::clone(&server.sim);
         let (end, ended) = oneshot::channel::<()>();
         let (api, edge_http) = (server.api, server.edge.as_ref().map(fly_sim::edge::Edge::http));
         let running = tokio::spawn(server.run_until(async {
             ended.await.ok();
         }));
-        Self { api, edge_http, token: "Bearer test-token".to_owned(), end: Some(end), running }
+        Self { api, sim, edge_http, token: "Bearer test-token".to_owned(), end: Some(end), running }
     }
 
     /// On a clock that stands still.
