@@ -293,7 +293,9 @@ async fn detach(
 ) -> Result<(), Failed> {
     let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
     let machines = ctx.fly.machines(&identity.app);
-    let Some(config) = machines.get(&before.id).await?.config else { return Ok(()) };
+    let Some(mut config) = machines.get(&before.id).await?.config else { return Ok(()) };
+    // Whoever takes the Machine over finds that it isn't what is declared.
+    config.metadata.remove(desired::metadata::CONFIG);
     let request = fly::UpdateMachine {
         config: fly::MachineConfig { services: Vec::new(), ..*config },
         launch: fly::Launch::Skip,

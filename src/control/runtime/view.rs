@@ -194,6 +194,7 @@ fn external(facts: &Facts, old: &RuntimeStatus) -> Option<External> {
 }
 
 fn gateway(facts: &Facts, old: &RuntimeStatus) -> Option<GatewayStatus> {
+    facts.own_claim()?;
     let before = old.gateway.as_ref();
     if before.is_none() && !matches!(facts.known.token, Token::Known(_)) && !facts.known.machine_exists() {
         return None;

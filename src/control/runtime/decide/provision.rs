@@ -50,7 +50,7 @@ fn address(now: Timestamp, facts: &Facts, known: &Known<String>, family: Family)
 pub(super) fn token(facts: &Facts) -> Reached<()> {
     match &facts.known.token {
         Token::Known(_) => Ok(()),
-        Token::Unknown if facts.known.machine_exists() => Ok(()),
+        Token::Unknown if facts.known.machine_exists() && shows_a_token(facts) => Ok(()),
         Token::Unknown => Err(Step::Do(Effect::EnsureToken)),
         Token::Invalid => Err(refused(
             facts,
@@ -62,12 +62,23 @@ pub(super) fn token(facts: &Facts) -> Reached<()> {
     }
 }
 
+/// A token that was made or read just now is compared with what the Machine has.
+fn fresh_token(facts: &Facts) -> bool {
+    matches!(facts.known.token, Token::Known(_))
+}
+
+/// An object that took a Machine over has no Secret of its own yet.
+fn shows_a_token(facts: &Facts) -> bool {
+    facts.runtime.status.as_ref().is_some_and(|status| status.gateway.is_some())
+}
+
 /// The environment's secret values are read, if something is going to need them.
 pub(super) fn env(facts: &Facts, resolved: &Resolved) -> Reached<()> {
     match &facts.known.env {
-        EnvFact::Known(_) => Ok(()),
-        EnvFact::Unknown if power::config_is_applied(facts, resolved) => Ok(()),
-        EnvFact::Unknown => Err(Step::Look(Look::Env)),
+        EnvFact::Unknown if fresh_token(facts) || !power::config_is_applied(facts, resolved) => {
+            Err(Step::Look(Look::Env))
+        }
+        EnvFact::Known(_) | EnvFact::Unknown => Ok(()),
         EnvFact::Refused(refusal) => {
             let soon = SignedDuration::from_secs(30).min(facts.cluster.settings.slow_retry);
             Err(Step::Rest(Rest::Refused(refusal.clone(), soon)))
