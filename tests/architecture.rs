@@ -1,5 +1,11 @@
 //! Holds the invariants of docs/ARCHITECTURE.md against the sources.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "a test may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a test may fail loudly"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -54,41 +60,68 @@ fn pure() -> Vec<(PathBuf, String)> {
 #[test]
 fn decisions_do_nothing_know_no_clock_and_roll_no_dice() {
     let banned = [
-        "kube::Client", "kube::Api", "reqwest", "tokio", "fly_machines::Client", "rand::", "SystemTime",
-        "Timestamp::now", "Instant::now", "async fn", ".await", "Context", "std::fs", "std::env",
+        "kube::Client",
+        "kube::Api",
+        "reqwest",
+        "tokio",
+        "fly_machines::Client",
+        "rand::",
+        "SystemTime",
+        "Timestamp::now",
+        "Instant::now",
+        "async fn",
+        ".await",
+        "Context",
+        "std::fs",
+        "std::env",
     ];
     assert_eq!(offenders(&pure(), &banned), Vec::<String>::new());
 }
 
 #[test]
 fn the_api_depends_on_nothing_else_in_the_crate() {
-    let banned = ["crate::control", "crate::engine", "crate::gateway", "crate::process", "crate::serve", "crate::rights"];
+    let banned = [
+        "crate::control",
+        "crate::engine",
+        "crate::gateway",
+        "crate::process",
+        "crate::serve",
+        "crate::rights",
+    ];
     assert_eq!(offenders(&sources("src/api"), &banned), Vec::<String>::new());
 }
 
 #[test]
 fn one_place_writes_a_runtimes_status() {
-    let elsewhere: Vec<_> = sources("src/control/runtime")
-        .into_iter()
-        .filter(|(path, _)| !path.ends_with("record.rs"))
-        .collect();
+    let elsewhere: Vec<_> =
+        sources("src/control/runtime").into_iter().filter(|(path, _)| !path.ends_with("record.rs")).collect();
     assert_eq!(offenders(&elsewhere, &["patch_status", "replace_status"]), Vec::<String>::new());
 }
 
 #[test]
 fn effects_at_fly_are_performed_in_one_place() {
-    let elsewhere: Vec<_> = sources("src/control")
-        .into_iter()
-        .filter(|(path, _)| !path.ends_with("runtime/act.rs"))
-        .collect();
-    let mutations = ["apps().create", "apps().delete", ".assign(", ".release(ip", "MachineDeletion", "create_snapshot", "StopMachine::", "CreateVolume::"];
+    let elsewhere: Vec<_> =
+        sources("src/control").into_iter().filter(|(path, _)| !path.ends_with("runtime/act.rs")).collect();
+    let mutations = [
+        "apps().create",
+        "apps().delete",
+        ".assign(",
+        ".release(ip",
+        "MachineDeletion",
+        "create_snapshot",
+        "StopMachine::",
+        "CreateVolume::",
+    ];
     assert_eq!(offenders(&elsewhere, &mutations), Vec::<String>::new());
 }
 
 #[test]
 fn the_client_and_the_simulator_know_neither_kubernetes_nor_each_other() {
     for (folder, other) in [("crates/fly-machines/src", "fly_sim"), ("crates/fly-sim/src", "fly_machines")] {
-        assert_eq!(offenders(&sources(folder), &["kube::", "k8s_openapi", "moorage::", other]), Vec::<String>::new());
+        assert_eq!(
+            offenders(&sources(folder), &["kube::", "k8s_openapi", "moorage::", other]),
+            Vec::<String>::new()
+        );
     }
 }
 

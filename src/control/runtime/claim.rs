@@ -7,22 +7,19 @@ use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use super::act::with_claim;
-use super::facts::{Absence, AbsenceKind, Facts, Known, Refusal};
+use super::decide::claim::limit_reached;
+use super::facts::{Absence, AbsenceKind, Facts, Known};
 use super::step::{NewClaim, Release};
 use super::trouble::Failure;
 use crate::api::name_claim::{ClaimType, Holder, RuntimeIdentity};
-use crate::api::{FIELD_MANAGER, NameClaim, NameClaimSpec, label_key, reason};
+use crate::api::{FIELD_MANAGER, NameClaim, NameClaimSpec, label_key};
 use crate::control::context::Context;
 
 /// Claims the slug. Creating what exists fails, which is the lock.
 pub async fn create(ctx: &Context, facts: &mut Facts, new: &NewClaim) -> Result<(), Failure> {
     let namespace = facts.runtime.namespace().unwrap_or_default();
     let Some(reservation) = ctx.claims.reserve(&namespace, new.limit) else {
-        return Err(Refusal::new(
-            reason::RUNTIME_LIMIT_REACHED,
-            format!("This namespace may hold {} Runtimes and holds as many. Delete one, or ask the platform for a higher limit.", new.limit),
-        )
-        .into());
+        return Err(limit_reached(new.limit).into());
     };
     let claims: Api<NameClaim> = Api::all(ctx.kube.clone());
     let mut claim = NameClaim::new(&NameClaim::label_key(&new.slug), spec(facts, new));
@@ -52,8 +49,16 @@ pub async fn take_over(ctx: &Context, facts: &mut Facts, new: &NewClaim) -> Resu
         "tombstone": null,
         "confirm": null,
     }});
+    let counted = facts.cluster.claim_counts();
+    let namespace = facts.runtime.namespace().unwrap_or_default();
+    let reservation = if counted { None } else { ctx.claims.reserve(&namespace, new.limit) };
+    if !counted && reservation.is_none() {
+        return Err(limit_reached(new.limit).into());
+    }
     facts.known = super::facts::Knowledge::default();
-    write(ctx, facts, &new.slug, patch).await
+    let written = write(ctx, facts, &new.slug, patch).await;
+    drop(reservation);
+    written
 }
 
 /// Writes what stands at Fly.

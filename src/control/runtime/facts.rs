@@ -392,6 +392,13 @@ pub struct Attempt {
     pub count: u32,
 }
 
+impl Cluster {
+    /// Whether the standing claim counts as one of its namespace's slugs already.
+    pub fn claim_counts(&self) -> bool {
+        matches!(&self.claim, ClaimFact::Held(claim) if claim.tombstone.is_none())
+    }
+}
+
 impl Facts {
     /// The claim on our slug, if it is held by this very object.
     pub fn own_claim(&self) -> Option<&NameClaimSpec> {

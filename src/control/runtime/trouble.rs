@@ -134,6 +134,8 @@ fn pause(attempts: u32, failure: &Failure, slowest: SignedDuration) -> SignedDur
     let own = match (failure.pace, failure.class) {
         (Pace::Soon, _) if attempts <= 120 => SignedDuration::from_secs(1),
         (_, TroubleClass::Transient) => doubling(1),
+        // A new token mends all at once: nobody should wait for it longer than the client takes to read it.
+        _ if failure.reason == reason::FLY_UNAUTHORIZED => doubling(5).min(SignedDuration::from_secs(30)),
         (_, TroubleClass::Human) => doubling(5),
     };
     let asked =

@@ -62,22 +62,28 @@ fn standing<'c>(now: Timestamp, facts: &Facts, claim: &'c NameClaimSpec) -> Stan
 fn claim_it(facts: &Facts, resolved: &Resolved) -> Step {
     let limit = facts.cluster.policy.max_runtimes;
     if facts.cluster.other_slugs >= limit {
-        return refused(
-            facts,
-            Refusal::new(
-                reason::RUNTIME_LIMIT_REACHED,
-                format!(
-                    "This namespace may hold {limit} Runtimes and holds as many. Delete one, or ask the platform for a higher limit."
-                ),
-            ),
-        );
+        return refused(facts, limit_reached(limit));
     }
     let identity = mint(facts, resolved);
     Step::Do(Effect::ClaimSlug(Box::new(NewClaim { slug: resolved.slug.clone(), identity, limit })))
 }
 
+/// The namespace holds as many Runtimes as it may.
+pub(in crate::control::runtime) fn limit_reached(limit: i32) -> Refusal {
+    Refusal::new(
+        reason::RUNTIME_LIMIT_REACHED,
+        format!(
+            "This namespace may hold {limit} Runtimes and holds as many. Delete one, or ask the platform for a higher limit."
+        ),
+    )
+}
+
 fn take_over(facts: &Facts, claim: &NameClaimSpec, resolved: &Resolved) -> Step {
     let limit = facts.cluster.policy.max_runtimes;
+    // A slug that was given up doesn't count until it is held again.
+    if claim.tombstone.is_some() && facts.cluster.other_slugs >= limit {
+        return refused(facts, limit_reached(limit));
+    }
     let identity = claim.runtime.clone().unwrap_or_else(|| mint(facts, resolved));
     Step::Do(Effect::TakeOverClaim(Box::new(NewClaim { slug: resolved.slug.clone(), identity, limit })))
 }
@@ -139,6 +145,10 @@ pub(super) fn everything_recorded(facts: &Facts, identity: &RuntimeIdentity) -> 
     wanted.machine_id = Some(machine.id.clone());
     if wanted.pin.image_digest.is_none() {
         wanted.pin.image_digest.clone_from(&machine.image_digest);
+    }
+    // Fly moves a Machine to another host with a new volume under a new id.
+    if machine.volume.is_some() {
+        wanted.volume_id.clone_from(&machine.volume);
     }
     if wanted == *identity { Ok(()) } else { Err(Step::Do(Effect::RecordIdentity(Box::new(wanted)))) }
 }

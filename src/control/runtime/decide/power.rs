@@ -8,7 +8,7 @@ use super::super::facts::{
 use super::super::resolve::{Power, Resolved};
 use super::super::step::{Effect, Launch, Look, Rest, Step, Wait, Waiting};
 use super::provision::token_for_launch;
-use super::{Reached, refused};
+use super::{Reached, look_again, refused};
 use crate::api::reason;
 use crate::control::runtime::desired;
 use crate::engine::config::Readiness;
@@ -117,18 +117,23 @@ fn serving(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Reached<Step
             Ok(Step::Rest(Rest::Running))
         }
         (Health::Failing, true, Some(ProbeResult::Live)) => Ok(Step::Rest(Rest::Degraded)),
-        (Health::Passing, true, None) => Err(Step::Look(Look::Probe)),
-        (Health::Passing, true, Some(ProbeResult::NotLive)) => {
-            let pause = SignedDuration::from_secs(1);
-            let age = probe.map_or(pause, |probe| probe.at.duration_until(now));
-            Err(if age >= pause {
-                Step::Look(Look::Probe)
-            } else {
-                Step::Wait(Wait { what: Waiting::Gateway, again: pause - age })
-            })
+        // Fly may be slow to report checks: then the gateway's own word at its URL is enough.
+        (Health::Unknown, true, Some(ProbeResult::Live)) if silent(now, machine) => {
+            Ok(Step::Rest(Rest::Running))
         }
+        (Health::Passing, true, _) => Err(probe_again(now, facts)),
+        (Health::Unknown, true, _) if silent(now, machine) => Err(probe_again(now, facts)),
         _ => Err(look_after(now, machine, Waiting::Gateway)),
     }
+}
+
+/// Whether Fly has said nothing of the Machine's checks for so long that it may never do.
+fn silent(now: Timestamp, machine: &MachineFact) -> bool {
+    machine.since.duration_until(now) > SignedDuration::from_secs(30)
+}
+
+fn probe_again(now: Timestamp, facts: &Facts) -> Step {
+    look_again(now, facts, Look::Probe, SignedDuration::from_secs(1), Waiting::Gateway)
 }
 
 /// It is off and should run: start it, unless it has just ended by itself for a reason that a start won't mend.
@@ -139,7 +144,9 @@ fn start(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Step {
     let since = tried.map(|at| at.duration_until(now));
     match since {
         Some(since) if since < pause => Step::Rest(Rest::Refused(refusal, pause - since)),
-        None if exit == ExitCause::ConfigurationRefused => refused(facts, refusal),
+        None if exit == ExitCause::ConfigurationRefused && machine.since.duration_until(now) < pause => {
+            refused(facts, refusal)
+        }
         _ => Step::Do(Effect::StartMachine),
     }
 }
@@ -171,8 +178,11 @@ fn sentence(text: &str) -> String {
 fn stopped(now: Timestamp, facts: &Facts, machine: &MachineFact, power: Power) -> Reached<Step> {
     if machine.phase == MachinePhase::Started {
         return Err(match facts.known.stop_asked {
-            Some(_) => look_after(now, machine, Waiting::Stop),
-            None => Step::Do(Effect::StopMachine),
+            // One that still runs a minute later was started again, or never got the request.
+            Some(asked) if asked.duration_until(now) < SignedDuration::from_mins(1) => {
+                look_after(now, machine, Waiting::Stop)
+            }
+            _ => Step::Do(Effect::StopMachine),
         });
     }
     Ok(Step::Rest(match awaiting(power) {
