@@ -95,7 +95,9 @@ impl Claims {
     }
 
     /// Takes in a claim as it was read or written, unless a newer one is known.
-    pub fn apply(&self, claim: NameClaim) {
+    pub fn apply(&self, mut claim: NameClaim) {
+        // They come with the answers to our own writes, and would be most of what is kept.
+        claim.metadata.managed_fields = None;
         self.lock().apply(claim);
     }
 

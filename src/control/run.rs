@@ -24,7 +24,7 @@ use super::workspace::{visit as workspace_visit, wire};
 use super::{feed, gauges, orphans, tombstones};
 use crate::api::{Blueprint, NameClaim, Plan, Runtime, Workspace, WorkspacePolicy};
 use crate::engine::controller;
-use crate::engine::watch::{Change, Trigger, cached, drive};
+use crate::engine::watch::{Change, Trigger, cached, drive, uncached};
 use crate::process::Parts;
 
 /// Why the controllers ended.
@@ -58,7 +58,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     let (policies, policy_events) = cached(Api::<WorkspacePolicy>::all(kube.clone()), |_| {});
     let (namespaces, namespace_events) =
         cached(Api::<PartialObjectMeta<Namespace>>::all(kube.clone()), slim_namespace);
-    let (_, claim_events) = cached(Api::<NameClaim>::all(kube.clone()), |_| {});
+    let claim_events = uncached(Api::<NameClaim>::all(kube.clone()));
 
     let ctx = Arc::new(Context {
         kube: parts.kube,

@@ -33,14 +33,18 @@ where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
     let (reader, writer) = reflector::store();
-    let stream = reflect(
-        writer,
-        watch(api, watcher::Config::default().page_size(500)).default_backoff().modify(move |object| {
-            object.managed_fields_mut().clear();
-            prune(object);
-        }),
-    );
-    (reader, stream)
+    (reader, reflect(writer, uncached(api).modify(prune)))
+}
+
+/// A stream that fills no cache, for those who keep what they need of it themselves. It has to be driven, see
+/// [`drive`].
+pub fn uncached<K>(api: Api<K>) -> impl Stream<Item = watcher::Result<Event<K>>> + Send + 'static
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    watch(api, watcher::Config::default().page_size(500))
+        .default_backoff()
+        .modify(|object| object.meta_mut().managed_fields = None)
 }
 
 /// Drives a watch for as long as the process lives, and tells every change.

@@ -66,7 +66,8 @@ impl ApiCalls {
             let count = (count - earlier.by_kind.get(kind).copied().unwrap_or_default()).saturating_sub(ours);
             let (verb, resource) = kind.split_once(' ').unwrap_or((kind, ""));
             // Reviews of rights and tokens, and documents such as /openapi, are no objects.
-            if count == 0 || resource.is_empty() || resource.ends_with("reviews") {
+            if count == 0 || resource.is_empty() || resource.starts_with('/') || resource.ends_with("reviews")
+            {
                 continue;
             }
             match verb {
