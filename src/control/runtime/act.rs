@@ -221,6 +221,7 @@ async fn snapshot(
     let keep = fly::UpdateVolume { snapshot_retention: Some(LONGEST_RETENTION), auto_backup_enabled: None };
     volumes.update(id, &keep).await?;
     facts.known.snapshot_asked = Some(now);
+    facts.known.snapshot = Known::Unknown;
     match volumes.create_snapshot(id).await {
         // One is under way already.
         Err(error) if error.class() == ErrorClass::Settling => Ok(()),

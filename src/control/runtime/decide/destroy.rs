@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::facts::{Facts, Known, MachineFact, MachinePhase, Services, SnapshotPhase, VolumePhase};
+use super::super::facts::{
+    Absence, Facts, Known, MachineFact, MachinePhase, Proof, Services, SnapshotPhase, VolumePhase,
+};
 use super::super::step::{Effect, Look, Release, Rest, Step, Waiting};
 use super::{Reached, absence_proved, has_finalizer, look_again};
 use crate::api::condition::whole_seconds;
@@ -180,10 +182,12 @@ fn no_volume(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reach
 fn snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, volume: String) -> Reached<()> {
     match &facts.known.snapshot {
         Known::Unknown => Err(Step::Look(Look::Snapshot)),
-        Known::Missing(_) => match facts.known.snapshot_asked {
-            None => Err(Step::Do(Effect::SnapshotVolume { id: volume })),
-            Some(_) => Err(again(now, facts, Look::Snapshot, Waiting::Snapshot)),
-        },
+        Known::Missing(absence) => {
+            if facts.known.snapshot_asked.is_some() && !never_came(now, facts, *absence) {
+                return Err(again(now, facts, Look::Snapshot, Waiting::Snapshot));
+            }
+            Err(Step::Do(Effect::SnapshotVolume { id: volume }))
+        }
         Known::Present(snapshot) if snapshot.phase == SnapshotPhase::Pending => {
             Err(again(now, facts, Look::Snapshot, Waiting::Snapshot))
         }
@@ -197,6 +201,11 @@ fn snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, volume: S
             Err(Step::Do(Effect::RecordIdentity(Box::new(recorded))))
         }
     }
+}
+
+/// What was asked for and isn't listed after a while was never made.
+fn never_came(now: Timestamp, facts: &Facts, absence: Absence) -> bool {
+    matches!(absence.proof(now, facts.cluster.settings.absence_grace), Proof::Proved)
 }
 
 /// Looks again a second after the last look.
