@@ -141,11 +141,6 @@ impl Ledger {
         self.next - 1
     }
 
-    /// Whether the file has everything.
-    pub fn is_written(&self) -> bool {
-        self.unwritten.is_empty()
-    }
-
     /// What isn't in the file yet.
     pub fn take_unwritten(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.unwritten)

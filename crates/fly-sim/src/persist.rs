@@ -1,6 +1,7 @@
 //! State on disk: one line for each app that changed, appended; rewritten when too many lines are old.
 //!
-//! What is saved a moment later costs no request anything, and a save costs only what changed.
+//! An app is written before the call that changed it is answered, so that a simulator that is killed forgets nothing
+//! that it told anyone. What isn't in an app, and what time alone changed, follows a moment later.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fs::{File, OpenOptions};
@@ -59,6 +60,8 @@ pub struct Store {
     log: File,
     ledger: File,
     lines: usize,
+    /// The ledger's head when the rest was last written; no number at first, so that a start is noted.
+    saved_at: u64,
 }
 
 impl Store {
@@ -77,31 +80,40 @@ impl Store {
             log: append(&folder.join("apps.jsonl"))?,
             ledger: append(&ledger_path)?,
             lines,
+            saved_at: u64::MAX,
         };
         Ok((store, Saved { apps, world }, ledger))
     }
 
-    /// Writes what changed since the last time.
-    pub fn save(&mut self, sim: &Sim) -> std::io::Result<()> {
-        let (lines, ledger, world, apps) = {
+    /// Writes the apps that changed, and the ledger with them. It takes no more than what changed.
+    pub fn save_changes(&mut self, sim: &Sim) -> std::io::Result<()> {
+        let (lines, ledger, apps) = {
             let mut state = sim.enter();
-            if state.dirty.is_empty() && state.ledger.is_written() {
-                return Ok(());
-            }
             let names = std::mem::take(&mut state.dirty);
             let lines = names.iter().map(|name| line(&state, name)).collect::<Result<Vec<_>, _>>()?;
-            (lines, state.ledger.take_unwritten(), serde_json::to_vec(&world(&state))?, state.apps.len())
+            (lines, state.ledger.take_unwritten(), state.apps.len())
         };
         self.ledger.write_all(&ledger)?;
-        for line in &lines {
-            self.log.write_all(line)?;
-        }
+        self.log.write_all(&lines.concat())?;
         self.lines += lines.len();
-        replace(&self.folder.join("world.json"), &world)?;
         if self.lines > 1_000 + 4 * apps {
             self.compact(sim)?;
         }
         Ok(())
+    }
+
+    /// Writes everything that isn't written.
+    pub fn save(&mut self, sim: &Sim) -> std::io::Result<()> {
+        let world = {
+            let state = sim.enter();
+            if state.dirty.is_empty() && state.ledger.head() == self.saved_at {
+                return Ok(());
+            }
+            self.saved_at = state.ledger.head();
+            serde_json::to_vec(&world(&state))?
+        };
+        self.save_changes(sim)?;
+        replace(&self.folder.join("world.json"), &world)
     }
 
     /// Rewrites the log with one line for each app.

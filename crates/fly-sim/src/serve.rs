@@ -44,7 +44,6 @@ pub struct Server {
     pub api: SocketAddr,
     /// The public edge, if there is one.
     pub edge: Option<Edge>,
-    store: Option<Store>,
     tasks: JoinSet<()>,
     /// Holds what there is to hold when nothing is kept; removed at the end.
     _temporary: Option<tempfile::TempDir>,
@@ -64,7 +63,8 @@ impl Server {
             ClockKind::Manual => Arc::new(ManualClock::new(saved.world.now.max(RealClock.now()))),
         };
         let origin = origin(options, clock.now(), Arc::clone(&driver))?;
-        let sim = Sim::new(clock, driver, State::recover(origin, saved, ledger));
+        let sim = Sim::new(clock, driver, State::recover(origin, saved, ledger), store);
+        sim.save().context("the state can't be written")?;
         let listener = TcpListener::bind(options.listen).await.context("the API can't listen")?;
         let api = listener.local_addr()?;
         let mut tasks = JoinSet::new();
@@ -74,7 +74,7 @@ impl Server {
         tasks.spawn(async move { reported.take_reports(reports).await });
         tasks.spawn(accept(listener, router(&sim)));
         let edge = edge(options, &folder, &sim).await?;
-        Ok(Self { sim, api, edge, store, tasks, _temporary: temporary })
+        Ok(Self { sim, api, edge, tasks, _temporary: temporary })
     }
 
     /// What the ready file says.
@@ -104,12 +104,8 @@ impl Server {
         self.save()
     }
 
-    fn save(&mut self) -> anyhow::Result<()> {
-        let Some(store) = &mut self.store else {
-            self.sim.enter().forget_unsaved();
-            return Ok(());
-        };
-        store.save(&self.sim).context("the state can't be written")
+    fn save(&self) -> anyhow::Result<()> {
+        self.sim.save().context("the state can't be written")
     }
 }
 

@@ -165,6 +165,9 @@ impl Passage {
         headers.insert("server", HeaderValue::from_static("Fly/sim"));
         headers.insert("via", HeaderValue::from_static("1.1 fly.io"));
         let entry = self.record();
+        if let Err(error) = self.sim.commit() {
+            tracing::error!(%error, "the state can't be written");
+        }
         match action {
             Some(Action::Hold) => self.hold(entry, response).await,
             Some(action) => spoil::after(response, &action).await,

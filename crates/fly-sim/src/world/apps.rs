@@ -85,7 +85,7 @@ impl State {
     }
 
     fn network_number(&mut self, org: &str, network: &str) -> u64 {
-        let fresh = 0x10_000 + u64::try_from(self.networks.len()).unwrap_or(0);
+        let fresh = 1 + self.networks.values().max().copied().unwrap_or(0xffff);
         *self.networks.entry((org.to_owned(), network.to_owned())).or_insert(fresh)
     }
 

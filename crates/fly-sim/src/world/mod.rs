@@ -31,6 +31,7 @@ pub use state::{Key, State};
 
 use crate::clock::Clock;
 use crate::driver::{Driver, Report};
+use crate::persist::Store;
 
 /// The simulated Fly.
 pub struct Sim {
@@ -39,6 +40,7 @@ pub struct Sim {
     /// What runs its Machines.
     pub driver: Arc<dyn Driver>,
     state: Mutex<State>,
+    store: Mutex<Option<Store>>,
     earlier: Notify,
 }
 
@@ -51,8 +53,36 @@ pub struct Entered<'a> {
 
 impl Sim {
     /// A Fly in this state.
-    pub fn new(clock: Arc<dyn Clock>, driver: Arc<dyn Driver>, state: State) -> Arc<Self> {
-        Arc::new(Self { clock, driver, state: Mutex::new(state), earlier: Notify::new() })
+    pub fn new(
+        clock: Arc<dyn Clock>,
+        driver: Arc<dyn Driver>,
+        state: State,
+        store: Option<Store>,
+    ) -> Arc<Self> {
+        let (state, store) = (Mutex::new(state), Mutex::new(store));
+        Arc::new(Self { clock, driver, state, store, earlier: Notify::new() })
+    }
+
+    /// Writes the apps that changed, before anyone is told of it.
+    pub fn commit(&self) -> std::io::Result<()> {
+        match self.store().as_mut() {
+            Some(_) if self.enter().dirty.is_empty() => Ok(()),
+            Some(store) => store.save_changes(self),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes everything that isn't written.
+    pub fn save(&self) -> std::io::Result<()> {
+        if let Some(store) = self.store().as_mut() {
+            return store.save(self);
+        }
+        self.enter().forget_unsaved();
+        Ok(())
+    }
+
+    fn store(&self) -> MutexGuard<'_, Option<Store>> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Enters the state: everything that is due has happened.

@@ -88,6 +88,9 @@ impl State {
     fn reindex(&mut self) {
         let mut recent: Vec<(String, (Millis, String, String))> = Vec::new();
         for app in self.apps.values() {
+            // The rest of the world may have been written before the newest app.
+            self.counter = self.counter.max(app.number);
+            self.networks.insert((app.org.clone(), app.network.clone()), app.network_number);
             for machine in app.machines.values() {
                 self.machine_apps.insert(machine.id.clone(), app.name.clone());
                 recent.push((app.org.clone(), (machine.updated_at, machine.id.clone(), app.name.clone())));

@@ -13,7 +13,7 @@ use crate::model::event::{Exit, Source};
 use crate::model::machine::{After, ImageRef, Machine, MachineState, Replace, Version};
 
 /// How many versions are kept.
-const KEPT: usize = 20;
+const KEPT: usize = 6;
 
 /// What a client asks for.
 #[derive(Debug)]

@@ -46,6 +46,30 @@ fn a_python_client_goes_through_a_machines_whole_life() {
 }
 
 #[test]
+fn a_simulator_that_is_killed_forgets_nothing_that_it_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let more = ["--state-dir", state.to_str().unwrap()];
+    for round in 0..3 {
+        let (program, ready) = serve(folder.path(), &more);
+        let api = ready["api"].as_str().unwrap();
+        let script = format!(
+            "import json,urllib.request as u\n\
+             def call(p,b=None):\n  \
+             r=u.Request('{api}'+p,None if b is None else json.dumps(b).encode(),{{'Authorization':'Bearer x'}})\n  \
+             return json.load(u.urlopen(r))\n\
+             assert call('/v1/apps')['total_apps']=={round}\n\
+             assert len([e for e in call('/_sim/ledger?kind=effect')['entries'] if e['effect']=='app.create'])=={round}\n\
+             call('/v1/apps',{{'name':'app-{round}','org_slug':'personal'}})\n"
+        );
+        let run = Command::new("python3").args(["-c", &script]).output().unwrap();
+        drop(program);
+        assert!(run.status.success(), "round {round}: {}", String::from_utf8_lossy(&run.stderr));
+        std::fs::remove_file(folder.path().join("ready.json")).unwrap();
+    }
+}
+
+#[test]
 fn it_ends_when_its_parent_does() {
     let folder = tempfile::tempdir().unwrap();
     let (mut program, _) = serve(folder.path(), &[]);
