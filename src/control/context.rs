@@ -8,6 +8,7 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::Store;
 
 use super::claims::Claims;
+use super::history::History;
 use super::index::Names;
 use super::memory::Memory;
 use super::runtime::probe::Prober;
@@ -48,6 +49,8 @@ pub struct Context {
     pub index: Index,
     /// What dashboards don't tell yet.
     pub news: News,
+    /// What happened, as it is kept for people.
+    pub history: History,
     /// Asks for visits.
     pub triggers: Triggers,
 }

@@ -5,6 +5,7 @@ pub mod claims;
 pub mod context;
 pub mod feed;
 pub mod gauges;
+pub mod history;
 pub mod index;
 pub mod memory;
 pub mod orphans;

@@ -14,6 +14,7 @@ use super::catalog::decide::Offer;
 use super::catalog::visit as catalog_visit;
 use super::claims::Claims;
 use super::context::{Context, Index, Stores, Triggers};
+use super::history::{History, Keeping, book, worker};
 use super::memory::Memory;
 use super::runtime::probe::{Prober, ProberError};
 use super::runtime::resolve::plan_of;
@@ -60,6 +61,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         cached(Api::<PartialObjectMeta<Namespace>>::all(kube.clone()), slim_namespace);
     let claim_events = uncached(Api::<NameClaim>::all(kube.clone()));
 
+    let history = History::new(&parts.config.task_history);
     let ctx = Arc::new(Context {
         kube: parts.kube,
         fly: parts.fly,
@@ -74,6 +76,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         workspaces: WorkspaceMemory::default(),
         index: Index::default(),
         news: News::default(),
+        history,
         triggers,
     });
 
@@ -103,6 +106,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     parts.health.caches_filled();
 
     let mut controllers = start_controllers(&ctx, queues, &shutdown);
+    keep_history(&ctx, &mut tasks, &shutdown);
     tasks.spawn(feed::follow(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(feed::sweep(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(orphans::finish(Arc::clone(&ctx), shutdown.clone()));
@@ -119,6 +123,19 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     // Visits under way come to their end; the process bounds how long that may take.
     while controllers.join_next().await.is_some() {}
     Ok(())
+}
+
+/// Starts what writes history in the background.
+fn keep_history(ctx: &Arc<Context>, tasks: &mut JoinSet<()>, shutdown: &CancellationToken) {
+    let (on, stop) = (Arc::clone(ctx), shutdown.clone());
+    tasks.spawn(async move { on.history.announcer.run(on.kube.clone(), stop).await });
+    if ctx.history.keeping() == Keeping::Nothing {
+        return;
+    }
+    let on = Arc::clone(ctx);
+    let task_events = book::watch(Api::all(ctx.kube.clone()));
+    tasks.spawn(drive(task_events, move |change| wire::task_changed(&on, &change)));
+    tasks.spawn(worker::run(Arc::clone(ctx), shutdown.clone()));
 }
 
 /// The queues of the controllers.
@@ -307,6 +324,7 @@ fn runtime_changed(ctx: &Context, change: &Change<'_, Runtime>) {
             if let Some(uid) = runtime.uid() {
                 ctx.memory.forget(&uid);
             }
+            ctx.history.gone(ctx.clock.now(), runtime);
         }
         Change::ListBegins | Change::ListEnds => {}
     }

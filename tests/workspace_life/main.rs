@@ -5,6 +5,7 @@
 mod catalog;
 mod dashboard;
 mod deletion;
+mod history;
 mod members;
 mod names;
 mod policy;

@@ -48,6 +48,7 @@ pub async fn record(
             entry.written_at = Some(now);
             ctx.metrics.status_written("Runtime");
             measure(ctx, now, facts, &old);
+            ctx.history.recorded(now, &facts.runtime, &old);
             Ok(())
         }
         // The object has gone, or is another of the same name: nothing is left to say about it.

@@ -97,6 +97,7 @@ async fn steps(ctx: &Context, facts: &mut Facts, entry: &mut Entry) -> Step {
                     message = failure.message,
                     "a step failed"
                 );
+                ctx.history.failed(now, &facts.runtime, step_name(&step), &failure.message);
                 note(now, facts, failure);
                 return retry(now, facts);
             }
@@ -120,6 +121,7 @@ async fn perform(
         return record(ctx, now, facts, entry, &Step::Do(effect.clone())).await;
     }
     act(ctx, now, facts, effect).await?;
+    ctx.history.did(now, &facts.runtime, effect);
     tracing::debug!(runtime = facts.runtime.name_any(), effect = super::view::effect_name(effect), "done");
     Ok(())
 }

@@ -31,6 +31,7 @@ pub async fn record(ctx: &Context, facts: &mut Facts, new: WorkspaceStatus) -> R
     match api.patch_status(&facts.workspace.name_any(), &params, &Patch::Json::<()>(patch)).await {
         Ok(mut written) => {
             written.metadata.managed_fields = None;
+            announce(ctx, facts, &written);
             facts.workspace = Arc::new(written);
             ctx.metrics.status_written("Workspace");
             Ok(())
@@ -39,4 +40,12 @@ pub async fn record(ctx: &Context, facts: &mut Facts, new: WorkspaceStatus) -> R
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 422) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Tells whoever describes the Workspace what it came to.
+fn announce(ctx: &Context, facts: &Facts, written: &Workspace) {
+    let conditions = |workspace: &Workspace| {
+        workspace.status.as_ref().map(|status| status.conditions.clone()).unwrap_or_default()
+    };
+    ctx.history.announcer.tell(written, &conditions(&facts.workspace), &conditions(written));
 }

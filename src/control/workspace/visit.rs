@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use super::act::act;
-use super::dashboard::{Dashboard, dashboard};
+use super::dashboard::{Dashboard, MAX_TASKS, dashboard};
 use super::decide::{decide, next_look};
 use super::facts::Facts;
 use super::look::look;
@@ -142,7 +142,7 @@ fn paced(
             ctx.news.take(&namespace);
             entry.dashboard_at = Some(now);
             let old = facts.workspace.status.clone().unwrap_or_default();
-            let tasks = Vec::new();
+            let tasks = ctx.history.book.recent(&namespace, MAX_TASKS);
             (Some(dashboard(now, &runtimes(ctx, &namespace), tasks, &old)), None)
         }
     }

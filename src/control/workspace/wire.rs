@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
 use super::pace::Noted;
-use crate::api::{Runtime, Workspace};
+use crate::api::{Runtime, RuntimeTask, Workspace};
 use crate::control::context::Context;
 use crate::engine::watch::Change;
 
@@ -56,6 +56,14 @@ pub fn runtime_changed(ctx: &Context, change: &Change<'_, Runtime>) {
                 news(ctx, &namespace_of(&*workspace));
             }
         }
+    }
+}
+
+/// Keeps the book of tasks, and has dashboards show the newest.
+pub fn task_changed(ctx: &Context, change: &Change<'_, RuntimeTask>) {
+    ctx.history.book.changed(change);
+    if let Change::Applied(task) | Change::Deleted(task) = change {
+        news(ctx, &namespace_of(*task));
     }
 }
 

@@ -1,0 +1,137 @@
+//! Writes the journal down and keeps the history bounded, in the background.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use jiff::{SignedDuration, Timestamp};
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, ResourceExt};
+use tokio_util::sync::CancellationToken;
+
+use super::book::Row;
+use super::draft::End;
+use super::journal::outcome;
+use super::status;
+use super::tidy::{Chore, Fate, Limits, chores};
+use super::write::{remove, set_status, write};
+use crate::api::{Runtime, RuntimeTask};
+use crate::control::context::Context;
+
+/// Writes under way at once.
+const CONCURRENCY: usize = 4;
+/// Most drafts of one pass.
+const BATCH: usize = 256;
+/// Most chores of one pass.
+const CHORES: usize = 64;
+/// Pause between two passes while something is under way.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Pause between two passes at rest.
+const IDLE_PAUSE: Duration = Duration::from_secs(10);
+/// The longest time without putting things in order: tasks age though nothing changes.
+const TIDY_PAUSE: SignedDuration = SignedDuration::from_secs(60);
+
+/// Works until `shutdown`.
+pub async fn run(ctx: Arc<Context>, shutdown: CancellationToken) {
+    let mut tidied = Tidied::default();
+    loop {
+        let journal = &ctx.history.journal;
+        let idle = if journal.is_empty() { IDLE_PAUSE } else { PAUSE };
+        tokio::select! {
+            () = tokio::time::sleep(idle) => {}
+            () = journal.due.notified(), if idle == IDLE_PAUSE => {}
+            () = shutdown.cancelled() => return,
+        }
+        if ctx.leadership.is_current() {
+            write_down(&ctx).await;
+            tidied.tidy(&ctx).await;
+        }
+    }
+}
+
+/// Writes what is due, until nothing is.
+async fn write_down(ctx: &Context) {
+    let journal = &ctx.history.journal;
+    loop {
+        let due = journal.due(ctx.clock.now(), BATCH);
+        if due.is_empty() {
+            return;
+        }
+        futures::stream::iter(due)
+            .for_each_concurrent(CONCURRENCY, |(uid, draft, next)| async move {
+                let how = write(&ctx.kube, &draft, next).await;
+                journal.wrote(&uid, &draft, next, how);
+            })
+            .await;
+    }
+}
+
+/// When things were last put in order.
+#[derive(Debug, Default)]
+struct Tidied {
+    version: u64,
+    at: Option<Timestamp>,
+}
+
+impl Tidied {
+    async fn tidy(&mut self, ctx: &Context) {
+        let (now, version) = (ctx.clock.now(), ctx.history.book.version());
+        let recently = self.at.is_some_and(|at| at.duration_until(now) < TIDY_PAUSE);
+        if recently && version == self.version {
+            return;
+        }
+        (self.version, self.at) = (version, Some(now));
+        let config = &ctx.config.task_history;
+        let limits = Limits {
+            per_runtime: usize::from(config.per_runtime),
+            ttl: SignedDuration::from_secs(i64::from(config.ttl_seconds)),
+        };
+        let all = ctx.history.book.rows().into_iter().flat_map(|(namespace, rows)| {
+            let found = chores(now, limits, &rows, |name, row| fate(ctx, now, &namespace, name, row));
+            found.into_iter().map(move |chore| (namespace.clone(), chore)).collect::<Vec<_>>()
+        });
+        let few: Vec<_> = all.take(CHORES).collect();
+        futures::stream::iter(few)
+            .for_each_concurrent(CONCURRENCY, |(namespace, chore)| do_chore(ctx, namespace, chore))
+            .await;
+    }
+}
+
+/// What became of the operation of an unfinished task.
+fn fate(ctx: &Context, now: Timestamp, namespace: &str, name: &str, row: &Row) -> Fate {
+    if ctx.history.journal.writes(namespace, name) {
+        return Fate::GoesOn;
+    }
+    let runtime = ctx.stores.runtimes.get(&ObjectRef::new(&row.runtime).within(namespace));
+    match runtime {
+        None => Fate::Gone,
+        Some(runtime) => fate_of(now, &runtime, row),
+    }
+}
+
+fn fate_of(now: Timestamp, runtime: &Runtime, row: &Row) -> Fate {
+    let status = runtime.status.clone().unwrap_or_default();
+    match &status.operation {
+        Some(operation) if operation.id == row.operation => Fate::GoesOn,
+        _ => Fate::Ended(End { at: now, ..outcome(now, &status) }),
+    }
+}
+
+async fn do_chore(ctx: &Context, namespace: String, chore: Chore) {
+    let api: Api<RuntimeTask> = Api::namespaced(ctx.kube.clone(), &namespace);
+    let done = match &chore {
+        Chore::Remove(name, uid) => remove(&api, name, uid).await,
+        Chore::Finish(name, end) => finish(&api, name, end).await,
+    };
+    if let Err(error) = done {
+        tracing::debug!(namespace, ?chore, %error, "a task can't be put in order; it is tried again");
+    }
+}
+
+/// Ends a task, keeping its log and its beginning.
+async fn finish(api: &Api<RuntimeTask>, name: &str, end: &End) -> kube::Result<()> {
+    let Some(task) = api.get_opt(name).await? else { return Ok(()) };
+    let standing = task.status.clone().unwrap_or_default();
+    let began = standing.start_time.or(task.creation_timestamp().map(|time| time.0));
+    set_status(api, name, &status::ended(began, end, standing.log)).await
+}
