@@ -72,9 +72,14 @@ generated: build
 
 .PHONY: image
 image: ## Build the operator's image (IMAGE=name:tag) with docker, podman or buildah
+	@host=$$(rustc -vV | sed -n 's/^host: //p'); \
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked -p moorage --bin moorage --target "$$host"; \
+	install -D -m 0555 "target/$$host/release/moorage" target/image/moorage; \
+	install -D -m 0444 /etc/ssl/certs/ca-certificates.crt target/image/ca-certificates.crt
 	@for tool in docker podman buildah; do \
 		command -v $$tool >/dev/null || continue; \
-		exec $$tool build --tag '$(IMAGE)' .; \
+		isolation=(); [ $$tool != buildah ] || isolation=(--isolation chroot); \
+		exec $$tool build "$${isolation[@]}" --file Dockerfile --tag '$(IMAGE)' target/image; \
 	done; \
 	echo 'error: neither docker, podman nor buildah is installed' >&2; exit 1
 
