@@ -212,3 +212,20 @@ async fn commands_and_checks_answer_as_scripted() {
     let late = fly.post(&format!("{machine}/exec"), body).await.expect(408);
     assert!(late.error().starts_with("deadline_exceeded"), "{late:?}");
 }
+
+#[tokio::test]
+async fn the_profiles_take_as_long_as_was_measured() {
+    for (profile, least, most) in [("warm", 6, 12), ("cold", 40, 72)] {
+        let fly = Fly::manual(&["--profile", profile]).await;
+        let app = fly.app("a").await;
+        let machine = fly.machine(&app, json!({})).await;
+        fly.advance(Duration::from_secs(least) - Duration::from_millis(1)).await;
+        assert_eq!(fly.state_of(&machine).await, "created", "{profile}");
+        fly.advance(Duration::from_secs(most - least)).await;
+        assert_eq!(fly.state_of(&machine).await, "started", "{profile}");
+        fly.post(&format!("{machine}/stop"), Value::Null).await.expect(200);
+        fly.post(&format!("{machine}/start"), Value::Null).await.expect(412);
+        fly.advance(Duration::from_secs(12)).await;
+        fly.post(&format!("{machine}/start"), Value::Null).await.expect(200);
+    }
+}

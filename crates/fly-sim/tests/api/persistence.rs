@@ -86,17 +86,14 @@ async fn a_line_that_was_cut_short_costs_only_itself() {
 async fn the_log_is_rewritten_when_most_of_it_is_old() {
     let (folder, path) = folder();
     let fly = Fly::start(&["--state-dir", &path]).await;
-    for n in 0..1_100 {
+    for n in 0..550 {
         fly.app(&format!("app-{n}")).await;
         fly.delete(&format!("/v1/apps/app-{n}")).await.expect(202);
-        if n % 100 == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
     }
     fly.app("kept").await;
     fly.stop().await;
     let lines = std::fs::read_to_string(folder.path().join("apps.jsonl")).unwrap().lines().count();
-    assert!(lines <= 1_005, "{lines} lines for one app");
+    assert!(lines < 1_000, "{lines} lines for one app");
     let fly = Fly::start(&["--state-dir", &path]).await;
     assert_eq!(fly.get("/v1/apps").await.json()["total_apps"], 1);
     fly.stop().await;
