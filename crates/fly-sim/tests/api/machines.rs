@@ -219,7 +219,7 @@ async fn the_profiles_take_as_long_as_was_measured() {
         let fly = Fly::manual(&["--profile", profile]).await;
         let app = fly.app("a").await;
         let machine = fly.machine(&app, json!({})).await;
-        fly.advance(Duration::from_secs(least) - Duration::from_millis(1)).await;
+        fly.advance(Duration::from_millis(least * 1_000 - 1)).await;
         assert_eq!(fly.state_of(&machine).await, "created", "{profile}");
         fly.advance(Duration::from_secs(most - least)).await;
         assert_eq!(fly.state_of(&machine).await, "started", "{profile}");
