@@ -115,3 +115,33 @@ fn remove(object: &mut Value, fields: &[&str]) {
         object.retain(|key, _| !fields.contains(&key.as_str()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_runtime_gets_the_same_writes_in_its_own_names() {
+        let pin = json!({"blueprint": "openclaw", "imageDigest": "sha256:1"});
+        let runtime = json!({"app": "bench-00-s00000-x", "volumeID": "v", "region": "fra", "machineID": "m",
+            "pin": pin});
+        let taken = json!({
+            "uid": "1f6b-1", "finalizers": ["f"], "first": {"state": "provisioning"}, "last": {"state": "running"},
+            "claim": {"metadata": {"name": "label.bench-00-s00000"}, "spec": {"holder": {"uid": "1f6b-1"},
+                "runtime": runtime}},
+            "secret": {"metadata": {"name": "s00000-gateway-token", "namespace": "bench-00"}},
+        });
+        let sample = Sample { text: taken.to_string() };
+        let writes = sample.writes("bench-07", "x00042", "1f6b-2").unwrap();
+        assert_eq!(writes.claim["metadata"]["name"], "label.bench-07-x00042");
+        assert_eq!(writes.claim["spec"]["holder"]["uid"], "1f6b-2");
+        assert_eq!(writes.secret["metadata"]["namespace"], "bench-07");
+        let fields = |record: &Value| {
+            ["volumeID", "machineID"].map(|field| record["spec"]["runtime"][field].is_string())
+        };
+        assert_eq!(fields(&writes.claim), [false, false]);
+        assert_eq!(writes.records.each_ref().map(fields), [[true, false], [true, true]]);
+        assert!(writes.records[0]["spec"]["runtime"]["pin"]["imageDigest"].is_null());
+        assert_eq!(writes.records[1]["spec"]["runtime"]["pin"]["imageDigest"], "sha256:1");
+    }
+}
