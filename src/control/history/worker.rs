@@ -28,6 +28,8 @@ const CHORES: usize = 64;
 const PAUSE: Duration = Duration::from_millis(500);
 /// Pause between two passes at rest.
 const IDLE_PAUSE: Duration = Duration::from_secs(10);
+/// The shortest time between two times of putting things in order: it looks at every task.
+const TIDY_AT_MOST: SignedDuration = SignedDuration::from_secs(3);
 /// The longest time without putting things in order: tasks age though nothing changes.
 const TIDY_PAUSE: SignedDuration = SignedDuration::from_secs(60);
 
@@ -76,8 +78,8 @@ struct Tidied {
 impl Tidied {
     async fn tidy(&mut self, ctx: &Context) {
         let (now, version) = (ctx.clock.now(), ctx.history.book.version());
-        let recently = self.at.is_some_and(|at| at.duration_until(now) < TIDY_PAUSE);
-        if recently && version == self.version {
+        let pause = if version == self.version { TIDY_PAUSE } else { TIDY_AT_MOST };
+        if self.at.is_some_and(|at| at.duration_until(now) < pause) {
             return;
         }
         (self.version, self.at) = (version, Some(now));

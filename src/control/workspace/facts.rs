@@ -132,6 +132,14 @@ impl Facts {
         }
     }
 
+    /// Pause between two looks at what no watch shows; not the same for all, so that they don't look in step.
+    pub fn look_pause(&self) -> SignedDuration {
+        let uid = self.workspace.metadata.uid.as_deref().unwrap_or_default();
+        let spread = uid.bytes().fold(0_i32, |sum, byte| (sum * 31 + i32::from(byte)) % 128);
+        let slow = self.cluster.settings.slow_retry;
+        slow.saturating_add(slow / 256 * spread)
+    }
+
     /// Whether our finalizer is on it.
     pub fn has_finalizer(&self) -> bool {
         self.workspace.finalizers().iter().any(|finalizer| finalizer == WORKSPACE_FINALIZER)

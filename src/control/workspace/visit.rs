@@ -1,8 +1,10 @@
 //! One visit of a Workspace: decide, look or act, until it rests or waits; then write the status, if it changed.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
@@ -18,11 +20,12 @@ use super::pace::{Due, due};
 use super::record::record;
 use super::step::{Name, Rest, Step, Waiting, effect_name};
 use super::view::view;
-use crate::api::Workspace;
+use crate::api::{Workspace, reason};
 use crate::control::context::Context;
-use crate::control::runtime::facts::{Trouble, TroubleClass};
+use crate::control::runtime::facts::{Refusal, Trouble, TroubleClass};
 use crate::control::runtime::trouble::{Failure, Pace};
 use crate::engine::backoff::Backoff;
+use crate::engine::metrics::ReconcileResult;
 
 /// Most steps of one visit: more than any sound sequence needs, so that a fault can't turn into a hot loop.
 const MAX_STEPS: usize = 32;
@@ -35,7 +38,9 @@ pub async fn visit(ctx: Arc<Context>, cached: Arc<Workspace>) -> Action {
     let mut entry = ctx.workspaces.take(&uid);
     let workspace = entry.newest(cached);
     let mut facts = gather(&ctx, workspace, std::mem::take(&mut entry.known));
-    let step = steps(&ctx, &mut facts).await;
+    let begun = Instant::now();
+    let step = guarded(&ctx, &mut facts).await;
+    ctx.metrics.reconciled("workspace", result(&step, &facts), begun.elapsed());
     if step == Step::Rest(Rest::Gone) {
         return Action::await_change();
     }
@@ -44,6 +49,29 @@ pub async fn visit(ctx: Arc<Context>, cached: Arc<Workspace>) -> Action {
     entry.known = facts.known;
     ctx.workspaces.put(&uid, entry);
     Action::requeue(Duration::try_from(pause).unwrap_or_default().max(Duration::from_millis(20)))
+}
+
+/// A fault of ours marks this object and no other.
+async fn guarded(ctx: &Context, facts: &mut Facts) -> Step {
+    let caught = AssertUnwindSafe(steps(ctx, facts)).catch_unwind().await;
+    caught.unwrap_or_else(|_| {
+        ctx.metrics.reconcile_panicked("workspace");
+        tracing::error!(workspace = facts.workspace.name_any(), "a visit panicked");
+        let fault = "Moorage has a fault that this object brings out. Report it with the operator's log.";
+        failed(ctx.clock.now(), facts, Refusal::new(reason::INTERNAL_ERROR, fault).into())
+    })
+}
+
+/// What a visit came to, for metrics.
+fn result(step: &Step, facts: &Facts) -> ReconcileResult {
+    match (step, &facts.known.trouble) {
+        (Step::Rest(Rest::Refused(..)), _) => ReconcileResult::User,
+        (Step::Rest(_), _) => ReconcileResult::Success,
+        (_, Some(trouble)) if trouble.reason == reason::INTERNAL_ERROR => ReconcileResult::Bug,
+        (_, Some(trouble)) if trouble.class == TroubleClass::Human => ReconcileResult::User,
+        (_, Some(_)) => ReconcileResult::Transient,
+        (_, None) => ReconcileResult::Requeue,
+    }
 }
 
 /// Decides and does, until nothing more is to be done now.

@@ -63,8 +63,7 @@ fn destroy(facts: &Facts) -> Step {
 /// The role is held by its members, and by nobody else through our binding.
 fn bound(now: Timestamp, facts: &Facts, role: Role) -> Reached<()> {
     let known = facts.known.bindings.get(&role);
-    let Some(known) = known.filter(|bound| bound.at.duration_until(now) < facts.cluster.settings.slow_retry)
-    else {
+    let Some(known) = known.filter(|bound| bound.at.duration_until(now) < facts.look_pause()) else {
         return Err(Step::Look(role));
     };
     match (&known.fact, members::binding(&facts.workspace, role)) {
@@ -89,7 +88,7 @@ pub fn members_are_bound(facts: &Facts) -> bool {
 /// When the next look at the `RoleBindings` is due, which no watch shows.
 pub fn next_look(now: Timestamp, facts: &Facts) -> Option<SignedDuration> {
     let oldest = facts.known.bindings.values().map(|bound| bound.at).min()?;
-    let due = oldest.saturating_add(facts.cluster.settings.slow_retry).unwrap_or(Timestamp::MAX);
+    let due = oldest.saturating_add(facts.look_pause()).unwrap_or(Timestamp::MAX);
     Some(now.duration_until(due).max(SignedDuration::ZERO))
 }
 
