@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::machine::Machine;
-use super::run::{Rest, Run};
+use super::run::{Rest, Restart, Run};
 
 /// Every run of one pair.
 #[derive(Debug, Serialize)]
@@ -23,7 +23,7 @@ pub(super) struct Entry {
 type Figure = (&'static str, &'static str, fn(&Entry) -> Option<f64>);
 
 /// The table's rows: what, what it should be, and how it is read.
-const FIGURES: [Figure; 20] = [
+const FIGURES: [Figure; 23] = [
     ("Runtimes/s to Ready", "≥ 20, aim 35", |it| it.median(|run| run.ready_rate)),
     ("seconds until half are Ready", "", |it| it.median(|run| run.half_ready_seconds)),
     ("raw Runtimes/s of the API server", "", |it| it.median(|run| run.raw_rate)),
@@ -46,6 +46,9 @@ const FIGURES: [Figure; 20] = [
     ("at rest: Kubernetes writes but leases", "0", |it| it.at_rest(|rest| rest.api.writes as f64)),
     ("at rest: resource versions changed", "0", |it| it.at_rest(|rest| rest.changed.len() as f64)),
     ("at rest: Fly requests/s", "≤ 1", |it| it.at_rest(|rest| rest.fly_rate)),
+    ("restarted: seconds until it acts", "", |it| it.restarted(|restart| restart.ready_seconds)),
+    ("restarted: operator RSS at its peak, MB", "", |it| it.restarted(|restart| restart.peak_mb)),
+    ("restarted: Kubernetes writes but leases", "", |it| it.restarted(|restart| restart.api.writes as f64)),
 ];
 
 fn cpu(run: &Run, process: &str) -> f64 {
@@ -68,6 +71,10 @@ impl Entry {
 
     fn at_rest(&self, of: impl Fn(&Rest) -> f64) -> Option<f64> {
         median(self.runs.iter().filter_map(|run| run.rest.as_ref()).map(of).collect())
+    }
+
+    fn restarted(&self, of: impl Fn(&Restart) -> f64) -> Option<f64> {
+        median(self.runs.iter().filter_map(|run| run.restart.as_ref()).map(of).collect())
     }
 }
 
@@ -108,7 +115,7 @@ pub(super) fn print(machine: &Machine, entries: &[Entry]) {
 
 fn line(name: &str, goal: &str, cells: impl Iterator<Item = String>) {
     let cells: Vec<String> = cells.map(|cell| format!("{cell:>14}")).collect();
-    println!("{name:<38}{goal:>14}{}", cells.concat());
+    println!("{name:<40}{goal:>14}{}", cells.concat());
 }
 
 fn shown(value: Option<f64>) -> String {

@@ -21,6 +21,8 @@ use crate::rig::{Rig, RigOptions};
 
 /// Time after the last Runtime is Ready in which dashboards are told and the feed comes to rest.
 const SETTLING: Duration = Duration::from_secs(20);
+const STOPPING: Duration = Duration::from_secs(30);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// What one run measured.
 #[derive(Debug, Clone, Serialize)]
@@ -44,6 +46,8 @@ pub(super) struct Run {
     pub(super) rest_mb: f64,
     /// The cost of rest, where it was measured.
     pub(super) rest: Option<Rest>,
+    /// What a restart costs then.
+    pub(super) restart: Option<Restart>,
     /// Runtimes that were gone in a second.
     pub(super) deletion_rate: f64,
     /// Runtimes in a second when the same is written without the operator.
@@ -68,6 +72,22 @@ pub(super) struct Rest {
     pub(super) changed: Vec<String>,
 }
 
+/// What a new operator does that finds everything at rest.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Restart {
+    /// Seconds until it is ready to act.
+    pub(super) ready_seconds: f64,
+    /// Its processor time until everything is at rest again, in seconds.
+    pub(super) cpu_seconds: f64,
+    /// Its most memory, in MB.
+    pub(super) peak_mb: f64,
+    /// Its requests to Fly.
+    pub(super) fly: u64,
+    /// What it asked of the API server.
+    pub(super) api: ApiSpan,
+}
+
 /// What runs, by the names in the report.
 pub(super) struct Parts<'r> {
     rig: &'r Rig,
@@ -90,7 +110,7 @@ impl Parts<'_> {
 }
 
 pub(super) async fn run(options: &BenchOptions, cell: &Cell, progress: Progress) -> Result<Run> {
-    let rig = Rig::start(rig_options(options, cell)).await?;
+    let mut rig = Rig::start(rig_options(options, cell)).await?;
     let client = rig.client().await?;
     fleet::prepare(&client, options.namespaces, cell.runtimes).await?;
     let sample = sample::take(&client).await.context("bring a first Runtime to Ready")?;
@@ -101,9 +121,12 @@ pub(super) async fn run(options: &BenchOptions, cell: &Cell, progress: Progress)
         run.rest = Some(rest(&rig, &client, cell.rest).await?);
     }
     (run.rest_mb, run.peak_mb) = memory(rig.operator.process().pid())?;
+    if cell.rest > Duration::ZERO {
+        run.restart = Some(restart(&mut rig, &client).await?);
+    }
     run.deletion_rate = per_second(cell.runtimes + 1, fleet::delete_all(&client, options.namespaces).await?);
     progress.note(&format!("  {:.1} Runtimes/s to gone", run.deletion_rate));
-    rig.operator.stop(Duration::from_secs(30)).await?;
+    rig.operator.stop(STOPPING).await?;
     let identity = Identity::service_account(platform::NAMESPACE, platform::SERVICE_ACCOUNT);
     let writers = Writers { platform: client, operator: rig.cluster.client(&identity).await? };
     let parts = Parts { rig: &rig };
@@ -163,6 +186,7 @@ async fn creation(rig: &Rig, client: &Client, options: &BenchOptions, cell: &Cel
         peak_mb: 0.0,
         rest_mb: 0.0,
         rest: None,
+        restart: None,
         deletion_rate: 0.0,
         raw_rate: 0.0,
         raw_cpu: Spent::default(),
@@ -190,6 +214,25 @@ async fn rest(rig: &Rig, client: &Client, length: Duration) -> Result<Rest> {
         api,
         fly_rate: requests as f64 / seconds,
         changed: changed.map(|(key, _)| key.clone()).collect(),
+    })
+}
+
+async fn restart(rig: &mut Rig, client: &Client) -> Result<Restart> {
+    rig.operator.stop(STOPPING).await?;
+    let head = ledger_head(&rig.fly).await?;
+    let calls = ApiCalls::read(client).await?;
+    let began = Instant::now();
+    rig.operator.restart()?;
+    rig.operator.wait_ready(READY_WITHIN).await?;
+    let ready_seconds = began.elapsed().as_secs_f64();
+    tokio::time::sleep(SETTLING).await;
+    let clocks = Clocks::read(&Parts { rig })?;
+    Ok(Restart {
+        ready_seconds,
+        cpu_seconds: clocks.of("operator"),
+        peak_mb: memory(rig.operator.process().pid())?.1,
+        fly: fly_requests(&rig.fly, head).await?.values().sum(),
+        api: ApiCalls::read(client).await?.since(&calls, &[]),
     })
 }
 

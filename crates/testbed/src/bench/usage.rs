@@ -38,13 +38,14 @@ impl Clocks {
         Ok(Self { of, machine: busy()? })
     }
 
+    /// What one of our processes has spent in its life.
+    pub(super) fn of(&self, process: &str) -> f64 {
+        self.of.get(process).copied().unwrap_or_default()
+    }
+
     /// What was spent since `earlier`.
     pub(super) fn since(&self, earlier: &Self) -> Spent {
-        let of: BTreeMap<_, _> = self
-            .of
-            .iter()
-            .map(|(name, now)| (*name, now - earlier.of.get(name).copied().unwrap_or_default()))
-            .collect();
+        let of: BTreeMap<_, _> = self.of.iter().map(|(name, now)| (*name, now - earlier.of(name))).collect();
         let ours: f64 = of.values().sum();
         Spent { of, others: (self.machine - earlier.machine - ours).max(0.0) }
     }
