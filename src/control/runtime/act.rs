@@ -320,6 +320,7 @@ async fn start(
 ) -> Result<(), Failed> {
     let Some(id) = machine_id(facts) else { return Ok(()) };
     let count = facts.known.started.as_ref().map_or(0, |attempt| attempt.count.saturating_add(1));
+    facts.known.probe = None;
     ctx.fly.machines(&identity.app).start(&id).await?;
     facts.known.started = Some(Attempt { at: now, count });
     reread(ctx, now, facts, identity, &id).await

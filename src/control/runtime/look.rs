@@ -238,6 +238,10 @@ fn settle(facts: &mut Facts, machine: &MachineFact) {
     if machine.phase == MachinePhase::Stopped {
         facts.known.stop_asked = None;
     }
+    // What it answered before it was stopped says nothing of the next start.
+    if machine.phase != MachinePhase::Started {
+        facts.known.probe = None;
+    }
     if machine.phase == MachinePhase::Started && machine.health == Health::Passing {
         facts.known.started = None;
     }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::{
-    EnvFact, Facts, Health, Host, Known, MachineFact, MachinePhase, ProbeResult, Refusal,
+    EnvFact, Facts, Health, Host, Known, MachineFact, MachinePhase, ProbeFact, ProbeResult, Refusal,
 };
 use super::super::resolve::{Power, Resolved};
 use super::super::step::{Effect, Launch, Look, Rest, Step, Wait, Waiting};
@@ -109,27 +109,44 @@ fn running(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Reached<Step
 
 /// It was started: it serves once its checks pass and it answers at its URL.
 fn serving(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Reached<Step> {
-    let probe = facts.known.probe.as_ref().filter(|probe| probe.machine_version == machine.version);
-    let live = probe.map(|probe| probe.result);
     let by_url = facts.cluster.settings.readiness == Readiness::ChecksAndURL;
-    match (&machine.health, by_url, live) {
-        (Health::Passing, false, _) | (Health::Passing, true, Some(ProbeResult::Live)) => {
+    match (&machine.health, by_url) {
+        (Health::Passing, false) => Ok(Step::Rest(Rest::Running)),
+        (Health::Passing, true) if answered(facts, machine).is_some_and(is_live) => {
             Ok(Step::Rest(Rest::Running))
         }
-        (Health::Failing, true, Some(ProbeResult::Live)) => Ok(Step::Rest(Rest::Degraded)),
-        // Fly may be slow to report checks: then the gateway's own word at its URL is enough.
-        (Health::Unknown, true, Some(ProbeResult::Live)) if silent(now, machine) => {
-            Ok(Step::Rest(Rest::Running))
-        }
-        (Health::Passing, true, _) => Err(probe_again(now, facts)),
-        (Health::Unknown, true, _) if silent(now, machine) => Err(probe_again(now, facts)),
+        (Health::Passing, true) => Err(probe_again(now, facts)),
+        (_, true) if long_started(now, machine) => without_checks(now, facts, machine),
         _ => Err(look_after(now, machine, Waiting::Gateway)),
     }
 }
 
-/// Whether Fly has said nothing of the Machine's checks for so long that it may never do.
-fn silent(now: Timestamp, machine: &MachineFact) -> bool {
-    machine.since.duration_until(now) > SignedDuration::from_secs(30)
+/// Fly's checks fail, or were never reported: the gateway's own word at its URL tells whether it serves.
+fn without_checks(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Reached<Step> {
+    let recent = answered(facts, machine).filter(|probe| probe.at.duration_until(now) < PATIENCE);
+    match (recent, &machine.health) {
+        (None, _) => Err(probe_again(now, facts)),
+        (Some(probe), Health::Unknown) if is_live(probe) => Ok(Step::Rest(Rest::Running)),
+        (Some(probe), _) if is_live(probe) => Ok(Step::Rest(Rest::Degraded)),
+        _ => Err(look_after(now, machine, Waiting::Gateway)),
+    }
+}
+
+/// What this version of the Machine answered last.
+fn answered<'f>(facts: &'f Facts, machine: &MachineFact) -> Option<&'f ProbeFact> {
+    facts.known.probe.as_ref().filter(|probe| probe.machine_version == machine.version)
+}
+
+fn is_live(probe: &ProbeFact) -> bool {
+    probe.result == ProbeResult::Live
+}
+
+/// Time that checks get to pass before the gateway itself is asked.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+
+/// Whether it has been up for so long that its checks should have passed.
+fn long_started(now: Timestamp, machine: &MachineFact) -> bool {
+    machine.since.duration_until(now) > PATIENCE
 }
 
 fn probe_again(now: Timestamp, facts: &Facts) -> Step {
