@@ -30,6 +30,7 @@ demo: ## Declare a Runtime and watch it run (ONCE=1, GATEWAY=fake, CLUSTER=curre
 .PHONY: test
 test: ## Lint, generated files, and every layer of tests
 	@$(PHASE) --begin
+	@$(PHASE) "prepare: packages" .ci/packages
 	@$(MAKE) --no-print-directory lint
 	@$(PHASE) "build: programs" cargo build --workspace --bins
 	@$(PHASE) "generated files" .ci/generated
