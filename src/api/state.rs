@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkspaceState {
-    /// Its names are being claimed and its members bound.
+    /// Its names are being claimed and its members bound; or it is deleted, and waits for its Runtimes.
     #[default]
     Pending,
     /// It can be used.
@@ -86,7 +86,13 @@ const fn word(
 
 /// Every word of `status.state`.
 pub const WORDS: &[Word] = &[
-    word("Workspace", "pending", "Being set up.", "Ready=Unknown, Reconciling", "Wait; it takes seconds."),
+    word(
+        "Workspace",
+        "pending",
+        "Being set up; or deleted, and waiting for its Runtimes to go.",
+        "Ready=Unknown, Reconciling",
+        "Wait; it takes seconds.",
+    ),
     word("Workspace", "active", "Ready for use.", "Ready=True", "Nothing to do."),
     word(
         "Workspace",

@@ -10,6 +10,7 @@ use kube::{Api, ResourceExt};
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
+use crate::api::name_claim::ClaimType;
 use crate::api::{NameClaim, NameClaimSpec};
 use crate::engine::config::Mode;
 
@@ -34,8 +35,12 @@ pub async fn free(ctx: Arc<Context>, shutdown: CancellationToken) {
     }
 }
 
-/// Whether nothing is left under the name, and its last holder's time is over.
+/// Whether nothing is left under the name, and its last holder's time is over. A namespace's claim is never over: it
+/// carries the tenant's id, which must not change.
 fn is_over(claim: &NameClaimSpec, now: Timestamp, kept: SignedDuration) -> bool {
+    if claim.type_ == ClaimType::Namespace {
+        return false;
+    }
     let since = |released: Timestamp| released.duration_until(now);
     claim.runtime.is_none() && claim.tombstone.as_ref().is_some_and(|stone| since(stone.release_time) >= kept)
 }
@@ -53,7 +58,7 @@ async fn remove(ctx: &Context, claim: &NameClaim) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::name_claim::{ClaimType, Holder, Tombstone};
+    use crate::api::name_claim::{Holder, Tombstone};
 
     fn claim(released: Option<i64>) -> NameClaimSpec {
         NameClaimSpec {
@@ -76,5 +81,7 @@ mod tests {
         assert!(is_over(&claim(Some(900)), now, kept));
         assert!(!is_over(&claim(Some(901)), now, kept));
         assert!(!is_over(&claim(None), now, kept));
+        let namespace = NameClaimSpec { type_: ClaimType::Namespace, ..claim(Some(0)) };
+        assert!(!is_over(&namespace, now, kept));
     }
 }
