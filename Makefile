@@ -32,11 +32,9 @@ test: ## Lint, generated files, and every layer of tests
 	@$(PHASE) --begin
 	@$(PHASE) "prepare: packages" .ci/packages
 	@$(MAKE) --no-print-directory lint
-	@$(PHASE) "build: programs" cargo build --workspace --bins
+	@# With the tests come the programs: built apart they would need many crates a second time.
+	@$(PHASE) "build: tests and programs" cargo test --workspace --no-run
 	@$(PHASE) "generated files" .ci/generated
-	@# The slow part that cargo has no use for runs beside it; whoever needs it then waits for its lock.
-	@mkdir -p target && ($(BIN)/testbed build && $(BIN)/testbed images) >target/prepare.log 2>&1 </dev/null &
-	@$(PHASE) "build: tests" cargo test --workspace --no-run
 	@$(PHASE) "prepare: control plane" $(BIN)/testbed build
 	@$(PHASE) "prepare: OpenClaw" $(BIN)/testbed images
 	@$(PHASE) "tests" cargo test --workspace --no-fail-fast
