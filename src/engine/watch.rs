@@ -11,6 +11,10 @@ use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
+/// Objects of one page of a list. A page is decoded whole, managed fields and all: pages of 500 made a start among
+/// 1,000 Runtimes take a quarter more memory than creating them.
+const PAGE: u32 = 50;
+
 /// What a watch saw.
 #[derive(Debug)]
 pub enum Change<'o, K> {
@@ -42,7 +46,7 @@ pub fn uncached<K>(api: Api<K>) -> impl Stream<Item = watcher::Result<Event<K>>>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
-    watch(api, watcher::Config::default().page_size(500))
+    watch(api, watcher::Config::default().page_size(PAGE))
         .default_backoff()
         .modify(|object| object.meta_mut().managed_fields = None)
 }
