@@ -47,6 +47,7 @@ struct Seen {
     state: String,
     version: String,
     updated: Option<Timestamp>,
+    gone: bool,
 }
 
 impl Feed {
@@ -70,13 +71,12 @@ impl Feed {
 
     async fn pages(&mut self, ctx: &Context, mut query: OrgQuery) -> fly_machines::Result<usize> {
         let mut changed = 0;
-        let first = self.since.is_none();
         let mut newest = self.since;
         loop {
             let page = ctx.fly.org(&ctx.config.fly.organization).machines(&query).await?;
             for machine in &page.machines {
                 newest = newest.max(machine.updated_at.and_then(|at| at.checked_sub(OVERLAP).ok()));
-                if self.note(machine) && !first {
+                if self.note(machine) {
                     changed += 1;
                     wake(ctx, machine);
                 }
@@ -87,6 +87,8 @@ impl Feed {
             query.cursor = Some(page.next_cursor);
         }
         self.since = newest.or(self.since);
+        // What is gone is told of once, and is forgotten when it can't be listed any more.
+        self.seen.retain(|_, seen| !seen.gone || seen.updated >= self.since);
         Ok(changed)
     }
 
@@ -96,10 +98,8 @@ impl Feed {
             state: machine.state.as_str().to_owned(),
             version: machine.instance_id.clone(),
             updated: machine.updated_at,
+            gone: machine.state.is_gone(),
         };
-        if machine.state.is_gone() {
-            return self.seen.remove(&machine.id).is_some();
-        }
         if self.seen.get(&machine.id) == Some(&now) {
             return false;
         }

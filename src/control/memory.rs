@@ -1,18 +1,25 @@
 //! What the operator remembers of each Runtime between visits. All of it can be found out again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::runtime::facts::Knowledge;
+use super::runtime::facts::{Knowledge, Known};
 use crate::api::Runtime;
 
 /// What is remembered, by UID.
 #[derive(Debug, Default)]
 pub struct Memory {
-    entries: Mutex<HashMap<String, Entry>>,
+    all: Mutex<All>,
+}
+
+#[derive(Debug, Default)]
+struct All {
+    entries: HashMap<String, Entry>,
+    /// Of whom news came while they were under visit: what the visit saw may be older.
+    outdated: HashSet<String>,
 }
 
 /// What is remembered of one Runtime.
@@ -29,33 +36,44 @@ pub struct Entry {
 impl Memory {
     /// Takes the entry out. Visits of one object never overlap, so nobody else wants it meanwhile.
     pub fn take(&self, uid: &str) -> Entry {
-        self.lock().remove(uid).unwrap_or_default()
+        let mut all = self.lock();
+        all.outdated.remove(uid);
+        all.entries.remove(uid).unwrap_or_default()
     }
 
     /// Puts the entry back.
-    pub fn put(&self, uid: &str, entry: Entry) {
-        self.lock().insert(uid.to_owned(), entry);
+    pub fn put(&self, uid: &str, mut entry: Entry) {
+        let mut all = self.lock();
+        if all.outdated.remove(uid) {
+            entry.known.machine = Known::Unknown;
+        }
+        all.entries.insert(uid.to_owned(), entry);
     }
 
     /// Forgets an object that has gone.
     pub fn forget(&self, uid: &str) {
-        self.lock().remove(uid);
+        let mut all = self.lock();
+        all.outdated.remove(uid);
+        all.entries.remove(uid);
     }
 
     /// How many Runtimes wait before the next try of something that failed.
     pub fn in_backoff(&self) -> usize {
-        self.lock().values().filter(|entry| entry.known.trouble.is_some()).count()
+        self.lock().entries.values().filter(|entry| entry.known.trouble.is_some()).count()
     }
 
-    /// Lets the caller change an entry that is there and not under visit.
+    /// Lets the caller, who has news of the Machine, change an entry. One under visit has its Machine looked at
+    /// again instead, once the visit is over.
     pub fn change(&self, uid: &str, change: impl FnOnce(&mut Entry)) {
-        if let Some(entry) = self.lock().get_mut(uid) {
-            change(entry);
+        let mut all = self.lock();
+        match all.entries.get_mut(uid) {
+            Some(entry) => change(entry),
+            None => drop(all.outdated.insert(uid.to_owned())),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, All> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
