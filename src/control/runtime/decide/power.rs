@@ -18,7 +18,7 @@ use crate::gateway::exit::ExitCause;
 pub(super) fn reached(now: Timestamp, facts: &Facts, resolved: &Resolved) -> Reached<Step> {
     let Known::Present(machine) = &facts.known.machine else { return Err(Step::Look(Look::Machine)) };
     if machine.host == Host::Unreachable {
-        return Err(unreachable(facts));
+        return Err(unreachable(now, facts, machine));
     }
     settled(now, machine)?;
     configured(facts, machine, resolved)?;
@@ -44,13 +44,19 @@ pub(in crate::control::runtime) fn awaiting(power: Power) -> Option<Refusal> {
     }
 }
 
-fn unreachable(facts: &Facts) -> Step {
+/// Nothing tells when a host is back: the Machine is looked at again each time.
+fn unreachable(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Step {
+    let pause = SignedDuration::from_secs(30).min(facts.cluster.settings.slow_retry);
+    let age = machine.read_at.duration_until(now);
+    if age >= pause {
+        return Step::Look(Look::Machine);
+    }
     Step::Rest(Rest::Refused(
         Refusal::new(
             reason::HOST_UNREACHABLE,
             "Fly can't reach the host that the Machine is on. Its data is kept; it comes back with the host.",
         ),
-        SignedDuration::from_secs(30).min(facts.cluster.settings.slow_retry),
+        pause - age,
     ))
 }
 
