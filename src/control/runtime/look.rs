@@ -4,6 +4,7 @@ use fly_machines::types::{ListMachines, Volume};
 use fly_machines::{ErrorClass, types as fly};
 use jiff::{SignedDuration, Timestamp};
 
+use super::decide::is_deleted;
 use super::desired;
 use super::env;
 use super::facts::{
@@ -53,8 +54,8 @@ async fn app(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Fai
             facts.known.app = Known::Present(Origin::Found);
             Ok(())
         }
-        Ok(_) => Err(foreign(&identity).into()),
-        Err(error) if error.class() == ErrorClass::Forbidden => Err(foreign(&identity).into()),
+        Ok(_) => not_ours(now, facts, &identity),
+        Err(error) if error.class() == ErrorClass::Forbidden => not_ours(now, facts, &identity),
         Err(error) if error.is_not_found() => {
             match facts.known.app_delete_asked {
                 Some(_) => facts.known.app = Known::Missing(Absence::at(now, AbsenceKind::Gone)),
@@ -64,6 +65,16 @@ async fn app(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Fai
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// A deleted Runtime that never got as far as a volume or a Machine leaves nothing behind in somebody else's app.
+fn not_ours(now: Timestamp, facts: &mut Facts, identity: &RuntimeIdentity) -> Result<(), Failure> {
+    let empty = identity.volume_id.is_none() && identity.machine_id.is_none();
+    if !is_deleted(&facts.runtime) || !empty {
+        return Err(foreign(identity).into());
+    }
+    facts.known.app = Known::Missing(Absence::at(now, AbsenceKind::Gone));
+    Ok(())
 }
 
 fn is_foreign(app: &fly::App, organization: &str) -> bool {
