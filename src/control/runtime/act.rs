@@ -405,9 +405,12 @@ impl Failed {
         };
         forget(facts, effect);
         match (effect, error.class()) {
-            (Effect::CreateApp, ErrorClass::NameTaken)
-            | (Effect::AllocateAddress(_), ErrorClass::AlreadyExists | ErrorClass::Conflict)
-            | (Effect::CreateMachine(_), ErrorClass::NameTaken | ErrorClass::VolumeMissing) => Ok(()),
+            (Effect::CreateApp | Effect::CreateMachine(_), ErrorClass::NameTaken)
+            | (Effect::AllocateAddress(_), ErrorClass::AlreadyExists | ErrorClass::Conflict) => Ok(()),
+            (Effect::CreateMachine(_), ErrorClass::VolumeMissing) => {
+                facts.known.volume = Known::Unknown;
+                Ok(())
+            }
             (Effect::CreateVolume { region }, ErrorClass::Capacity(_)) => {
                 full(now, facts, region);
                 facts.known.volume = Known::Missing(Absence::at(now, AbsenceKind::NotMade));
@@ -416,8 +419,7 @@ impl Failed {
             (Effect::CreateMachine(_), ErrorClass::Capacity(scope)) => {
                 facts.known.full_volume.clone_from(&identity.volume_id);
                 let region = identity.region.clone().unwrap_or_default();
-                let one_region = facts.runtime.spec.regions.len() < 2;
-                if scope == CapacityScope::Region || one_region || identity.spare_volume_ids.len() > 1 {
+                if scope == CapacityScope::Region || identity.spare_volume_ids.len() > 1 {
                     full(now, facts, &region);
                 }
                 facts.known.machine = Known::Missing(Absence::at(now, AbsenceKind::NotMade));

@@ -98,6 +98,9 @@ pub(super) fn volume(
     }
     let volume = match &facts.known.volume {
         Known::Unknown => return Err(Step::Look(Look::Volume)),
+        Known::Present(volume) if identity.spare_volume_ids.contains(&volume.id) => {
+            return Err(Step::Look(Look::Volume));
+        }
         Known::Present(volume) if volume.phase == VolumePhase::Usable => volume,
         Known::Present(_) => return Err(lost(facts, identity)),
         Known::Missing(absence) => {
