@@ -9,7 +9,7 @@ mod witness;
 
 pub use fly::Fly;
 pub use rig::{config, prepare, shared, start};
-pub use tenant::{Tenant, condition, is_ready, reason, text};
+pub use tenant::{Tenant, condition, is_ready, merge, reason, text};
 pub use witness::Witness;
 
 use std::time::Duration;
