@@ -129,8 +129,13 @@ async fn its_finalizer_stays_until_all_is_gone() {
     })
     .await
     .unwrap();
-    let object = tenant.get("ops").await.unwrap();
-    assert_eq!(object["status"]["state"], "destroying", "{}", object["status"]);
+    eventually("a status that says so", GONE_WITHIN, async || {
+        let object = tenant.get("ops").await?;
+        ensure!(object["status"]["state"] == "destroying", "{}", object["status"]);
+        Ok(())
+    })
+    .await
+    .unwrap();
     tenant.fly.mend(stuck).await.unwrap();
     goes(&tenant, &[(app, Intent::Delete)]).await;
     let patch = Patch::Merge(json!({}));

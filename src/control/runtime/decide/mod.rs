@@ -64,8 +64,12 @@ fn entitled_to_claim(resolved: &Resolved) -> Reached<()> {
     }
 }
 
+/// In a namespace that is being deleted nothing new is made. What stands goes on until its own deletion comes.
 fn finalizer(facts: &Facts) -> Reached<()> {
-    if facts.cluster.namespace == NamespaceFact::Terminating {
+    let recorded = facts.own_claim().and_then(|claim| claim.runtime.as_ref());
+    let stands =
+        recorded.is_some_and(|identity| identity.machine_id.is_some()) && has_finalizer(&facts.runtime);
+    if facts.cluster.namespace == NamespaceFact::Terminating && !stands {
         return Err(Step::Rest(Rest::Awaiting(Refusal::new(
             reason::AWAITING_DEPENDENTS,
             "The namespace is being deleted; nothing is made in it any more.",
