@@ -372,7 +372,9 @@ impl World {
 
     fn launch(&mut self, facts: &Facts, launch: Launch) {
         let resolved = resolve(facts).unwrap();
-        let config = desired::machine_config(facts, &resolved, &self.identity()).unwrap();
+        let config =
+            desired::machine_config(facts, &resolved, &desired::with_volume(facts, &self.identity()))
+                .unwrap();
         let mark = |key: &str| config.metadata.get(key).cloned();
         let id = self.machine.as_ref().map_or_else(|| "m1".to_owned(), |machine| machine.id.clone());
         let version = self.id("v");

@@ -241,6 +241,7 @@ async fn create_machine(
     launch: Launch,
 ) -> Result<(), Failed> {
     let resolved = resolved(facts)?;
+    let identity = &desired::with_volume(facts, identity);
     let config = desired::machine_config(facts, &resolved, identity).map_err(Failure::from)?;
     let request = fly::CreateMachine {
         config,
@@ -417,6 +418,7 @@ impl Failed {
                 Ok(())
             }
             (Effect::CreateMachine(_), ErrorClass::Capacity(scope)) => {
+                let identity = desired::with_volume(facts, identity);
                 facts.known.full_volume.clone_from(&identity.volume_id);
                 let region = identity.region.clone().unwrap_or_default();
                 if scope == CapacityScope::Region || identity.spare_volume_ids.len() > 1 {

@@ -49,6 +49,16 @@ pub fn volume_name(identity: &RuntimeIdentity) -> String {
     format!("m_{}", identity.identity)
 }
 
+/// The identity with the volume that stands, recorded already or not.
+pub fn with_volume(facts: &Facts, identity: &RuntimeIdentity) -> RuntimeIdentity {
+    let standing = facts.known.volume.present();
+    RuntimeIdentity {
+        volume_id: identity.volume_id.clone().or_else(|| standing.map(|volume| volume.id.clone())),
+        region: identity.region.clone().or_else(|| standing.map(|volume| volume.region.clone())),
+        ..identity.clone()
+    }
+}
+
 /// Where the Runtime serves.
 pub fn url(identity: &RuntimeIdentity) -> String {
     format!("https://{}.fly.dev", identity.app)

@@ -147,8 +147,8 @@ pub(super) fn everything_recorded(facts: &Facts, identity: &RuntimeIdentity) -> 
         wanted.pin.image_digest.clone_from(&machine.image_digest);
     }
     // Fly moves a Machine to another host with a new volume under a new id.
-    if machine.volume.is_some() {
-        wanted.volume_id.clone_from(&machine.volume);
-    }
+    let standing = facts.known.volume.present().map(|volume| volume.id.clone());
+    wanted.volume_id = machine.volume.clone().or(wanted.volume_id).or(standing);
+    wanted.region = wanted.region.or_else(|| Some(machine.region.clone()));
     if wanted == *identity { Ok(()) } else { Err(Step::Do(Effect::RecordIdentity(Box::new(wanted)))) }
 }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::{
-    AbsenceKind, EnvFact, Facts, Family, Known, Refusal, Token, VolumeFact, VolumePhase,
+    AbsenceKind, EnvFact, Facts, Family, Known, Origin, Refusal, Token, VolumeFact, VolumePhase,
 };
 use super::super::resolve::{Power, Resolved};
 use super::super::step::{Effect, Launch, Look, Rest, Step};
@@ -111,7 +111,8 @@ pub(super) fn volume(
     if let Some(step) = give_up_full(now, facts, identity, volume, resolved) {
         return Err(step);
     }
-    if identity.volume_id.as_deref() == Some(volume.id.as_str()) {
+    if identity.volume_id.as_deref() == Some(volume.id.as_str()) || is_recorded_with_machine(facts, identity)
+    {
         return Ok(());
     }
     let recorded = RuntimeIdentity {
@@ -120,6 +121,13 @@ pub(super) fn volume(
         ..identity.clone()
     };
     Err(Step::Do(Effect::RecordIdentity(Box::new(recorded))))
+}
+
+/// In an app that we made just now, the first volume is recorded together with its Machine, in one write. Should that
+/// write be lost, the volume is found by its name in our own app, and the Machine that booted on it by its own.
+fn is_recorded_with_machine(facts: &Facts, identity: &RuntimeIdentity) -> bool {
+    let made = facts.known.app == Known::Present(Origin::Made);
+    made && identity.volume_id.is_none() && facts.known.full_volume.is_none()
 }
 
 /// A Runtime that once had a volume never gets an empty one by itself; one that never had gets one where there
@@ -155,8 +163,8 @@ fn give_up_full(
     volume: &VolumeFact,
     resolved: &Resolved,
 ) -> Option<Step> {
-    let never_booted =
-        identity.machine_id.is_none() && identity.volume_id.as_deref() == Some(volume.id.as_str());
+    let ours = identity.volume_id.as_ref().is_none_or(|recorded| *recorded == volume.id);
+    let never_booted = identity.machine_id.is_none() && ours;
     let full = facts.known.full_volume.as_deref() == Some(volume.id.as_str());
     if !never_booted || !full || volume.attached.is_some() {
         return None;
