@@ -194,7 +194,9 @@ async fn read_machine(
                 Err(error) if error.is_not_found() => Ok(None),
                 Err(error) => Err(error.into()),
             },
-            _ => Ok(None),
+            // The list still shows it: that isn't absence.
+            Some(_) => Err(error.into()),
+            None => Ok(None),
         },
         Err(error) => Err(error.into()),
     }
