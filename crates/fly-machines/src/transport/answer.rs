@@ -118,6 +118,8 @@ fn refusal(
             | ErrorClass::Throttled { .. }
             | ErrorClass::PolicyBlocked
     );
+    // A refusal may quote what was sent.
+    let text = if call.sends_secrets() { "" } else { text };
     let said = scrub::message(text, if counts { Numbers::Hidden } else { Numbers::Shown });
     let said = if said.is_empty() { format!("HTTP {status} ({class})") } else { said };
     Error::new(Facts {

@@ -63,6 +63,11 @@ impl<'a> Call<'a> {
         Self::new(Method::DELETE, Effect::Write, operation, path)
     }
 
+    /// Whether its body holds what nobody may see.
+    pub(crate) fn sends_secrets(&self) -> bool {
+        matches!(self.operation, "secrets.update" | "secrets.set")
+    }
+
     /// Says that a POST changes nothing.
     pub(crate) fn reads(mut self) -> Self {
         self.effect = Effect::Read;
