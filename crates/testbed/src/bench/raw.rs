@@ -61,11 +61,11 @@ async fn create(
         .await
 }
 
-/// The operator's seven writes for one Runtime, in its order.
+/// The operator's six writes for one Runtime, in its order.
 async fn write(client: &Client, sample: &Sample, runtime: &DynamicObject) -> Result<()> {
     let (namespace, name) = (runtime.namespace().unwrap_or_default(), runtime.name_any());
     let uid = runtime.uid().context("a Runtime without a uid")?;
-    let Writes { finalizers, statuses: [first, last], claim, records, secret } =
+    let Writes { finalizers, statuses: [first, last], claim, mut record, secret } =
         sample.writes(&namespace, &name, &uid)?;
     let runtimes = runtimes_in(client, &namespace);
     let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
@@ -75,14 +75,12 @@ async fn write(client: &Client, sample: &Sample, runtime: &DynamicObject) -> Res
     }});
     runtimes.patch(&name, &params, &Patch::Merge(&finalizer)).await?;
     let claim: DynamicObject = serde_json::from_value(claim)?;
-    let mut standing = claims(client).create(&creation, &claim).await?;
+    let standing = claims(client).create(&creation, &claim).await?;
     status(&runtimes, &name, &uid, first).await?;
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &namespace);
     secrets.create(&creation, &serde_json::from_value(secret)?).await?;
-    for mut record in records {
-        record["metadata"] = json!({"resourceVersion": standing.resource_version()});
-        standing = claims(client).patch(&claim.name_any(), &params, &Patch::Merge(&record)).await?;
-    }
+    record["metadata"] = json!({"resourceVersion": standing.resource_version()});
+    claims(client).patch(&claim.name_any(), &params, &Patch::Merge(&record)).await?;
     status(&runtimes, &name, &uid, last).await
 }
 

@@ -29,8 +29,8 @@ pub(super) struct Writes {
     pub(super) statuses: [Value; 2],
     /// The claim as it is created.
     pub(super) claim: Value,
-    /// What is then patched into the claim.
-    pub(super) records: [Value; 2],
+    /// What is then patched into the claim: volume and Machine.
+    pub(super) record: Value,
     /// The token's Secret.
     pub(super) secret: Value,
 }
@@ -92,19 +92,17 @@ impl Sample {
         let mut new: Map<String, Value> = serde_json::from_str(&text)?;
         let mut part = |key: &str| new.remove(key).with_context(|| format!("a sample without {key}"));
         let claim = part("claim")?;
-        let whole = json!({"spec": {"runtime": claim["spec"]["runtime"]}});
-        let (mut early, mut created) = (whole.clone(), claim);
-        remove(&mut early["spec"]["runtime"], &["machineID"]);
-        remove(&mut early["spec"]["runtime"]["pin"], &["imageDigest"]);
-        created["spec"]["runtime"] = early["spec"]["runtime"].clone();
-        remove(&mut created["spec"]["runtime"], &["volumeID", "region"]);
+        let record = json!({"spec": {"runtime": claim["spec"]["runtime"]}});
+        let mut created = claim;
+        remove(&mut created["spec"]["runtime"], &["volumeID", "region", "machineID"]);
+        remove(&mut created["spec"]["runtime"]["pin"], &["imageDigest"]);
         created["apiVersion"] = json!("moorage.dev/v1alpha1");
         created["kind"] = json!("NameClaim");
         Ok(Writes {
             finalizers: part("finalizers")?,
             statuses: [part("first")?, part("last")?],
             claim: created,
-            records: [early, whole],
+            record,
             secret: part("secret")?,
         })
     }
@@ -136,12 +134,12 @@ mod tests {
         assert_eq!(writes.claim["metadata"]["name"], "label.bench-07-x00042");
         assert_eq!(writes.claim["spec"]["holder"]["uid"], "1f6b-2");
         assert_eq!(writes.secret["metadata"]["namespace"], "bench-07");
-        let fields = |record: &Value| {
-            ["volumeID", "machineID"].map(|field| record["spec"]["runtime"][field].is_string())
+        let made = |claim: &Value| {
+            let runtime = &claim["spec"]["runtime"];
+            [&runtime["volumeID"], &runtime["machineID"], &runtime["pin"]["imageDigest"]]
+                .map(Value::is_string)
         };
-        assert_eq!(fields(&writes.claim), [false, false]);
-        assert_eq!(writes.records.each_ref().map(fields), [[true, false], [true, true]]);
-        assert!(writes.records[0]["spec"]["runtime"]["pin"]["imageDigest"].is_null());
-        assert_eq!(writes.records[1]["spec"]["runtime"]["pin"]["imageDigest"], "sha256:1");
+        assert_eq!(made(&writes.claim), [false; 3]);
+        assert_eq!(made(&writes.record), [true; 3]);
     }
 }
