@@ -148,7 +148,9 @@ async fn a_list_of_the_organisation_that_lies_or_fails() {
     let tenant = Tenant::new(&rig.cluster, &rig.fly, "lo").await.unwrap();
     tenant.declare("ops", json!({})).await.unwrap();
     tenant.wait_ready("ops", "running").await.unwrap();
-    for (lie, action, _) in lies() {
+    // The list is asked for every few seconds only: one of each sort has to do.
+    let sorts = ["empty", "stale", "malformed", "missing", "later", "broken", "refused"];
+    for (lie, action, _) in lies().into_iter().filter(|(lie, ..)| sorts.contains(lie)) {
         let matching = json!({"method": "GET", "route": "/v1/orgs/{org}/machines", "count": 2});
         let rule = tenant.fly.rule(matching, action).await.unwrap();
         eventually(&format!("the list that is {lie}"), Duration::from_mins(1), async || {
