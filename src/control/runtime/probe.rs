@@ -42,7 +42,8 @@ impl Prober {
         let mut builder = reqwest::Client::builder()
             .https_only(true)
             .redirect(reqwest::redirect::Policy::none())
-            .pool_max_idle_per_host(0)
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(Duration::from_secs(1))
             .timeout(TIMEOUT);
         if let Some(edge) = edge {
             let address = edge.address.parse().map_err(|_| ProberError::Address)?;
@@ -56,23 +57,30 @@ impl Prober {
         Ok(Self { http: builder.build()? })
     }
 
-    /// Whether the gateway of the app is live. Any trouble on the way reads as not live.
+    /// Whether the gateway of the app serves. Any trouble on the way reads as not live.
+    ///
+    /// Its health endpoint answers before the start has come to its end, so that is asked for as well; a gateway that
+    /// doesn't know that question answers with a web page, and is taken at its first word.
     pub async fn ask(&self, app: &str) -> ProbeResult {
-        let url = format!("https://{app}.fly.dev{}", Probe::Health.path());
-        match self.verdict(&url).await {
-            Ok(Verdict::Healthy) => ProbeResult::Live,
-            Ok(verdict) => {
+        for probe in [Probe::Health, Probe::Startup] {
+            let url = format!("https://{app}.fly.dev{}", probe.path());
+            let verdict = match self.verdict(probe, &url).await {
+                Ok(verdict) => verdict,
+                Err(error) => {
+                    tracing::debug!(app, %error, "the gateway can't be reached");
+                    return ProbeResult::NotLive;
+                }
+            };
+            let unknown = probe == Probe::Startup && verdict == Verdict::NotAGateway;
+            if verdict != Verdict::Healthy && !unknown {
                 tracing::debug!(app, verdict = verdict.message(), "the gateway isn't live");
-                ProbeResult::NotLive
-            }
-            Err(error) => {
-                tracing::debug!(app, %error, "the gateway can't be reached");
-                ProbeResult::NotLive
+                return ProbeResult::NotLive;
             }
         }
+        ProbeResult::Live
     }
 
-    async fn verdict(&self, url: &str) -> Result<Verdict, reqwest::Error> {
+    async fn verdict(&self, probe: Probe, url: &str) -> Result<Verdict, reqwest::Error> {
         let mut response = self.http.get(url).send().await?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
@@ -82,7 +90,7 @@ impl Prober {
                 break;
             }
         }
-        Ok(judge(Probe::Health, status, &body))
+        Ok(judge(probe, status, &body))
     }
 }
 

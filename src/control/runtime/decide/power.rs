@@ -8,7 +8,7 @@ use super::super::facts::{
 use super::super::resolve::{Power, Resolved};
 use super::super::step::{Effect, Launch, Look, Rest, Step, Wait, Waiting};
 use super::provision::token_for_launch;
-use super::{Reached, look_again, refused};
+use super::{Reached, look_again};
 use crate::api::reason;
 use crate::control::runtime::desired;
 use crate::engine::config::Readiness;
@@ -163,15 +163,13 @@ fn probe_again(now: Timestamp, facts: &Facts) -> Step {
 fn start(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Step {
     let Some(exit) = machine.exit else { return Step::Do(Effect::StartMachine) };
     let (refusal, pause) = ended(facts, exit);
-    let tried = facts.known.started.as_ref().map(|attempt| attempt.at);
-    let since = tried.map(|at| at.duration_until(now));
-    match since {
-        Some(since) if since < pause => Step::Rest(Rest::Refused(refusal, pause - since)),
-        None if exit == ExitCause::ConfigurationRefused && machine.since.duration_until(now) < pause => {
-            refused(facts, refusal)
-        }
-        _ => Step::Do(Effect::StartMachine),
+    // Time runs from when it was seen to have ended: a gateway may take long to find out that it can't start.
+    let waited = machine.since.duration_until(now);
+    let first = facts.known.started.is_none() && exit != ExitCause::ConfigurationRefused;
+    if first || waited >= pause {
+        return Step::Do(Effect::StartMachine);
     }
+    Step::Rest(Rest::Refused(refusal, pause - waited))
 }
 
 fn ended(facts: &Facts, exit: ExitCause) -> (Refusal, SignedDuration) {
