@@ -134,7 +134,7 @@ pub struct RuntimeIdentity {
     #[schemars(length(min = 1, max = 63))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("must not change"))]
     pub app: String,
-    /// Id of the volume, recorded before a Machine boots on it.
+    /// Id of the volume. Only a recorded one is ever removed.
     #[serde(rename = "volumeID", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub volume_id: Option<String>,

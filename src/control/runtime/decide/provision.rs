@@ -86,7 +86,7 @@ pub(super) fn env(facts: &Facts, resolved: &Resolved) -> Reached<()> {
     }
 }
 
-/// The volume exists, and the claim knows it before a Machine boots on it.
+/// The volume exists; the claim knows it before a Machine boots on it, or learns of both in one write.
 pub(super) fn volume(
     now: Timestamp,
     facts: &Facts,
