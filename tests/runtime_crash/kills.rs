@@ -117,6 +117,5 @@ async fn after_every_write_to_the_api_server() {
     let tenant = scene.tenant("kk").await;
     let problems = problems(&tenant, &cases).await;
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
-    // The clean run was slower or faster than these, and told of its progress more or less often.
-    assert!(killed * 10 >= cases.len() * 6, "only {killed} of {} writes were met by a kill", cases.len());
+    assert!(killed * 10 >= cases.len() * 7, "only {killed} of {} writes were met by a kill", cases.len());
 }
