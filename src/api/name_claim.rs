@@ -153,7 +153,8 @@ pub struct RuntimeIdentity {
     pub machine_id: Option<String>,
     /// What becomes of the data if the Runtime is deleted, as last declared and allowed.
     pub deletion_policy: DeletionPolicy,
-    /// What it was made from.
+    /// What it was made from. Replaced whole: tracked field by field, it was most of a claim's managed fields.
+    #[x_kube(merge_strategy = StructMerge::Atomic)]
     pub pin: Pin,
     /// The last snapshot of a Runtime deleted under `Snapshot`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
