@@ -231,6 +231,23 @@ pub struct Tombstone {
     pub message: String,
 }
 
+impl RuntimeIdentity {
+    /// An identity under which nothing stands yet.
+    pub fn new(identity: String, app: String, deletion_policy: DeletionPolicy, pin: Pin) -> Self {
+        Self {
+            identity,
+            app,
+            volume_id: None,
+            spare_volume_ids: Vec::new(),
+            region: None,
+            machine_id: None,
+            deletion_policy,
+            pin,
+            snapshot: None,
+        }
+    }
+}
+
 impl NameClaim {
     /// Object name of the claim on a namespace.
     pub fn namespace_key(namespace: &str) -> String {

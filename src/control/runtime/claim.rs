@@ -66,18 +66,16 @@ pub async fn record(ctx: &Context, facts: &mut Facts, identity: &RuntimeIdentity
     let Some(claim) = facts.own_claim() else { return Ok(()) };
     let slug = claim.name.clone();
     let mut runtime = json!(identity);
-    // A merge patch keeps what it doesn't name.
-    for (field, absent) in [
-        ("volumeID", identity.volume_id.is_none()),
-        ("region", identity.region.is_none()),
-        ("machineID", identity.machine_id.is_none()),
-        ("spareVolumeIDs", identity.spare_volume_ids.is_empty()),
-    ] {
-        if absent {
-            runtime[field] = serde_json::Value::Null;
-        }
-    }
+    remove_absent(&json!(claim.runtime), &mut runtime);
     write(ctx, facts, &slug, json!({"spec": {"runtime": runtime}})).await
+}
+
+/// A merge patch keeps what it doesn't name: what stood and stands no more is named as null.
+fn remove_absent(standing: &serde_json::Value, wanted: &mut serde_json::Value) {
+    let (Some(standing), Some(wanted)) = (standing.as_object(), wanted.as_object_mut()) else { return };
+    for (field, old) in standing {
+        remove_absent(old, wanted.entry(field.as_str()).or_insert(serde_json::Value::Null));
+    }
 }
 
 /// Gives the slug up. What is left at Fly stays recorded.

@@ -93,17 +93,8 @@ fn mint(facts: &Facts, resolved: &Resolved) -> RuntimeIdentity {
     let settings = &facts.cluster.settings;
     let uid = facts.runtime.metadata.uid.as_deref().unwrap_or_default();
     let identity = short_hash(&[&settings.cluster_id, uid], 10);
-    RuntimeIdentity {
-        app: format!("{}{}-{identity}", settings.app_prefix, resolved.slug),
-        identity,
-        volume_id: None,
-        spare_volume_ids: Vec::new(),
-        region: None,
-        machine_id: None,
-        deletion_policy: facts.runtime.spec.deletion_policy,
-        pin: resolved.pin.clone(),
-        snapshot: None,
-    }
+    let app = format!("{}{}-{identity}", settings.app_prefix, resolved.slug);
+    RuntimeIdentity::new(identity, app, facts.runtime.spec.deletion_policy, resolved.pin.clone())
 }
 
 fn changed(claim: &NameClaimSpec) -> Refusal {

@@ -1,0 +1,110 @@
+//! Effects on an app: the app itself, its addresses and its secrets.
+
+use std::collections::BTreeMap;
+
+use fly_machines::types as fly;
+use fly_machines::types::AppDeletion;
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use super::super::desired;
+use super::super::facts::{Absence, AbsenceKind, Facts, Family, Known, Origin, SecretsFact};
+use super::Failed;
+use crate::api::name_claim::RuntimeIdentity;
+use crate::control::context::Context;
+
+pub(super) async fn create_app(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+) -> Result<(), Failed> {
+    let app =
+        fly::CreateApp::new(&identity.app, &ctx.config.fly.organization).network(desired::network(identity));
+    ctx.fly.apps().create(&app).await?;
+    // What we made just now is empty.
+    let empty = Absence::at(now, AbsenceKind::NotMade);
+    facts.known.app = Known::Present(Origin::Made);
+    facts.known.v6 = Known::Missing(empty);
+    facts.known.v4 = Known::Missing(empty);
+    if identity.volume_id.is_none() {
+        facts.known.volume = Known::Missing(empty);
+        facts.known.machine = Known::Missing(empty);
+    }
+    Ok(())
+}
+
+pub(super) async fn allocate(
+    ctx: &Context,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+    family: Family,
+) -> Result<(), Failed> {
+    let kind = match family {
+        Family::V6 => fly::IpKind::V6,
+        Family::V4 => fly::IpKind::SharedV4,
+    };
+    let given = ctx.fly.addresses(&identity.app).assign(&fly::AssignIp::new(kind)).await?;
+    let known = match family {
+        Family::V6 => &mut facts.known.v6,
+        Family::V4 => &mut facts.known.v4,
+    };
+    *known = if given.ip.is_empty() { Known::Unknown } else { Known::Present(given.ip) };
+    Ok(())
+}
+
+pub(super) async fn release_address(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+    ip: &str,
+) -> Result<(), Failed> {
+    match ctx.fly.addresses(&identity.app).release(ip).await {
+        Err(error) if !error.is_not_found() => return Err(error.into()),
+        _ => {}
+    }
+    for known in [&mut facts.known.v6, &mut facts.known.v4] {
+        if known.present().is_some_and(|have| have == ip) {
+            *known = Known::Missing(Absence::at(now, AbsenceKind::Gone));
+        }
+    }
+    Ok(())
+}
+
+/// Sets what is wanted and removes what isn't any more: every secret of the app is ours.
+pub(super) async fn set_secrets(
+    ctx: &Context,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+) -> Result<(), Failed> {
+    let (Some(wanted), Some(hash)) = (desired::secret_values(facts), desired::secrets_hash(facts)) else {
+        return Ok(());
+    };
+    let secrets = ctx.fly.secrets(&identity.app);
+    let mut values: BTreeMap<String, Option<SecretString>> =
+        wanted.into_iter().map(|(name, value)| (name, Some(value))).collect();
+    if facts.known.app != Known::Present(Origin::Made) {
+        for standing in secrets.list().await? {
+            values.entry(standing.name).or_insert(None);
+        }
+    }
+    let version = secrets.update(&values).await?.version;
+    facts.known.secrets = Some(SecretsFact { hash, version });
+    Ok(())
+}
+
+pub(super) async fn delete_app(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+) -> Result<(), Failed> {
+    match ctx.fly.apps().delete(&identity.app, AppDeletion::IfStopped).await {
+        Err(error) if !error.is_not_found() => return Err(error.into()),
+        _ => {}
+    }
+    facts.known.app_delete_asked = Some(now);
+    facts.known.app = Known::Unknown;
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! Effects on the Machine.
+
+use fly_machines::types as fly;
+use fly_machines::types::MachineDeletion;
+use jiff::Timestamp;
+
+use super::super::desired;
+use super::super::facts::{Attempt, Facts, Known};
+use super::super::look::note_machine;
+use super::super::step::Launch;
+use super::super::trouble::Failure;
+use super::{Failed, resolved};
+use crate::api::name_claim::RuntimeIdentity;
+use crate::control::context::Context;
+
+pub(super) async fn create_machine(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+    launch: Launch,
+) -> Result<(), Failed> {
+    let resolved = resolved(facts)?;
+    let identity = &desired::with_volume(facts, identity);
+    let config = desired::machine_config(facts, &resolved, identity).map_err(Failure::from)?;
+    let request = fly::CreateMachine {
+        config,
+        name: Some(desired::MACHINE_NAME.into()),
+        region: identity.region.clone(),
+        launch: desired::launch(launch),
+        min_secrets_version: facts.known.secrets.as_ref().map(|secrets| secrets.version),
+        ..fly::CreateMachine::default()
+    };
+    let machine = ctx.fly.machines(&identity.app).create(&request).await?;
+    note_machine(now, facts, identity, Some(machine));
+    facts.known.started = Some(Attempt { at: now, count: 0 });
+    Ok(())
+}
+
+pub(super) async fn update_machine(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+    launch: Launch,
+) -> Result<(), Failed> {
+    let resolved = resolved(facts)?;
+    let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
+    let machines = ctx.fly.machines(&identity.app);
+    let standing = machines.get(&before.id).await?;
+    let mut config = desired::machine_config(facts, &resolved, identity).map_err(Failure::from)?;
+    if let Some(standing) = standing.config {
+        // A mount can't be changed, and what we don't own is left as it is.
+        config.mounts = standing.mounts;
+        config.extra = standing.extra;
+    }
+    let request = fly::UpdateMachine {
+        config,
+        current_version: Some(before.version),
+        launch: desired::launch(launch),
+        min_secrets_version: facts.known.secrets.as_ref().map(|secrets| secrets.version),
+    };
+    let machine = machines.update(&before.id, &request).await?;
+    facts.known.probe = None;
+    facts.known.started = Some(Attempt { at: now, count: 0 });
+    note_machine(now, facts, identity, Some(machine));
+    Ok(())
+}
+
+pub(super) async fn detach(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+) -> Result<(), Failed> {
+    let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
+    let machines = ctx.fly.machines(&identity.app);
+    let Some(mut config) = machines.get(&before.id).await?.config else { return Ok(()) };
+    // Whoever takes the Machine over finds that it isn't what is declared.
+    config.metadata.remove(desired::metadata::CONFIG);
+    let request = fly::UpdateMachine {
+        config: fly::MachineConfig { services: Vec::new(), ..*config },
+        launch: fly::Launch::Skip,
+        ..fly::UpdateMachine::default()
+    };
+    let machine = machines.update(&before.id, &request).await?;
+    note_machine(now, facts, identity, Some(machine));
+    Ok(())
+}
+
+/// The Machine's id. Effects on a Machine are only decided on while one is known.
+fn machine_id(facts: &Facts) -> Option<String> {
+    facts.known.machine.present().map(|machine| machine.id.clone())
+}
+
+pub(super) async fn start(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+) -> Result<(), Failed> {
+    let Some(id) = machine_id(facts) else { return Ok(()) };
+    let count = facts.known.started.as_ref().map_or(0, |attempt| attempt.count.saturating_add(1));
+    facts.known.probe = None;
+    ctx.fly.machines(&identity.app).start(&id).await?;
+    facts.known.started = Some(Attempt { at: now, count });
+    reread(ctx, now, facts, identity, &id).await
+}
+
+pub(super) async fn stop(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+) -> Result<(), Failed> {
+    let Some(id) = machine_id(facts) else { return Ok(()) };
+    ctx.fly.machines(&identity.app).stop(&id, &fly::StopMachine::default()).await?;
+    facts.known.stop_asked = Some(now);
+    facts.known.started = None;
+    reread(ctx, now, facts, identity, &id).await
+}
+
+pub(super) async fn destroy(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+) -> Result<(), Failed> {
+    let Some(id) = machine_id(facts) else { return Ok(()) };
+    match ctx.fly.machines(&identity.app).delete(&id, MachineDeletion::Force).await {
+        Err(error) if !error.is_not_found() => return Err(error.into()),
+        _ => {}
+    }
+    facts.known.destroy_asked = Some(now);
+    facts.known.machine = Known::Unknown;
+    // A volume changes hands when its Machine goes.
+    facts.known.volume = Known::Unknown;
+    Ok(())
+}
+
+async fn reread(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+    id: &str,
+) -> Result<(), Failed> {
+    // If this fails, the effect has still happened: the next visit looks again.
+    facts.known.machine = match ctx.fly.machines(&identity.app).get(id).await {
+        Ok(machine) => {
+            note_machine(now, facts, identity, Some(machine));
+            return Ok(());
+        }
+        Err(_) => Known::Unknown,
+    };
+    Ok(())
+}

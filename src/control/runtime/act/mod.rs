@@ -1,0 +1,169 @@
+//! Performs one effect and takes what came of it into the facts.
+
+mod app;
+mod machine;
+mod volume;
+
+use std::sync::Arc;
+
+use fly_machines::{CapacityScope, ErrorClass};
+use jiff::{SignedDuration, Timestamp};
+
+use super::claim;
+use super::desired;
+use super::facts::{Absence, AbsenceKind, Facts, Known};
+use super::look::identity;
+use super::metadata;
+use super::resolve::{Resolved, resolve};
+use super::step::Effect;
+use super::token;
+use super::trouble::Failure;
+use crate::api::name_claim::RuntimeIdentity;
+use crate::control::context::Context;
+
+/// Time for which a region that had no room isn't asked again.
+const FULL: SignedDuration = SignedDuration::from_secs(60);
+
+/// Performs the effect.
+///
+/// # Errors
+/// What went wrong. The facts then say again "unknown" of what the effect may have changed.
+pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effect) -> Result<(), Failure> {
+    match effect {
+        Effect::AddFinalizer => metadata::add_finalizer(ctx, facts).await,
+        Effect::RemoveFinalizer => metadata::remove_finalizer(ctx, facts).await,
+        Effect::ClaimSlug(new) => claim::create(ctx, facts, new).await,
+        Effect::TakeOverClaim(new) => claim::take_over(ctx, facts, new).await,
+        Effect::RecordIdentity(identity) => claim::record(ctx, facts, identity).await,
+        Effect::ReleaseClaim(release) => claim::release(ctx, facts, release).await,
+        // The visit writes the status whenever a step asks for it.
+        Effect::RecordIntent => Ok(()),
+        Effect::EnsureToken => {
+            facts.known.token = token::ensure(ctx, &facts.runtime).await?;
+            Ok(())
+        }
+        at_fly => {
+            let identity = identity(facts)?;
+            let done = on_fly(ctx, now, facts, &identity, at_fly).await;
+            done.or_else(|failed| failed.into_failure(now, facts, &identity, at_fly))
+        }
+    }
+}
+
+/// Why an effect at Fly failed.
+enum Failed {
+    /// Fly's answer, or the lack of one.
+    Fly(fly_machines::Error),
+    /// It couldn't be asked for.
+    Ours(Failure),
+}
+
+impl From<fly_machines::Error> for Failed {
+    fn from(error: fly_machines::Error) -> Self {
+        Self::Fly(error)
+    }
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        Self::Ours(failure)
+    }
+}
+
+async fn on_fly(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+    effect: &Effect,
+) -> Result<(), Failed> {
+    match effect {
+        Effect::CreateApp => app::create_app(ctx, now, facts, identity).await,
+        Effect::AllocateAddress(family) => app::allocate(ctx, facts, identity, *family).await,
+        Effect::ReleaseAddress(ip) => app::release_address(ctx, now, facts, identity, ip).await,
+        Effect::SetSecrets => app::set_secrets(ctx, facts, identity).await,
+        Effect::CreateVolume { region } => volume::create_volume(ctx, facts, identity, region).await,
+        Effect::DeleteVolume { id } => volume::delete_volume(ctx, facts, identity, id).await,
+        Effect::SnapshotVolume { id } => volume::snapshot(ctx, now, facts, identity, id).await,
+        Effect::CreateMachine(launch) => machine::create_machine(ctx, now, facts, identity, *launch).await,
+        Effect::UpdateMachine(launch) => machine::update_machine(ctx, now, facts, identity, *launch).await,
+        Effect::DetachServices => machine::detach(ctx, now, facts, identity).await,
+        Effect::StartMachine => machine::start(ctx, now, facts, identity).await,
+        Effect::StopMachine => machine::stop(ctx, now, facts, identity).await,
+        Effect::DestroyMachine => machine::destroy(ctx, now, facts, identity).await,
+        Effect::DeleteApp => app::delete_app(ctx, now, facts, identity).await,
+        _ => Ok(()),
+    }
+}
+
+fn resolved(facts: &Facts) -> Result<Resolved, Failed> {
+    resolve(facts).map_err(|refusal| Failed::Ours(refusal.into()))
+}
+
+impl Failed {
+    /// Forgets what the effect may have changed. Some refusals are facts rather than failures.
+    fn into_failure(
+        self,
+        now: Timestamp,
+        facts: &mut Facts,
+        identity: &RuntimeIdentity,
+        effect: &Effect,
+    ) -> Result<(), Failure> {
+        let error = match self {
+            Self::Ours(failure) => return Err(failure),
+            Self::Fly(error) => error,
+        };
+        forget(facts, effect);
+        match (effect, error.class()) {
+            (Effect::CreateApp | Effect::CreateMachine(_), ErrorClass::NameTaken)
+            | (Effect::AllocateAddress(_), ErrorClass::AlreadyExists | ErrorClass::Conflict) => Ok(()),
+            (Effect::CreateMachine(_), ErrorClass::VolumeMissing) => {
+                facts.known.volume = Known::Unknown;
+                Ok(())
+            }
+            (Effect::CreateVolume { region }, ErrorClass::Capacity(_)) => {
+                full(now, facts, region);
+                facts.known.volume = Known::Missing(Absence::at(now, AbsenceKind::NotMade));
+                Ok(())
+            }
+            (Effect::CreateMachine(_), ErrorClass::Capacity(scope)) => {
+                let identity = desired::with_volume(facts, identity);
+                facts.known.full_volume.clone_from(&identity.volume_id);
+                let region = identity.region.clone().unwrap_or_default();
+                if scope == CapacityScope::Region || identity.spare_volume_ids.len() > 1 {
+                    full(now, facts, &region);
+                }
+                facts.known.machine = Known::Missing(Absence::at(now, AbsenceKind::NotMade));
+                facts.known.volume = Known::Unknown;
+                Ok(())
+            }
+            _ => Err(error.into()),
+        }
+    }
+}
+
+fn full(now: Timestamp, facts: &mut Facts, region: &str) {
+    let until = now.saturating_add(FULL).unwrap_or(now);
+    facts.known.full_regions.insert(region.to_owned(), until);
+}
+
+/// What the effect may have changed has to be looked at again.
+pub fn forget(facts: &mut Facts, effect: &Effect) {
+    let known = &mut facts.known;
+    match effect {
+        Effect::CreateApp | Effect::DeleteApp => known.app = Known::Unknown,
+        Effect::AllocateAddress(_) | Effect::ReleaseAddress(_) => {
+            known.v6 = Known::Unknown;
+            known.v4 = Known::Unknown;
+        }
+        Effect::SetSecrets => known.secrets = None,
+        Effect::CreateVolume { .. } | Effect::DeleteVolume { .. } => known.volume = Known::Unknown,
+        Effect::SnapshotVolume { .. } => known.snapshot = Known::Unknown,
+        _ => known.machine = Known::Unknown,
+    }
+}
+
+/// The facts after the claim changed under them.
+pub fn with_claim(facts: &mut Facts, claim: &crate::api::NameClaimSpec) {
+    facts.cluster.claim = super::facts::ClaimFact::Held(Arc::new(claim.clone()));
+}
