@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use testbed::ledger::Intent;
 
-use crate::support::{Tenant, is_ready, text};
+use crate::support::{Tenant, text};
 
 /// What is asked for of a Runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,15 +76,6 @@ impl History {
             Self::Retain => Some(Intent::Retain),
             _ => None,
         }
-    }
-
-    /// Whether the end is reached.
-    pub async fn is_over(self, tenant: &Tenant<'_>, name: &str) -> bool {
-        let found = tenant.runtimes().get_opt(name).await.unwrap();
-        let Some(found) = found else { return self.intent().is_some() };
-        let object = serde_json::to_value(found).unwrap();
-        let state = if self == Self::Stop { "stopped" } else { "running" };
-        self.intent().is_none() && is_ready(&object, state)
     }
 
     /// Waits for the end.

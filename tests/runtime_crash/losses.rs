@@ -81,7 +81,7 @@ pub async fn clean_writes(scene: &Scene, tenant: &Tenant<'_>, history: History) 
     if let Some(state) = history.before() {
         tenant.wait_ready(&name, state).await.unwrap();
     }
-    scene.books.mark(&name, None);
+    scene.books.mark(&name, history.before(), None);
     history.begin(tenant, &name).await;
     history.end(tenant, &name).await.unwrap();
     scene.books.writes(&name)
@@ -107,7 +107,7 @@ async fn a_loss_at_any_write_to_the_api_server_changes_nothing_in_the_end() {
     }
     ready(&tenant, &cases).await;
     for (history, name, at, loss) in &waiting {
-        scene.books.mark(name, Some((*at, *loss)));
+        scene.books.mark(name, history.before(), Some((*at, *loss)));
         history.begin(&tenant, name).await;
     }
     let problems = problems(&tenant, &cases).await;

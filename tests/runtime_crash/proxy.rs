@@ -23,12 +23,54 @@ pub enum Loss {
 
 #[derive(Debug, Default)]
 struct Marked {
-    /// Writes so far, by what they were.
+    /// Writes so far that every run has, by what they were.
     writes: Vec<String>,
     /// Which write to lose, counted from 0.
     lose: Option<(usize, Loss)>,
     /// Whether that came about.
     lost: bool,
+    /// The state at rest that the last status told of.
+    rest: Option<String>,
+}
+
+impl Marked {
+    /// Whether the write is one that every run of a history has. How often a status tells of progress, and when a
+    /// dashboard or a task is brought up to date, depends on how fast a run is.
+    fn counts(&self, path: &str, body: &[u8]) -> bool {
+        if path.contains("/workspaces/") || path.contains("/runtimetasks") {
+            return false;
+        }
+        match told(path, body) {
+            None => true,
+            Some(Told::Rest(state)) => self.rest.as_ref() != Some(&state),
+            // Before the app is made, its name is told in any case.
+            Some(Told::Provisioning) => self.writes.iter().all(|write| !write.ends_with("/status")),
+            Some(Told::Progress) => false,
+        }
+    }
+}
+
+/// What a Runtime's status tells.
+enum Told {
+    /// That it is at rest, in this state.
+    Rest(String),
+    /// That it is being made.
+    Provisioning,
+    /// That something else is under way.
+    Progress,
+}
+
+/// What a Runtime's status that is being written tells.
+fn told(path: &str, body: &[u8]) -> Option<Told> {
+    let of_a_runtime = path.contains("/runtimes/") && path.ends_with("/status");
+    let changes: serde_json::Value = of_a_runtime.then(|| serde_json::from_slice(body).ok()).flatten()?;
+    let status = &changes.as_array()?.iter().find(|change| change["path"] == "/status")?["value"];
+    let ready = status["conditions"].as_array()?.iter().find(|condition| condition["type"] == "Ready")?;
+    Some(match (ready["status"].as_str()?, status["operation"]["type"].as_str()) {
+        ("Unknown", Some("Provision")) => Told::Provisioning,
+        ("Unknown", _) => Told::Progress,
+        _ => Told::Rest(status["state"].as_str()?.to_owned()),
+    })
 }
 
 /// The proxy's books.
@@ -36,12 +78,13 @@ struct Marked {
 pub struct Books(Arc<Mutex<BTreeMap<String, Marked>>>);
 
 impl Books {
-    /// Begins to count the writes that name `mark`, and loses one of them.
-    pub fn mark(&self, mark: &str, lose: Option<(usize, Loss)>) {
-        self.lock().insert(mark.to_owned(), Marked { lose, ..Marked::default() });
+    /// Begins to count the writes that name `mark`, which rests in this state if in any, and loses one of them.
+    pub fn mark(&self, mark: &str, rest: Option<&str>, lose: Option<(usize, Loss)>) {
+        let rest = rest.map(str::to_owned);
+        self.lock().insert(mark.to_owned(), Marked { lose, rest, ..Marked::default() });
     }
 
-    /// The writes that named `mark`.
+    /// The writes that named `mark` and that every run has.
     pub fn writes(&self, mark: &str) -> Vec<String> {
         self.lock().get(mark).map(|marked| marked.writes.clone()).unwrap_or_default()
     }
@@ -55,26 +98,38 @@ impl Books {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that a write has taken effect and its answer won't arrive.
-    fn note_lost(&self, path: &str, body: &[u8]) {
-        let text = String::from_utf8_lossy(body);
+    /// What is to be done to a write, which names at most one mark that is looked for.
+    fn loss(&self, path: &str, body: &[u8]) -> Option<Loss> {
         let mut all = self.lock();
-        let named = |mark: &str| path.contains(mark) || text.contains(mark);
-        if let Some((_, marked)) = all.iter_mut().find(|(mark, _)| named(mark)) {
-            marked.lost = true;
+        let marked = named(&mut all, path, body)?;
+        if !marked.counts(path, body) {
+            return None;
         }
+        let next = marked.writes.len();
+        marked.lose.filter(|(lose, _)| *lose == next).map(|(_, loss)| loss)
     }
 
-    /// What to do with a write: it names at most one mark that is looked for.
-    fn loss(&self, method: &Method, path: &str, body: &[u8]) -> Option<Loss> {
-        let text = String::from_utf8_lossy(body);
+    /// Notes a write that has taken effect.
+    fn note(&self, method: &Method, path: &str, body: &[u8], loss: Option<Loss>) {
         let mut all = self.lock();
-        let named = |mark: &str| path.contains(mark) || text.contains(mark);
-        let (_, marked) = all.iter_mut().find(|(mark, _)| named(mark))?;
-        marked.writes.push(format!("{method} {path}"));
-        let at = marked.writes.len() - 1;
-        marked.lose.filter(|(lose, _)| *lose == at).map(|(_, loss)| loss)
+        let Some(marked) = named(&mut all, path, body) else { return };
+        if marked.counts(path, body) {
+            marked.writes.push(format!("{method} {path}"));
+            marked.lost |= loss.is_some();
+        }
+        match told(path, body) {
+            Some(Told::Rest(state)) => marked.rest = Some(state),
+            Some(Told::Provisioning | Told::Progress) => marked.rest = None,
+            None => {}
+        }
     }
+}
+
+/// What is noted of the mark that a write names.
+fn named<'m>(all: &'m mut BTreeMap<String, Marked>, path: &str, body: &[u8]) -> Option<&'m mut Marked> {
+    let text = String::from_utf8_lossy(body);
+    let (_, marked) = all.iter_mut().find(|(mark, _)| path.contains(*mark) || text.contains(*mark))?;
+    Some(marked)
 }
 
 #[derive(Clone)]
@@ -99,14 +154,18 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
     let body = axum::body::to_bytes(body, 4 << 20).await.unwrap_or_default();
     let path = head.uri.path().to_owned();
     let counts = head.method != Method::GET && !path.contains("/leases") && !path.contains("/events");
-    let loss = if counts { proxy.books.loss(&head.method, &path, &body) } else { None };
+    let loss = if counts { proxy.books.loss(&path, &body) } else { None };
     if loss == Some(Loss::Request) {
+        proxy.books.note(&head.method, &path, &body, loss);
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
+    let method = head.method.clone();
     let answer = forward(&proxy.client, head, body.clone()).await;
-    if loss.is_some() {
-        proxy.books.note_lost(&path, &body);
+    // What the API server refused has changed nothing.
+    if !counts || !answer.status().is_success() {
+        return answer;
     }
+    proxy.books.note(&method, &path, &body, loss);
     match loss {
         Some(Loss::Answer) => StatusCode::GATEWAY_TIMEOUT.into_response(),
         Some(Loss::Held) => std::future::pending().await,
