@@ -76,11 +76,11 @@ image: ## Build the operator's image (IMAGE=name:tag) with docker, podman or bui
 	install -D -m 0555 "target/$$host/release/moorage" target/image/moorage; \
 	install -D -m 0444 /etc/ssl/certs/ca-certificates.crt target/image/ca-certificates.crt
 	@for tool in docker podman buildah; do \
-		command -v $$tool >/dev/null || continue; \
+		$$tool info >/dev/null 2>&1 || continue; \
 		isolation=(); [ $$tool != buildah ] || isolation=(--isolation chroot); \
 		exec $$tool build "$${isolation[@]}" --file Dockerfile --tag '$(IMAGE)' target/image; \
 	done; \
-	echo 'error: neither docker, podman nor buildah is installed' >&2; exit 1
+	echo 'error: neither docker, podman nor buildah works here' >&2; exit 1
 
 .PHONY: clean
 clean: ## Remove what cargo built (the cache in ~/.cache/moorage stays)
