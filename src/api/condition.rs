@@ -28,6 +28,8 @@ pub enum ConditionType {
     ConfigApplied,
     /// Runtime: plan, policy and funding allow it to run.
     Entitled,
+    /// Runtime: its Blueprint or its image has moved on since it was pinned. Present only while true.
+    UpdateAvailable,
     /// Workspace: its subdomain is its own.
     SubdomainClaimed,
     /// Workspace: its members hold their roles.

@@ -179,6 +179,10 @@ pub struct Pin {
     #[schemars(length(max = 80))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_digest: Option<String>,
+    /// When the image's tag was first seen to stand for that digest.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_seen_time: Option<Timestamp>,
 }
 
 /// Size of a Runtime.

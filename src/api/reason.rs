@@ -64,6 +64,10 @@ reasons! {
         DEGRADED = "Degraded";
         /// It should run and doesn't.
         UNHEALTHY = "Unhealthy";
+        /// The Blueprint was edited since it was pinned.
+        BLUEPRINT_CHANGED = "BlueprintChanged";
+        /// The image's tag stands for another image than when it was pinned.
+        IMAGE_MOVED = "ImageMoved";
     }
     "Waiting for a person" {
         /// The Plan needs an order that isn't there.

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::api::NameClaim;
 use crate::api::name_claim::ClaimType;
+use crate::control::rollout::images::{Images, SeenImage};
 
 /// Every claim, by name.
 #[derive(Debug, Default)]
@@ -26,6 +27,7 @@ struct State {
     by_app: HashMap<String, String>,
     slugs: HashMap<String, i32>,
     listed: Option<HashSet<String>>,
+    images: Images,
 }
 
 /// A slug that is being claimed; it counts until it is dropped.
@@ -70,6 +72,16 @@ impl Claims {
     /// How many slugs the namespace holds or is about to.
     pub fn slugs_in(&self, namespace: &str) -> i32 {
         self.lock().slugs.get(namespace).copied().unwrap_or_default()
+    }
+
+    /// What the image's tag was last seen to stand for.
+    pub fn newest_image(&self, image: &str) -> Option<SeenImage> {
+        self.lock().images.newest(image)
+    }
+
+    /// The images whose tags moved since this was last asked.
+    pub fn take_moved_images(&self) -> HashSet<String> {
+        self.lock().images.take_moved()
     }
 
     /// Every slug whose holder isn't given up.
@@ -141,6 +153,7 @@ impl State {
         self.by_holder.entry(claim.spec.holder.uid.clone()).or_default().insert(key.clone());
         if let Some(runtime) = &claim.spec.runtime {
             self.by_app.insert(runtime.app.clone(), key.clone());
+            self.images.note(&runtime.pin);
         }
         if counts(&claim) {
             *self.slugs.entry(claim.spec.holder.namespace.clone()).or_default() += 1;

@@ -10,6 +10,7 @@ pub mod index;
 pub mod memory;
 pub mod orphans;
 pub mod policy;
+pub mod rollout;
 pub mod run;
 pub mod runtime;
 pub mod tombstones;

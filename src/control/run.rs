@@ -16,6 +16,7 @@ use super::claims::Claims;
 use super::context::{Context, Index, Stores, Triggers};
 use super::history::{History, Keeping, book, worker};
 use super::memory::Memory;
+use super::rollout::wire as rollout;
 use super::runtime::probe::{Prober, ProberError};
 use super::runtime::resolve::plan_of;
 use super::runtime::visit::visit;
@@ -222,6 +223,7 @@ fn claim_changed(ctx: &Context, change: &Change<'_, NameClaim>) {
         Change::Applied(claim) => {
             let news = ctx.claims.get(&claim.name_any()).is_none_or(|known| known.spec != claim.spec);
             ctx.claims.apply(NameClaim::clone(claim));
+            rollout::claim_changed(ctx);
             if news {
                 visit_holder(ctx, claim);
             }
@@ -264,6 +266,9 @@ fn blueprint_changed(ctx: &Context, change: &Change<'_, Blueprint>) {
     }
     if is_news(change) {
         visit_unsettled(ctx);
+    }
+    if let (true, Change::Applied(blueprint)) = (is_news(change), change) {
+        rollout::blueprint_changed(ctx, blueprint);
     }
 }
 

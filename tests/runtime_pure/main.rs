@@ -10,4 +10,5 @@
 
 mod faults;
 mod model_check;
+mod update_available;
 mod world;

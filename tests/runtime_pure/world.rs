@@ -12,6 +12,7 @@ use moorage::api::plan::{CpuKind, Interval};
 use moorage::api::runtime::{DeletionPolicy, External, PowerState, RuntimeStatus};
 use moorage::api::{BlueprintSpec, NameClaimSpec, PlanSpec, RUNTIME_FINALIZER, Runtime, RuntimeSpec};
 use moorage::control::policy::EffectivePolicy;
+use moorage::control::rollout::images::SeenImage;
 use moorage::control::runtime::decide::decide;
 use moorage::control::runtime::desired;
 use moorage::control::runtime::facts::*;
@@ -37,6 +38,10 @@ pub struct World {
     pub snapshots: u32,
     pub policy: EffectivePolicy,
     pub order_required: bool,
+    /// The Blueprint, with its generation.
+    pub blueprint: (i64, BlueprintSpec),
+    /// What its image's tag was last seen to stand for.
+    pub newest_image: Option<SeenImage>,
     /// Every effect that took place, in order.
     pub ledger: Vec<&'static str>,
     /// Time for which lists, and GET of an app, don't show what was just made.
@@ -92,6 +97,8 @@ impl World {
                 ..EffectivePolicy::unselected(10)
             },
             order_required: false,
+            blueprint: (1, blueprint()),
+            newest_image: None,
             ledger: Vec::new(),
             lag: SignedDuration::ZERO,
             made: BTreeMap::new(),
@@ -102,6 +109,12 @@ impl World {
     pub fn edit(&mut self, edit: impl FnOnce(&mut RuntimeSpec)) {
         edit(&mut self.runtime.spec);
         self.runtime.metadata.generation = self.runtime.metadata.generation.map(|generation| generation + 1);
+    }
+
+    /// The platform edits the Blueprint.
+    pub fn edit_blueprint(&mut self, edit: impl FnOnce(&mut BlueprintSpec)) {
+        edit(&mut self.blueprint.1);
+        self.blueprint.0 += 1;
     }
 
     pub fn power(&mut self, state: PowerState) {
@@ -119,7 +132,8 @@ impl World {
             cluster: Cluster {
                 workspace: None,
                 plan: Some(("trial".into(), plan(self.order_required))),
-                blueprint: Some(("openclaw".into(), 1, Arc::new(blueprint()))),
+                blueprint: Some(("openclaw".into(), self.blueprint.0, Arc::new(self.blueprint.1.clone()))),
+                newest_image: self.newest_image.clone(),
                 policy: self.policy.clone(),
                 claim: self.claim.clone().map_or(ClaimFact::Free, |claim| ClaimFact::Held(Arc::new(claim))),
                 other_slugs: 0,

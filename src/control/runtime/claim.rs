@@ -119,6 +119,7 @@ async fn write(
 fn take_in(ctx: &Context, facts: &mut Facts, claim: NameClaim) {
     with_claim(facts, &claim.spec);
     ctx.claims.apply(claim);
+    crate::control::rollout::wire::claim_changed(ctx);
 }
 
 fn holder(facts: &Facts) -> Holder {

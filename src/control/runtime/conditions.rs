@@ -62,6 +62,7 @@ pub fn conditions(facts: &Facts, outcome: &Outcome) -> Vec<Wanted> {
     wanted.push(config_applied(facts, outcome));
     wanted.push(available(facts, outcome));
     wanted.push(entitled(facts));
+    wanted.extend(crate::control::rollout::tell::condition(facts));
     wanted
 }
 

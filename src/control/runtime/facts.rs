@@ -11,6 +11,7 @@ use super::step::Look;
 use crate::api::name_claim::{NameClaimSpec, Pin};
 use crate::api::{BlueprintSpec, PlanSpec, Runtime, Workspace};
 use crate::control::policy::EffectivePolicy;
+use crate::control::rollout::images::SeenImage;
 use crate::gateway::exit::ExitCause;
 
 /// Everything that `decide` sees.
@@ -33,6 +34,8 @@ pub struct Cluster {
     pub plan: Option<(String, PlanSpec)>,
     /// The Blueprint that the spec names, with its generation.
     pub blueprint: Option<(String, i64, Arc<BlueprintSpec>)>,
+    /// What the tag of the Blueprint's image was last seen to stand for.
+    pub newest_image: Option<SeenImage>,
     /// What the platform allows.
     pub policy: EffectivePolicy,
     /// Who holds the slug.

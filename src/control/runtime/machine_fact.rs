@@ -27,7 +27,7 @@ pub fn machine_fact(now: Timestamp, machine: &Machine, before: Option<&MachineFa
         secrets_hash: mark(metadata::SECRETS),
         addresses: addresses(machine),
         restarted_at: mark(metadata::RESTARTED_AT),
-        image_digest: machine.image_digest().map(str::to_owned),
+        image_digest: image_digest(machine),
         image_version: image_version(machine),
         health: health(machine),
         exit: exit(machine),
@@ -109,6 +109,13 @@ fn health(machine: &Machine) -> Health {
 fn addresses(machine: &Machine) -> Vec<String> {
     let marked = machine.metadata(metadata::ADDRESSES).unwrap_or_default();
     marked.split(',').filter(|address| !address.is_empty()).map(str::to_owned).collect()
+}
+
+/// The digest that its configuration names, or else the one that Fly found the tag to stand for.
+fn image_digest(machine: &Machine) -> Option<String> {
+    let config = machine.config.as_deref().or(machine.incomplete_config.as_deref());
+    let named = config.and_then(|config| config.image.split_once('@')).map(|(_, digest)| digest);
+    named.or_else(|| machine.image_digest()).map(str::to_owned)
 }
 
 fn image_version(machine: &Machine) -> Option<String> {

@@ -34,9 +34,12 @@ pub fn cluster(ctx: &Context, runtime: &Runtime) -> Cluster {
         }
         ClaimFact::Free => 0,
     };
+    let blueprint = blueprint(ctx, runtime);
+    let image = blueprint.as_ref().map(|(_, _, spec)| spec.image.as_str());
     Cluster {
         plan: plan(ctx, runtime, workspace.as_deref()),
-        blueprint: blueprint(ctx, runtime),
+        newest_image: image.and_then(|image| ctx.claims.newest_image(image)),
+        blueprint,
         policy: policy(ctx, &namespace, meta.as_deref()),
         other_slugs: ctx.claims.slugs_in(&namespace) - own,
         namespace: phase(meta.as_deref()),

@@ -9,6 +9,7 @@ use crate::api::name_claim::{Pin, PinnedPlan};
 use crate::api::runtime::PowerState;
 use crate::api::{BlueprintSpec, PlanSpec, Runtime, Workspace, annotation, reason};
 use crate::control::policy::{Funding, Suspension};
+use crate::control::rollout::target::pinned_content;
 use crate::engine::hash::short_hash;
 
 /// What is asked for.
@@ -154,8 +155,9 @@ fn pin(
         },
         blueprint: blueprint_name.to_owned(),
         blueprint_generation: generation,
-        spec: BlueprintSpec { env_schema: Vec::new(), ..blueprint.clone() },
+        spec: pinned_content(blueprint),
         image_digest: None,
+        image_seen_time: None,
     }
 }
 

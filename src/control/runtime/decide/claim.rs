@@ -6,6 +6,7 @@ use super::super::facts::{ClaimFact, Facts, Refusal};
 use super::super::resolve::Resolved;
 use super::super::step::{Effect, NewClaim, Rest, Step};
 use super::{Reached, refused};
+use crate::api::condition::whole_seconds;
 use crate::api::name_claim::{ClaimType, NameClaimSpec, RuntimeIdentity};
 use crate::api::reason;
 use crate::engine::hash::short_hash;
@@ -130,12 +131,13 @@ pub(super) fn deletion_policy_recorded(facts: &Facts, identity: &RuntimeIdentity
 }
 
 /// The claim knows the Machine and the digest that its tag stood for.
-pub(super) fn everything_recorded(facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+pub(super) fn everything_recorded(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
     let Some(machine) = facts.known.machine.present() else { return Ok(()) };
     let mut wanted = identity.clone();
     wanted.machine_id = Some(machine.id.clone());
     if wanted.pin.image_digest.is_none() {
         wanted.pin.image_digest.clone_from(&machine.image_digest);
+        wanted.pin.image_seen_time = machine.image_digest.is_some().then(|| whole_seconds(now));
     }
     // Fly moves a Machine to another host with a new volume under a new id.
     let standing = facts.known.volume.present().map(|volume| volume.id.clone());

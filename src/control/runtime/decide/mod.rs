@@ -52,7 +52,7 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     provision::env(facts, &resolved)?;
     provision::volume(now, facts, identity, &resolved)?;
     provision::machine(now, facts, identity, &resolved)?;
-    claim::everything_recorded(facts, identity)?;
+    claim::everything_recorded(now, facts, identity)?;
     power::reached(now, facts, &resolved)
 }
 

@@ -84,6 +84,13 @@ fn look_after(now: Timestamp, machine: &MachineFact, what: Waiting) -> Step {
 pub(in crate::control::runtime) fn config_is_applied(facts: &Facts, resolved: &Resolved) -> bool {
     let Known::Present(machine) = &facts.known.machine else { return false };
     machine.config_hash.as_deref() == Some(desired::config_hash(facts, resolved).as_str())
+        && has_pinned_image(machine, resolved)
+}
+
+/// Whether the Machine's image is the pinned one: the text alone doesn't tell, since a tag can move.
+fn has_pinned_image(machine: &MachineFact, resolved: &Resolved) -> bool {
+    let (Some(pinned), Some(runs)) = (&resolved.pin.image_digest, &machine.image_digest) else { return true };
+    pinned == runs
 }
 
 /// The Machine has the declared configuration, and its secrets.

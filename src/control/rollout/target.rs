@@ -1,0 +1,68 @@
+//! Whether there is something newer than what a Runtime is pinned to. Pure.
+
+use super::images::SeenImage;
+use crate::api::BlueprintSpec;
+use crate::api::name_claim::Pin;
+
+/// A Blueprint as it is now, with what its image's tag was last seen to stand for.
+#[derive(Clone, Debug)]
+pub struct Current {
+    name: String,
+    generation: i64,
+    content: BlueprintSpec,
+    image: Option<SeenImage>,
+}
+
+/// What a Runtime would be moved to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// The pin that it would have.
+    pub pin: Pin,
+    /// What has changed.
+    pub cause: Cause,
+}
+
+/// What has changed since a Runtime was pinned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The Blueprint.
+    Blueprint,
+    /// What the image's tag stands for.
+    Image,
+}
+
+/// What is pinned of a Blueprint: neither what is only known about variables nor how it is rolled out.
+pub fn pinned_content(spec: &BlueprintSpec) -> BlueprintSpec {
+    BlueprintSpec { env_schema: Vec::new(), ..spec.clone() }
+}
+
+impl Current {
+    /// The Blueprint `name` at this generation.
+    pub fn new(name: &str, generation: i64, spec: &BlueprintSpec, image: Option<SeenImage>) -> Self {
+        Self { name: name.to_owned(), generation, content: pinned_content(spec), image }
+    }
+
+    /// What a Runtime of this pin would be moved to; `None` if nothing that is pinned has changed. Its size isn't the
+    /// Blueprint's and stays.
+    pub fn update_of(&self, pin: &Pin) -> Option<Update> {
+        let cause = self.cause(pin)?;
+        let pin = Pin {
+            plan: pin.plan.clone(),
+            blueprint: self.name.clone(),
+            blueprint_generation: self.generation,
+            spec: self.content.clone(),
+            image_digest: self.image.as_ref().map(|image| image.digest.clone()),
+            image_seen_time: self.image.as_ref().map(|image| image.seen),
+        };
+        Some(Update { pin, cause })
+    }
+
+    fn cause(&self, pin: &Pin) -> Option<Cause> {
+        if self.content != pin.spec {
+            return Some(Cause::Blueprint);
+        }
+        let (newest, pinned) = (self.image.as_ref()?, pin.image_digest.as_ref()?);
+        let newer = pin.image_seen_time.is_none_or(|seen| seen <= newest.seen);
+        (newer && newest.digest != *pinned).then_some(Cause::Image)
+    }
+}
