@@ -10,5 +10,6 @@
 
 mod faults;
 mod model_check;
+mod paths;
 mod update_available;
 mod world;

@@ -485,9 +485,24 @@ impl World {
 
 /// Runs until the Runtime rests or is gone, with one fault at the effect number `at`.
 pub fn run(world: &mut World, fault: Option<(usize, Fault)>) -> Rest {
-    let mut known = Knowledge::default();
+    match run_for(world, Knowledge::default(), 2_000, fault).0 {
+        Some(rest) => rest,
+        None => {
+            panic!("it doesn't come to rest: {:?}", world.ledger.iter().rev().take(10).collect::<Vec<_>>())
+        }
+    }
+}
+
+/// Takes so many steps at most, from what is known, with one fault at the effect number `at`. Where it rests, if it
+/// does, and what is known then.
+pub fn run_for(
+    world: &mut World,
+    mut known: Knowledge,
+    steps: usize,
+    fault: Option<(usize, Fault)>,
+) -> (Option<Rest>, Knowledge) {
     let mut effects = 0;
-    for _ in 0..2_000 {
+    for _ in 0..steps {
         let mut facts = world.facts(known.clone());
         let step = decide(world.now, &facts);
         let old = world.runtime.status.clone().unwrap_or_default();
@@ -497,7 +512,7 @@ pub fn run(world: &mut World, fault: Option<(usize, Fault)>) -> Rest {
         match step {
             Step::Rest(rest) => {
                 world.runtime.status = Some(shown);
-                return rest;
+                return (Some(rest), known);
             }
             Step::Wait(wait) => {
                 world.runtime.status = Some(shown);
@@ -515,7 +530,7 @@ pub fn run(world: &mut World, fault: Option<(usize, Fault)>) -> Rest {
         }
         world.now += SignedDuration::from_millis(5);
     }
-    panic!("it doesn't come to rest: {:?}", world.ledger.iter().rev().take(10).collect::<Vec<_>>());
+    (None, known)
 }
 
 pub fn strike(world: &mut World, mut facts: Facts, effect: &Effect, fault: Option<Fault>) -> Knowledge {

@@ -20,10 +20,8 @@ pub fn condition(facts: &Facts) -> Option<Wanted> {
         Cause::Blueprint => reason::BLUEPRINT_CHANGED,
         Cause::Image => reason::IMAGE_MOVED,
     };
-    let message = format!(
-        "{} Nothing is restarted for it until it is rolled out.",
-        what_changed(pin, &update)
-    );
+    let message =
+        format!("{} Nothing is restarted for it until it is rolled out.", what_changed(pin, &update));
     Some(Wanted::new(ConditionType::UpdateAvailable, ConditionStatus::True, reason, message))
 }
 

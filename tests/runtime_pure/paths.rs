@@ -1,0 +1,129 @@
+//! Any path to a spec ends where a fresh creation of it ends: random sequences of edits, changes behind our back, and
+//! faults. An edit that can't be done and is taken back leaves Fly as it was.
+
+use moorage::api::runtime::{EnvVar, Persona, PowerState};
+use moorage::control::runtime::facts::{EnvFact, Knowledge, Known, MachinePhase, Token};
+use moorage::control::runtime::step::Rest;
+use proptest::prelude::*;
+
+use crate::world::{Fault, World, run, run_for, second};
+
+/// Something that a person does to the spec. The last of each kind is what counts.
+#[derive(Clone, Debug)]
+enum Edit {
+    Power(PowerState),
+    Persona(Option<&'static str>),
+    Env(Option<&'static str>),
+}
+
+/// Something that happens at Fly, and that nobody told us of.
+#[derive(Clone, Copy, Debug)]
+enum Drift {
+    Stopped,
+    Destroyed,
+}
+
+#[derive(Clone, Debug)]
+enum Event {
+    Edit(Edit),
+    Drift(Drift),
+    /// Some steps are taken, with a fault at one of the effects.
+    Steps(usize, Option<(usize, Fault)>),
+    Time(i64),
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    prop_oneof![
+        prop_oneof![Just(PowerState::Running), Just(PowerState::Stopped)].prop_map(Edit::Power),
+        prop_oneof![Just(None), Just(Some("Ada")), Just(Some("Bob"))].prop_map(Edit::Persona),
+        prop_oneof![Just(None), Just(Some("one")), Just(Some("two"))].prop_map(Edit::Env),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let fault = prop_oneof![
+        Just(Fault::CrashBefore),
+        Just(Fault::CrashAfter),
+        Just(Fault::LostReply),
+        Just(Fault::LostRequest)
+    ];
+    prop_oneof![
+        3 => edit().prop_map(Event::Edit),
+        1 => prop_oneof![Just(Drift::Stopped), Just(Drift::Destroyed)].prop_map(Event::Drift),
+        4 => (1_usize..40, proptest::option::of((0_usize..6, fault))).prop_map(|(steps, fault)| Event::Steps(steps, fault)),
+        1 => (1_i64..120).prop_map(Event::Time),
+    ]
+}
+
+fn apply(world: &mut World, edit: &Edit) {
+    match edit {
+        Edit::Power(state) => world.power(*state),
+        Edit::Persona(name) => {
+            world.edit(|spec| spec.persona = name.map(|name| Persona { name: name.into() }));
+        }
+        Edit::Env(value) => world.edit(|spec| {
+            spec.env = value
+                .map(|value| EnvVar { name: "COLOR".into(), value: Some(value.into()), value_from: None })
+                .into_iter()
+                .collect();
+        }),
+    }
+}
+
+/// The organisation's list tells that something has happened to the Machine, not what.
+fn drift(world: &mut World, known: &mut Knowledge, drift: Drift) {
+    known.machine = Known::Unknown;
+    match drift {
+        Drift::Stopped => {
+            if let Some(machine) = &mut world.machine {
+                machine.phase = MachinePhase::Stopped;
+            }
+        }
+        Drift::Destroyed => {
+            world.machine = None;
+            // Another one is no second one.
+            world.ledger.retain(|effect| *effect != "CreateMachine");
+        }
+    }
+}
+
+/// At rest secret values aren't kept.
+fn forget_secrets(known: &mut Knowledge) {
+    known.token = Token::Unknown;
+    known.env = EnvFact::Unknown;
+    known.secrets = None;
+}
+
+/// The end of `world`, when nothing more happens to it and everything is looked at again.
+fn settled(world: &mut World) -> (Rest, String) {
+    let rest = run(world, None);
+    (rest, world.summary())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_path_to_a_spec_ends_where_a_fresh_creation_of_it_ends(events in prop::collection::vec(event(), 0..14)) {
+        let mut world = World::new();
+        let mut known = Knowledge::default();
+        for event in &events {
+            match event {
+                Event::Edit(edit) => apply(&mut world, edit),
+                Event::Drift(change) => drift(&mut world, &mut known, *change),
+                Event::Time(seconds) => world.now += second(*seconds),
+                Event::Steps(steps, fault) => {
+                    let (rest, after) = run_for(&mut world, known, *steps, *fault);
+                    known = after;
+                    if rest.is_some() {
+                        forget_secrets(&mut known);
+                    }
+                }
+            }
+        }
+        let path = settled(&mut world);
+        let mut fresh = World::new();
+        fresh.runtime.spec = world.runtime.spec.clone();
+        prop_assert_eq!(path, settled(&mut fresh));
+    }
+}
