@@ -128,9 +128,15 @@ reasons! {
         MEMBER_NOT_ALLOWED = "MemberNotAllowed";
         /// The object doesn't have the declared shape.
         INVALID = "Invalid";
-        /// Tasks are history: this one wasn't made by the operator.
+        /// The task can't be carried out: it says that it is a record, or isn't offered.
         NOT_REQUESTABLE = "NotRequestable";
-        /// The operator restarted and doesn't know the task any more.
+        /// The request can't be carried out as the Runtime stands.
+        NOT_POSSIBLE = "NotPossible";
+        /// The Runtime that the request names doesn't exist.
+        RUNTIME_NOT_FOUND = "RuntimeNotFound";
+        /// Too many requests of the Runtime are open already.
+        TOO_MANY_REQUESTS = "TooManyRequests";
+        /// The operator restarted and doesn't know the task any more; or its Runtime has gone.
         SUPERSEDED = "Superseded";
     }
     "Something outside failed" {

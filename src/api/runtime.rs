@@ -255,6 +255,12 @@ pub enum OperationType {
     Update,
     /// To nothing, as the deletion policy says.
     Destroy,
+    /// A snapshot of its volume.
+    Snapshot,
+    /// Its volume as a snapshot has it.
+    Restore,
+    /// The Blueprint as it is now.
+    Upgrade,
 }
 
 /// What a Runtime was made from and keeps, whatever becomes of Plan and Blueprint.

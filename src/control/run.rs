@@ -14,7 +14,7 @@ use super::catalog::decide::Offer;
 use super::catalog::visit as catalog_visit;
 use super::claims::Claims;
 use super::context::{Context, Index, Stores, Triggers};
-use super::history::{History, Keeping, book, worker};
+use super::history::{History, book, worker};
 use super::memory::Memory;
 use super::rollout::wire as rollout;
 use super::runtime::probe::{Prober, ProberError};
@@ -130,9 +130,6 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
 fn keep_history(ctx: &Arc<Context>, tasks: &mut JoinSet<()>, shutdown: &CancellationToken) {
     let (on, stop) = (Arc::clone(ctx), shutdown.clone());
     tasks.spawn(async move { on.history.announcer.run(on.kube.clone(), stop).await });
-    if ctx.history.keeping() == Keeping::Nothing {
-        return;
-    }
     let on = Arc::clone(ctx);
     let task_events = book::watch(Api::all(ctx.kube.clone()));
     tasks.spawn(drive(task_events, move |change| wire::task_changed(&on, &change)));

@@ -55,7 +55,7 @@ const OWNER: Role = Role {
             verbs: ALL,
             ..bound("declare them, members included")
         },
-        TASKS,
+        REQUESTS,
         Right { group: "", resources: &["secrets"], verbs: ALL, ..bound("keep the keys that Runtimes use") },
         Right {
             group: "rbac.authorization.k8s.io",
@@ -75,7 +75,7 @@ const OPERATOR: Role = Role {
     rights: &[
         Right { resources: &["runtimes"], verbs: ALL, ..bound("declare and operate Runtimes") },
         Right { resources: &["workspaces"], verbs: READ, ..bound("see the dashboard") },
-        TASKS,
+        REQUESTS,
         EVENTS,
         CORE_EVENTS,
     ],
@@ -125,7 +125,7 @@ const PLATFORM_RIGHTS: Role = Role {
             verbs: ALL,
             ..cluster("help tenants, and pause what needs it")
         },
-        Right { resources: &["runtimetasks"], verbs: READ, ..cluster("see what was done") },
+        Right { scope: Scope::Cluster, ..REQUESTS },
         Right {
             group: "",
             resources: &["namespaces"],
@@ -139,6 +139,11 @@ const PLATFORM_RIGHTS: Role = Role {
 };
 
 const TASKS: Right = Right { resources: &["runtimetasks"], verbs: READ, ..bound("see what was done") };
+const REQUESTS: Right = Right {
+    resources: &["runtimetasks"],
+    verbs: &[Get, List, Watch, Create, Delete],
+    ..bound("ask for restarts, snapshots and the like, and see what was done")
+};
 const EVENTS: Right =
     Right { group: "events.k8s.io", resources: &["events"], verbs: READ, ..bound("see what happened") };
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::catalog;
 use crate::rule::{KINDS, Rule, check, field, literal, rule, spec, text, valid};
-use crate::world::{namespace, try_create};
+use crate::world::{merge, namespace, try_create};
 
 #[tokio::test]
 async fn the_smallest_valid_objects_are_taken() {
@@ -190,5 +190,50 @@ fn workspaces() -> Vec<Rule> {
 
 /// Every rule of creation that is tried.
 pub fn all() -> Vec<Rule> {
-    [names(), labels(), runtimes(), workspaces(), catalog::all()].into_iter().flatten().collect()
+    [names(), labels(), runtimes(), workspaces(), requests(), catalog::all()].into_iter().flatten().collect()
+}
+
+#[tokio::test]
+async fn what_can_be_asked_for_is_what_is_not_declared() {
+    check(requests(), "asked").await;
+}
+
+fn requests() -> Vec<Rule> {
+    let asked = |type_: &str, more: Value| {
+        let mut spec = json!({"operationID": null, "type": type_});
+        merge(&mut spec, &more);
+        json!({"spec": spec})
+    };
+    vec![
+        rule(
+            "RuntimeTask",
+            asked("Restart", json!({})),
+            asked("Stop", json!({})),
+            "the rest is declared on the Runtime",
+        ),
+        rule(
+            "RuntimeTask",
+            asked("Upgrade", json!({})),
+            asked("Destroy", json!({})),
+            "the rest is declared on the Runtime",
+        ),
+        rule(
+            "RuntimeTask",
+            asked("Restore", json!({"snapshotID": "vs_abc1"})),
+            asked("Snapshot", json!({"snapshotID": "vs_abc1"})),
+            "`snapshotID` goes with a request of type Restore only",
+        ),
+        rule(
+            "RuntimeTask",
+            asked("Restore", json!({})),
+            spec(json!({"type": "Restore", "snapshotID": "vs_abc1"})),
+            "`snapshotID` goes with a request of type Restore only",
+        ),
+        rule(
+            "RuntimeTask",
+            asked("Restore", json!({"snapshotID": "vs_abc1"})),
+            asked("Restore", json!({"snapshotID": "https://example.com"})),
+            "should match",
+        ),
+    ]
 }

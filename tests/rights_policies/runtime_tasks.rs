@@ -1,4 +1,4 @@
-//! RuntimeTasks: a history that the operator writes, and anybody with the right may clear away.
+//! RuntimeTasks: records that the operator writes, and requests that anybody with the right makes.
 
 use std::time::Duration;
 
@@ -31,7 +31,13 @@ async fn the_operator_writes_them() {
 }
 
 #[tokio::test]
-async fn nobody_else_creates_one_or_says_how_it_went() {
+async fn tenants_and_the_platform_ask_for_things_and_nobody_else_says_how_it_went() {
+    let asked = |name: &str| TASKS.object(name, &json!({"runtimeRef": {"name": "ops"}, "type": "Restart"}));
+    TASKS.expect(&[Who::Tenant, Who::ClusterAdmin], Try::Create(asked("asked")), &Verdict::Allowed).await;
+}
+
+#[tokio::test]
+async fn nobody_else_creates_a_record_or_says_how_it_went() {
     let others = [Who::Tenant, Who::PlatformUser, Who::ClusterAdmin, Who::Masters];
     let status = json!({"status": {"state": "failed"}});
     TASKS.expect(&others, Try::Create(task("new")), &policy(POLICY)).await;

@@ -18,7 +18,7 @@ const TABLE: &[(&str, &str, &str, [bool; 3])] = &[
     ("moorage.dev", "runtimes", "delete", [true, true, false]),
     ("moorage.dev", "runtimes/status", "patch", [false, false, false]),
     ("moorage.dev", "runtimetasks", "list", [true, true, true]),
-    ("moorage.dev", "runtimetasks", "create", [false, false, false]),
+    ("moorage.dev", "runtimetasks", "create", [true, true, false]),
     ("", "secrets", "get", [true, false, false]),
     ("", "secrets", "list", [true, false, false]),
     ("", "secrets", "create", [true, false, false]),

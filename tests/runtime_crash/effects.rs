@@ -14,16 +14,20 @@ pub enum History {
     Stop,
     Start,
     Update,
+    Restart,
+    Keep,
     Delete,
     Snapshot,
     Retain,
 }
 
-pub const ALL: [History; 7] = [
+pub const ALL: [History; 9] = [
     History::Create,
     History::Stop,
     History::Start,
     History::Update,
+    History::Restart,
+    History::Keep,
     History::Delete,
     History::Snapshot,
     History::Retain,
@@ -61,6 +65,8 @@ impl History {
             Self::Stop => tenant.patch(name, power("Stopped")).await,
             Self::Start => tenant.patch(name, power("Running")).await,
             Self::Update => tenant.patch(name, json!({"spec": {"persona": {"name": "Ada"}}})).await,
+            Self::Restart => tenant.ask(name, "Restart").await,
+            Self::Keep => tenant.ask(name, "Snapshot").await,
             Self::Delete => tenant.delete(name, "Delete").await,
             Self::Snapshot => tenant.delete(name, "Snapshot").await,
             Self::Retain => tenant.delete(name, "Retain").await,
@@ -81,6 +87,10 @@ impl History {
     /// Waits for the end.
     pub async fn end(self, tenant: &Tenant<'_>, name: &str) -> anyhow::Result<()> {
         match self {
+            Self::Restart | Self::Keep => {
+                tenant.wait_task(name, "completed").await?;
+                tenant.wait_ready(name, "running").await.map(drop)
+            }
             Self::Stop => tenant.wait_ready(name, "stopped").await.map(drop),
             Self::Create | Self::Start | Self::Update => tenant.wait_ready(name, "running").await.map(drop),
             Self::Delete | Self::Snapshot | Self::Retain => tenant.wait_gone(name).await,

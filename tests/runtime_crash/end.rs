@@ -59,7 +59,7 @@ async fn end_state(tenant: &Tenant<'_>, case: &Case, app: &str) -> Vec<String> {
             .push(format!("app gone, Machines, volumes, addresses are {seen:?}, not {wanted:?}: {standing}"));
     }
     if machines == 1 {
-        let running = matches!(case.history, History::Create | History::Start | History::Update);
+        let running = !matches!(case.history, History::Stop | History::Retain);
         let state: &Value = &standing["machines"][0]["state"];
         if (state == "started") != running {
             problems.push(format!("the Machine is {state}"));

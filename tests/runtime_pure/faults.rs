@@ -2,7 +2,10 @@
 
 use crate::world::{Fault, World, run, second};
 use moorage::api::runtime::{DeletionPolicy, PowerState};
+use moorage::api::state::TaskState;
+use moorage::control::runtime::facts::{MachinePhase, RequestKind};
 use moorage::control::runtime::step::Rest;
+use moorage::gateway::exit::ExitCause;
 
 const FAULTS: [Fault; 4] = [Fault::CrashBefore, Fault::CrashAfter, Fault::LostReply, Fault::LostRequest];
 
@@ -59,6 +62,27 @@ fn histories() -> Vec<History> {
                 world.runtime.metadata.annotations = Some([request].into());
             },
             end: Rest::Running,
+        },
+        History {
+            name: "restart on request",
+            before: running,
+            change: |world| world.request("again", RequestKind::Restart),
+            end: Rest::Running,
+        },
+        History {
+            name: "snapshot on request",
+            before: running,
+            change: |world| world.request("keep", RequestKind::Snapshot),
+            end: Rest::Running,
+        },
+        History {
+            name: "two requests at once, while it is stopped",
+            before: stopped,
+            change: |world| {
+                world.request("keep", RequestKind::Snapshot);
+                world.request("again", RequestKind::Restart);
+            },
+            end: Rest::Stopped,
         },
         History {
             name: "delete",
@@ -200,4 +224,78 @@ fn a_squatter_takes_nothing() {
     world.runtime.metadata.name = Some("other".into());
     let Rest::Refused(refusal, _) = run(&mut world, None) else { panic!("it took another's name") };
     assert_eq!(refusal.reason, "NameTaken");
+}
+
+fn ended(world: &World) -> Vec<(&str, TaskState, &str)> {
+    world.finished.iter().map(|finish| (finish.task.as_str(), finish.state, finish.reason)).collect()
+}
+
+#[test]
+fn a_restart_on_request_is_one_stop_and_one_start() {
+    let mut world = running();
+    world.request("again", RequestKind::Restart);
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.ledger, ["StopMachine", "StartMachine", "FinishTask"]);
+    assert_eq!(ended(&world), [("again", TaskState::Completed, "Completed")]);
+}
+
+#[test]
+fn a_start_in_the_second_of_the_request_was_before_it_and_a_slow_clock_at_fly_restarts_once() {
+    let mut world = running();
+    world.machine.as_mut().unwrap().started = Some(world.now);
+    world.request("again", RequestKind::Restart);
+    run(&mut world, None);
+    assert_eq!(world.ledger, ["StopMachine", "StartMachine", "FinishTask"]);
+    // Fly's clock is an hour behind: no start ever looks newer than the request.
+    let mut world = running();
+    world.slow_clock = second(3_600);
+    world.request("again", RequestKind::Restart);
+    run(&mut world, None);
+    assert_eq!(world.ledger, ["StopMachine", "StartMachine", "FinishTask"]);
+}
+
+#[test]
+fn what_crashes_is_started_at_once_on_request_whatever_its_pause() {
+    let mut world = running();
+    let machine = world.machine.as_mut().unwrap();
+    (machine.phase, machine.exit) = (MachinePhase::Stopped, Some(ExitCause::ConfigurationRefused));
+    world.request("again", RequestKind::Restart);
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.ledger, ["StartMachine", "FinishTask"]);
+}
+
+#[test]
+fn a_snapshot_on_request_leaves_the_runtime_alone_and_names_the_snapshot() {
+    let mut world = running();
+    let shown = world.runtime.status.clone();
+    world.request("keep", RequestKind::Snapshot);
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.ledger, ["TakeSnapshot", "FinishTask"]);
+    let result = world.finished[0].result.clone().unwrap();
+    assert_eq!(result.snapshot_id, Some(format!("vs_{}", world.taken[0].as_second())));
+    assert_eq!(world.runtime.status, shown);
+}
+
+#[test]
+fn what_can_t_be_done_says_why_and_what_takes_too_long_is_given_up() {
+    let mut world = stopped();
+    world.request("again", RequestKind::Restart);
+    run(&mut world, None);
+    assert_eq!(ended(&world), [("again", TaskState::Failed, "NotPossible")]);
+    let mut world = running();
+    world.never_snapshots = true;
+    world.request("keep", RequestKind::Snapshot);
+    run(&mut world, None);
+    assert_eq!(ended(&world), [("keep", TaskState::Failed, "FlyRefused")]);
+    assert!(world.ledger.len() <= 4, "{:?}", world.ledger);
+}
+
+#[test]
+fn a_deleted_runtime_goes_whatever_was_asked_for() {
+    let mut world = running();
+    world.request("keep", RequestKind::Snapshot);
+    world.taken.push(world.now);
+    world.delete(DeletionPolicy::Snapshot);
+    assert_eq!(run(&mut world, None), Rest::Gone);
+    assert!(world.finished.is_empty() && world.snapshots == 1, "{:?}", world.ledger);
 }

@@ -17,7 +17,7 @@ use moorage::control::runtime::decide::decide;
 use moorage::control::runtime::desired;
 use moorage::control::runtime::facts::*;
 use moorage::control::runtime::resolve::resolve;
-use moorage::control::runtime::step::{Effect, Launch, Look, Rest, Step};
+use moorage::control::runtime::step::{Effect, Finish, Launch, Look, Rest, Step};
 use moorage::control::runtime::view::{effect_name, view};
 use moorage::engine::config::{Mode, Readiness};
 use secrecy::SecretString;
@@ -42,6 +42,16 @@ pub struct World {
     pub blueprint: (i64, BlueprintSpec),
     /// What its image's tag was last seen to stand for.
     pub newest_image: Option<SeenImage>,
+    /// Requests that aren't finished, oldest first.
+    pub requests: Vec<Request>,
+    /// How requests ended.
+    pub finished: Vec<Finish>,
+    /// How far Fly's clock is behind.
+    pub slow_clock: SignedDuration,
+    /// Whether Fly takes requests for snapshots and makes none.
+    pub never_snapshots: bool,
+    /// Snapshots of the running Runtime, with the time when each was asked for.
+    pub taken: Vec<Timestamp>,
     /// Every effect that took place, in order.
     pub ledger: Vec<&'static str>,
     /// Time for which lists, and GET of an app, don't show what was just made.
@@ -99,6 +109,11 @@ impl World {
             order_required: false,
             blueprint: (1, blueprint()),
             newest_image: None,
+            requests: Vec::new(),
+            finished: Vec::new(),
+            slow_clock: SignedDuration::ZERO,
+            never_snapshots: false,
+            taken: Vec::new(),
             ledger: Vec::new(),
             lag: SignedDuration::ZERO,
             made: BTreeMap::new(),
@@ -138,10 +153,23 @@ impl World {
                 claim: self.claim.clone().map_or(ClaimFact::Free, |claim| ClaimFact::Held(Arc::new(claim))),
                 other_slugs: 0,
                 namespace: NamespaceFact::Active,
+                request: self.requests.first().cloned(),
                 settings: settings(),
             },
             known,
         }
+    }
+
+    /// Somebody asks for something.
+    pub fn request(&mut self, task: &str, kind: RequestKind) {
+        let created = Timestamp::from_second(self.now.as_second()).unwrap();
+        self.requests.push(Request {
+            task: task.into(),
+            uid: format!("uid-{task}"),
+            created,
+            origin: Origin::Made,
+            kind,
+        });
     }
 
     fn identity(&self) -> RuntimeIdentity {
@@ -169,13 +197,16 @@ impl World {
                     .map(|it| (it.machine_id.is_some(), it.volume_id.is_some(), it.snapshot.is_some())),
             )
         });
+        let ended: Vec<_> =
+            self.finished.iter().map(|finish| (&finish.task, finish.state, finish.reason)).collect();
         format!(
-            "app {} v6 {} v4 {} volumes {volumes} machine {machine:?} claim {claim:?} gone {} snapshots {}",
+            "app {} v6 {} v4 {} volumes {volumes} machine {machine:?} claim {claim:?} gone {} snapshots {} taken {} ended {ended:?}",
             self.app,
             self.v6,
             self.v4,
             self.gone,
-            self.snapshots.min(1)
+            self.snapshots.min(1),
+            self.taken.len(),
         )
     }
 
@@ -184,7 +215,10 @@ impl World {
         let usable = self.volumes.iter().filter(|(_, phase)| *phase == VolumePhase::Usable).count();
         let machines = self.ledger.iter().filter(|effect| **effect == "CreateMachine").count();
         let removed = usable < self.volumes.len() && self.runtime.metadata.deletion_timestamp.is_none();
+        let answered: std::collections::BTreeSet<_> =
+            self.finished.iter().map(|finish| &finish.uid).collect();
         let all = [
+            (answered.len() < self.finished.len(), "a request answered twice"),
             (usable > 1, "two volumes"),
             (self.v6 > 1 || self.v4 > 1, "an address twice"),
             (machines > 1, "two Machines"),
@@ -283,6 +317,23 @@ impl World {
                 });
             }
             Look::Snapshot => known.snapshot.miss(now),
+            Look::RequestedSnapshot => {
+                let Some(request) = self.requests.first() else { return };
+                let found =
+                    self.taken.iter().find(|at| **at >= request.created && self.shown("TakeSnapshot"));
+                let pursuit = known.pursuit_mut(request);
+                match found {
+                    None => pursuit.snapshot.miss(now),
+                    Some(at) => {
+                        let done = at.duration_until(now) > second(10);
+                        pursuit.snapshot = Known::Present(SnapshotFact {
+                            id: format!("vs_{}", at.as_second()),
+                            phase: if done { SnapshotPhase::Created } else { SnapshotPhase::Pending },
+                            expiry: now + second(5 * 86_400),
+                        });
+                    }
+                }
+            }
             Look::Env => known.env = EnvFact::Known(Arc::new(BTreeMap::new())),
             Look::Probe => {
                 let version =
@@ -366,13 +417,32 @@ impl World {
                 );
                 self.snapshots += 1;
             }
+            Effect::TakeSnapshot { volume } => {
+                assert_eq!(self.identity().volume_id.as_ref(), Some(volume));
+                if !self.never_snapshots {
+                    self.taken.push(self.now);
+                }
+            }
+            Effect::FinishTask(finish) => {
+                // A finished one is written once.
+                if self.requests.iter().any(|request| request.uid == finish.uid) {
+                    self.requests.retain(|request| request.uid != finish.uid);
+                    self.finished.push((**finish).clone());
+                }
+            }
             Effect::CreateMachine(launch) => self.launch(facts, *launch),
             Effect::UpdateMachine(launch) => {
                 assert!(self.machine.is_some());
                 self.launch(facts, *launch);
             }
             Effect::DetachServices => self.machine.as_mut().unwrap().services = Services::None,
-            Effect::StartMachine => self.machine.as_mut().unwrap().phase = MachinePhase::Started,
+            Effect::StartMachine => {
+                let now = self.now;
+                let machine = self.machine.as_mut().unwrap();
+                machine.phase = MachinePhase::Started;
+                machine.exit = None;
+                machine.started = Some(now - self.slow_clock);
+            }
             Effect::StopMachine => self.machine.as_mut().unwrap().phase = MachinePhase::Stopped,
             Effect::DestroyMachine => self.machine = None,
             Effect::DeleteApp => {
@@ -413,6 +483,7 @@ impl World {
             exit: None,
             host: Host::Reachable,
             services: Services::Public,
+            started: Some(self.now),
             since: self.now,
             read_at: self.now,
         });
@@ -465,6 +536,7 @@ impl World {
             | Effect::StartMachine => {
                 known.machine = self.machine.clone().map_or(Known::Unknown, Known::Present);
             }
+            Effect::FinishTask(_) => known.pursuit = None,
             Effect::StopMachine => {
                 known.stop_asked = Some(now);
                 known.machine = self.machine.clone().map_or(Known::Unknown, Known::Present);
@@ -534,6 +606,7 @@ pub fn run_for(
 }
 
 pub fn strike(world: &mut World, mut facts: Facts, effect: &Effect, fault: Option<Fault>) -> Knowledge {
+    moorage::control::runtime::act::begin(world.now, &mut facts, effect);
     match fault {
         None => {
             world.apply(effect, &facts);
@@ -542,9 +615,13 @@ pub fn strike(world: &mut World, mut facts: Facts, effect: &Effect, fault: Optio
             world.learn(effect, &mut facts);
             facts.known
         }
-        Some(Fault::CrashBefore) => Knowledge::default(),
+        Some(Fault::CrashBefore) => {
+            world.requests.iter_mut().for_each(|request| request.origin = Origin::Found);
+            Knowledge::default()
+        }
         Some(Fault::CrashAfter) => {
             world.apply(effect, &facts);
+            world.requests.iter_mut().for_each(|request| request.origin = Origin::Found);
             Knowledge::default()
         }
         Some(Fault::LostReply) => {
@@ -634,6 +711,7 @@ pub fn knowledge_key(known: &Knowledge, now: Timestamp) -> String {
                 &known.secrets,
                 known.probe.is_some()
             ),
+            &known.pursuit,
             [
                 ago(known.stop_asked),
                 ago(known.destroy_asked),

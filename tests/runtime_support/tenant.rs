@@ -62,6 +62,32 @@ impl<'r> Tenant<'r> {
         patch.map(drop).with_context(|| format!("patch {name}"))
     }
 
+    /// Asks for something by a RuntimeTask of the Runtime's own name.
+    pub async fn ask(&self, name: &str, what: &str) -> Result<()> {
+        let spec = json!({"runtimeRef": {"name": name}, "type": what});
+        self.apply("moorage.dev/v1alpha1", "RuntimeTask", name, json!({"spec": spec})).await
+    }
+
+    /// A RuntimeTask as JSON.
+    pub async fn task(&self, name: &str) -> Result<Value> {
+        let tasks = self.api("moorage.dev/v1alpha1", "RuntimeTask").await?;
+        Ok(serde_json::to_value(tasks.get(name).await.with_context(|| format!("get task {name}"))?)?)
+    }
+
+    /// Waits until a RuntimeTask is in this state, and its conditions are sound.
+    pub async fn wait_task(&self, name: &str, state: &str) -> Result<Value> {
+        let what = format!("task {}/{name}: {state}", self.namespace);
+        let task = eventually(&what, SOON, async || {
+            let task = self.task(name).await?;
+            ensure!(task["status"]["state"] == state, "{}", task["status"]);
+            Ok(task)
+        })
+        .await?;
+        let problems = check_conditions(&task, Moment::AtRest);
+        ensure!(problems.is_empty(), "{problems:?}");
+        Ok(task)
+    }
+
     /// Asks for a deletion under a policy.
     pub async fn delete(&self, name: &str, policy: &str) -> Result<()> {
         self.patch(name, json!({"spec": {"deletionPolicy": policy}})).await?;

@@ -10,10 +10,13 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
 
 use super::draft::name;
+use super::requests::{Open, kind_of};
+use crate::api::condition::{ConditionType, find};
 use crate::api::runtime::OperationType;
 use crate::api::state::TaskState;
 use crate::api::workspace::TaskSummary;
 use crate::api::{FIELD_MANAGER, RuntimeTask, label_key};
+use crate::control::runtime::facts::{Origin, Request};
 use crate::engine::watch::Change;
 
 /// Every task, by namespace and name.
@@ -25,6 +28,8 @@ pub struct Book {
 #[derive(Debug, Default)]
 struct State {
     rows: HashMap<String, HashMap<String, Row>>,
+    /// Requests that aren't finished, by namespace and name: few, at any time.
+    open: HashMap<String, HashMap<String, Open>>,
     listed: Option<HashSet<String>>,
     version: u64,
 }
@@ -48,6 +53,8 @@ pub struct Row {
     pub finished: Option<Timestamp>,
     /// Who made it.
     pub maker: Maker,
+    /// Its resource version.
+    pub version: u64,
 }
 
 /// Who made a task.
@@ -55,7 +62,9 @@ pub struct Row {
 pub enum Maker {
     /// We did, as its name and label tell.
     Us,
-    /// Somebody else.
+    /// A person did, who asks for something.
+    Person,
+    /// Somebody else, who made it look like a record.
     Another,
 }
 
@@ -87,6 +96,50 @@ impl Book {
             Change::ListBegins => state.listed = Some(HashSet::new()),
             Change::ListEnds => state.list_ends(),
         }
+    }
+
+    /// Takes in what we wrote ourselves, before the watch tells of it.
+    pub fn wrote(&self, task: &RuntimeTask) {
+        let mut state = self.lock();
+        state.version += 1;
+        state.apply(task);
+    }
+
+    /// Forgets a task that isn't there any more.
+    pub fn lost(&self, namespace: &str, name: &str, uid: &str) {
+        let mut state = self.lock();
+        let same = |row: &Row| row.uid == uid;
+        if state.rows.get(namespace).and_then(|rows| rows.get(name)).is_some_and(same) {
+            state.version += 1;
+            state.remove(namespace, name);
+        }
+    }
+
+    /// The oldest open request of a Runtime that was made at `since`.
+    pub fn request(&self, namespace: &str, runtime: &str, since: Timestamp) -> Option<Request> {
+        let state = self.lock();
+        let (name, open) = state
+            .open
+            .get(namespace)?
+            .iter()
+            .filter(|(_, open)| open.runtime == runtime && open.created >= since)
+            .min_by_key(|(name, open)| (open.created, *name))?;
+        Some(Request {
+            task: name.clone(),
+            uid: open.uid.clone(),
+            created: open.created,
+            origin: open.origin,
+            kind: open.kind.clone(),
+        })
+    }
+
+    /// Every namespace with its open requests.
+    pub fn open(&self) -> Vec<(String, Vec<(String, Open)>)> {
+        let state = self.lock();
+        let each = |all: &HashMap<String, Open>| {
+            all.iter().map(|(name, open)| (name.clone(), open.clone())).collect::<Vec<_>>()
+        };
+        state.open.iter().map(|(namespace, all)| (namespace.clone(), each(all))).collect()
     }
 
     /// The newest tasks of a namespace, newest first.
@@ -130,16 +183,28 @@ impl State {
         if let Some(listed) = &mut self.listed {
             listed.insert(row.uid.clone());
         }
-        self.rows.entry(namespace(task)).or_default().insert(task.name_any(), row);
+        let (namespace, name) = (namespace(task), task.name_any());
+        let rows = self.rows.entry(namespace.clone()).or_default();
+        if rows.get(&name).is_some_and(|known| known.version > row.version) {
+            return;
+        }
+        // What a first list holds, an earlier process may have worked on.
+        let known = self.open.get(&namespace).and_then(|all| all.get(&name));
+        let origin = match known.filter(|open| open.uid == row.uid) {
+            Some(open) => open.origin,
+            None if self.listed.is_some() => Origin::Found,
+            None => Origin::Made,
+        };
+        match open(task, &row, origin) {
+            Some(open) => drop(self.open.entry(namespace).or_default().insert(name.clone(), open)),
+            None => forget(&mut self.open, &namespace, &name),
+        }
+        rows.insert(name, row);
     }
 
     fn remove(&mut self, namespace: &str, name: &str) {
-        if let Some(rows) = self.rows.get_mut(namespace) {
-            rows.remove(name);
-            if rows.is_empty() {
-                self.rows.remove(namespace);
-            }
-        }
+        forget(&mut self.rows, namespace, name);
+        forget(&mut self.open, namespace, name);
     }
 
     fn list_ends(&mut self) {
@@ -148,7 +213,34 @@ impl State {
             rows.retain(|_, row| listed.contains(&row.uid));
             !rows.is_empty()
         });
+        self.open.retain(|_, all| {
+            all.retain(|_, open| listed.contains(&open.uid));
+            !all.is_empty()
+        });
     }
+}
+
+fn forget<V>(all: &mut HashMap<String, HashMap<String, V>>, namespace: &str, name: &str) {
+    if let Some(some) = all.get_mut(namespace) {
+        some.remove(name);
+        if some.is_empty() {
+            all.remove(namespace);
+        }
+    }
+}
+
+/// What is kept of a request until it is finished.
+fn open(task: &RuntimeTask, row: &Row, origin: Origin) -> Option<Open> {
+    let kind = kind_of(&task.spec).filter(|_| !row.is_finished())?;
+    let said = task.status.as_ref().and_then(|status| find(&status.conditions, ConditionType::Ready));
+    Some(Open {
+        uid: row.uid.clone(),
+        runtime: row.runtime.clone(),
+        created: task.creation_timestamp().map_or(Timestamp::MIN, |time| time.0),
+        origin,
+        kind,
+        said: said.map(|ready| ready.message.clone()).unwrap_or_default(),
+    })
 }
 
 fn namespace(task: &RuntimeTask) -> String {
@@ -158,17 +250,26 @@ fn namespace(task: &RuntimeTask) -> String {
 fn row(task: &RuntimeTask) -> Row {
     let (spec, status) = (&task.spec, task.status.clone().unwrap_or_default());
     let made = task.creation_timestamp().map_or(Timestamp::MIN, |time| time.0);
-    let ours = task.labels().get(label_key::MANAGED_BY).is_some_and(|by| by == FIELD_MANAGER)
-        && task.name_any() == name(&spec.runtime_ref.name, spec.type_, &spec.operation_id);
+    let operation = spec.operation_id.as_deref();
+    let ours = |operation: &str| {
+        task.labels().get(label_key::MANAGED_BY).is_some_and(|by| by == FIELD_MANAGER)
+            && task.name_any() == name(&spec.runtime_ref.name, spec.type_, operation)
+    };
+    let maker = match operation {
+        None => Maker::Person,
+        Some(operation) if ours(operation) => Maker::Us,
+        Some(_) => Maker::Another,
+    };
     Row {
         uid: task.uid().unwrap_or_default(),
         runtime: spec.runtime_ref.name.clone(),
         type_: spec.type_,
-        operation: spec.operation_id.clone(),
+        operation: operation.unwrap_or_default().to_owned(),
         state: status.state.unwrap_or_default(),
         began: status.start_time.unwrap_or(made),
         finished: status.finish_time,
-        maker: if ours { Maker::Us } else { Maker::Another },
+        maker,
+        version: task.resource_version().and_then(|version| version.parse().ok()).unwrap_or_default(),
     }
 }
 
@@ -187,7 +288,8 @@ mod tests {
         let spec = RuntimeTaskSpec {
             runtime_ref: NameRef::new("ops"),
             type_: OperationType::Start,
-            operation_id: id.into(),
+            operation_id: Some(id.into()),
+            snapshot_id: None,
         };
         let mut task = RuntimeTask::new(&name("ops", OperationType::Start, id), spec);
         task.metadata.namespace = Some("acme".into());

@@ -84,7 +84,7 @@ impl Draft {
 
     /// Id of the operation.
     pub fn operation_id(&self) -> &str {
-        &self.task.spec.operation_id
+        self.task.spec.operation_id.as_deref().unwrap_or_default()
     }
 
     /// What is to be written next, if anything.
@@ -130,7 +130,8 @@ fn task(runtime: &Runtime, operation: &Operation) -> RuntimeTask {
     let spec = RuntimeTaskSpec {
         runtime_ref: NameRef::new(&runtime_name),
         type_: operation.type_,
-        operation_id: operation.id.clone(),
+        operation_id: Some(operation.id.clone()),
+        snapshot_id: None,
     };
     let mut task = RuntimeTask::new(&name(&runtime_name, operation.type_, &operation.id), spec);
     // The task of a removal outlives the Runtime, and ends by its age.

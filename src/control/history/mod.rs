@@ -9,6 +9,7 @@ pub mod book;
 pub mod draft;
 pub mod journal;
 pub mod log;
+pub mod requests;
 pub mod status;
 pub mod tidy;
 pub mod worker;

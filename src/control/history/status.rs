@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::draft::End;
+use super::requests::Progress;
 use crate::api::condition::{Condition, ConditionStatus, ConditionType, whole_seconds};
 use crate::api::state::TaskState;
 use crate::api::{RuntimeTaskStatus, reason};
@@ -19,10 +20,30 @@ pub fn running(began: Timestamp, log: Vec<String>) -> RuntimeTaskStatus {
         start_time: Some(whole_seconds(began)),
         finish_time: None,
         log,
+        result: None,
         conditions: vec![
             said(ConditionType::Reconciling, ConditionStatus::True),
             said(ConditionType::Ready, ConditionStatus::Unknown),
         ],
+    }
+}
+
+/// The status of a request that isn't finished.
+pub fn progress(now: Timestamp, progress: &Progress, standing: RuntimeTaskStatus) -> RuntimeTaskStatus {
+    let (state, reason, start_time) = match progress {
+        Progress::Pending(_) => (TaskState::Pending, reason::PENDING, None),
+        Progress::Running => (TaskState::Running, reason::IN_PROGRESS, Some(whole_seconds(now))),
+    };
+    let said = |type_, status| condition(type_, status, reason, progress.message(), now);
+    RuntimeTaskStatus {
+        observed_generation: GENERATION,
+        state: Some(state),
+        start_time: standing.start_time.or(start_time),
+        conditions: vec![
+            said(ConditionType::Reconciling, ConditionStatus::True),
+            said(ConditionType::Ready, ConditionStatus::Unknown),
+        ],
+        ..standing
     }
 }
 
@@ -42,6 +63,7 @@ pub fn ended(began: Option<Timestamp>, end: &End, log: Vec<String>) -> RuntimeTa
         start_time: began.map(whole_seconds),
         finish_time: Some(whole_seconds(end.at)),
         log,
+        result: None,
         conditions,
     }
 }
@@ -79,6 +101,8 @@ mod tests {
             ended(Some(at), &end(TaskState::Completed), Vec::new()),
             ended(Some(at), &end(TaskState::Failed), Vec::new()),
             ended(None, &end(TaskState::Cancelled), Vec::new()),
+            progress(at, &Progress::Running, RuntimeTaskStatus::default()),
+            progress(at, &Progress::Pending("It waits.".into()), RuntimeTaskStatus::default()),
         ];
         for status in rows {
             let object = json!({"metadata": {"generation": 1}, "status": status});

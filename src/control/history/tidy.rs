@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::book::{Maker, Row};
 use super::draft::End;
+use super::requests::Progress;
 use crate::api::reason;
 use crate::api::runtime::OperationType;
 use crate::api::state::TaskState;
@@ -29,6 +30,8 @@ pub enum Chore {
     Remove(String, String),
     /// End the task of this name so.
     Finish(String, End),
+    /// Say of the request of this name how far it is.
+    Tell(String, Progress),
 }
 
 /// What is known of the Runtime of an unfinished task.
@@ -59,8 +62,11 @@ pub fn chores(
 
 /// How an unfinished task is to be ended, if it is.
 fn end(now: Timestamp, name: &str, row: &Row, fate: impl Fn(&str, &Row) -> Fate) -> Option<End> {
+    if row.maker == Maker::Person {
+        return None;
+    }
     if row.maker == Maker::Another {
-        let message = "Tasks are a history that the operator keeps. To restart a Runtime, set its annotation `moorage.dev/restarted-at`.";
+        let message = "A task with an `operationID` is a record that the operator keeps. To ask for something, create one without it.";
         return Some(ended(now, TaskState::Failed, reason::NOT_REQUESTABLE, message));
     }
     if row.began.duration_until(now) < PATIENCE {
@@ -76,7 +82,7 @@ fn end(now: Timestamp, name: &str, row: &Row, fate: impl Fn(&str, &Row) -> Fate)
     }
 }
 
-fn ended(at: Timestamp, state: TaskState, reason: &str, message: &str) -> End {
+pub(super) fn ended(at: Timestamp, state: TaskState, reason: &str, message: &str) -> End {
     End { state, reason: reason.to_owned(), message: message.to_owned(), at }
 }
 
@@ -90,7 +96,9 @@ fn superfluous(now: Timestamp, limits: Limits, rows: &[(String, Row)]) -> Vec<Ch
     for mut finished in by_runtime.into_values() {
         finished.sort_by(|one, other| age(&other.1).cmp(&age(&one.1)).then_with(|| one.0.cmp(&other.0)));
         for (rank, (name, row)) in finished.into_iter().enumerate() {
-            if rank >= limits.per_runtime || age(row).duration_until(now) > limits.ttl {
+            // What somebody asked for is kept for a while even where no history is.
+            let most = limits.per_runtime.max(usize::from(row.maker == Maker::Person));
+            if rank >= most || age(row).duration_until(now) > limits.ttl {
                 removed.push(Chore::Remove(name.clone(), row.uid.clone()));
             }
         }
@@ -123,6 +131,7 @@ mod tests {
             began: at(time),
             finished: (state != TaskState::Running).then(|| at(time)),
             maker: Maker::Us,
+            version: 0,
         };
         (name.to_owned(), row)
     }
@@ -137,6 +146,7 @@ mod tests {
             .map(|chore| match chore {
                 Chore::Remove(name, _) => format!("-{name}"),
                 Chore::Finish(name, end) => format!("{name}={}", end.reason),
+                Chore::Tell(name, progress) => format!("{name}: {progress:?}"),
             })
             .collect();
         names.sort();

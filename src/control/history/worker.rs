@@ -5,17 +5,20 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
+use kube::api::{Patch, PatchParams};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::book::Row;
 use super::draft::End;
 use super::journal::outcome;
+use super::requests::{self, Progress, Subject};
 use super::status;
 use super::tidy::{Chore, Fate, Limits, chores};
 use super::write::{remove, set_status, write};
-use crate::api::{Runtime, RuntimeTask};
+use crate::api::{FIELD_MANAGER, Runtime, RuntimeTask};
 use crate::control::context::Context;
 
 /// Writes under way at once.
@@ -88,14 +91,28 @@ impl Tidied {
             per_runtime: usize::from(config.per_runtime),
             ttl: SignedDuration::from_secs(i64::from(config.ttl_seconds)),
         };
+        let requests = ctx.history.book.open().into_iter().flat_map(|(namespace, open)| {
+            let found = requests::chores(now, &open, |runtime| subject(ctx, &namespace, runtime));
+            found.into_iter().map(move |chore| (namespace.clone(), chore)).collect::<Vec<_>>()
+        });
         let all = ctx.history.book.rows().into_iter().flat_map(|(namespace, rows)| {
             let found = chores(now, limits, &rows, |name, row| fate(ctx, now, &namespace, name, row));
             found.into_iter().map(move |chore| (namespace.clone(), chore)).collect::<Vec<_>>()
         });
-        let few: Vec<_> = all.take(CHORES).collect();
+        let few: Vec<_> = requests.chain(all).take(CHORES).collect();
         futures::stream::iter(few)
             .for_each_concurrent(CONCURRENCY, |(namespace, chore)| do_chore(ctx, namespace, chore))
             .await;
+    }
+}
+
+/// What is known of the Runtime that a request names.
+fn subject(ctx: &Context, namespace: &str, runtime: &str) -> Subject {
+    let found = ctx.stores.runtimes.get(&ObjectRef::new(runtime).within(namespace));
+    match found {
+        None => Subject::Missing,
+        Some(runtime) if runtime.metadata.deletion_timestamp.is_some() => Subject::Going,
+        Some(runtime) => Subject::There(runtime.creation_timestamp().map_or(Timestamp::MIN, |time| time.0)),
     }
 }
 
@@ -124,10 +141,25 @@ async fn do_chore(ctx: &Context, namespace: String, chore: Chore) {
     let done = match &chore {
         Chore::Remove(name, uid) => remove(&api, name, uid).await,
         Chore::Finish(name, end) => finish(&api, name, end).await,
+        Chore::Tell(name, progress) => tell(ctx, &api, name, progress).await,
     };
     if let Err(error) = done {
         tracing::debug!(namespace, ?chore, %error, "a task can't be put in order; it is tried again");
     }
+}
+
+/// Says how far a request is, unless it has ended meanwhile.
+async fn tell(ctx: &Context, api: &Api<RuntimeTask>, name: &str, progress: &Progress) -> kube::Result<()> {
+    let Some(task) = api.get_opt(name).await? else { return Ok(()) };
+    let standing = task.status.clone().unwrap_or_default();
+    if standing.finish_time.is_some() {
+        return Ok(());
+    }
+    let exactly = json!({"uid": task.metadata.uid, "resourceVersion": task.metadata.resource_version});
+    let status = status::progress(ctx.clock.now(), progress, standing);
+    let patch = Patch::Merge(json!({"metadata": exactly, "status": status}));
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    api.patch_status(name, &params, &patch).await.map(drop)
 }
 
 /// Ends a task, keeping its log and its beginning.

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 pub use super::known::{Absence, AbsenceKind, Known, Proof};
+pub use super::request::{Pursuit, Request, RequestKind};
 use super::step::Look;
 use crate::api::name_claim::{NameClaimSpec, Pin};
 use crate::api::{BlueprintSpec, PlanSpec, Runtime, Workspace};
@@ -44,6 +45,8 @@ pub struct Cluster {
     pub other_slugs: i32,
     /// Whether the namespace is being deleted.
     pub namespace: NamespaceFact,
+    /// What a person asked for by a RuntimeTask: the oldest request that isn't finished.
+    pub request: Option<Request>,
     /// Settings of the operator.
     pub settings: Settings,
 }
@@ -128,6 +131,8 @@ pub struct Knowledge {
     pub destroy_asked: Option<Timestamp>,
     /// When the snapshot under way was asked for.
     pub snapshot_asked: Option<Timestamp>,
+    /// What is known about the request under way.
+    pub pursuit: Option<Pursuit>,
     /// When the app's removal was asked for.
     pub app_delete_asked: Option<Timestamp>,
     /// The volume on whose host a Machine found no room.
@@ -138,12 +143,12 @@ pub struct Knowledge {
     pub looked: BTreeMap<Look, Timestamp>,
 }
 
-/// Whether the app was made in this process's life.
+/// Whether an app, or a request, was made in this process's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// It was: nothing can be in it that we didn't put there.
+    /// It was: nothing can have come of it that we didn't do.
     Made,
-    /// It was found: look before making anything in it.
+    /// It was found: look before making anything for it.
     Found,
 }
 
@@ -213,6 +218,8 @@ pub struct MachineFact {
     pub host: Host,
     /// Whether it serves anything.
     pub services: Services,
+    /// When it was last started, by Fly's clock, as far as its events tell.
+    pub started: Option<Timestamp>,
     /// When it was first seen like this.
     pub since: Timestamp,
     /// When it was read.

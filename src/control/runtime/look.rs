@@ -30,6 +30,7 @@ pub async fn look(ctx: &Context, now: Timestamp, facts: &mut Facts, look: Look) 
         Look::Volume => volume(ctx, now, facts).await?,
         Look::Machine => machine(ctx, now, facts).await?,
         Look::Snapshot => snapshot(ctx, now, facts).await?,
+        Look::RequestedSnapshot => requested_snapshot(ctx, now, facts).await?,
         Look::Probe => probe(ctx, now, facts).await,
     }
     facts.known.looked.insert(look, now);
@@ -272,17 +273,36 @@ async fn snapshot(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<()
     let recent = |snapshot: &&fly::Snapshot| snapshot.created_at.is_some_and(|at| at >= deleted);
     match snapshots.iter().filter(recent).max_by_key(|snapshot| snapshot.created_at) {
         None => facts.known.snapshot.miss(now),
-        Some(snapshot) => {
-            let days = i64::from(snapshot.retention_days.unwrap_or(5));
-            let made = snapshot.created_at.unwrap_or(now);
-            facts.known.snapshot = Known::Present(SnapshotFact {
-                id: snapshot.id.clone(),
-                phase: if snapshot.is_created() { SnapshotPhase::Created } else { SnapshotPhase::Pending },
-                expiry: made.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX),
-            });
-        }
+        Some(snapshot) => facts.known.snapshot = Known::Present(snapshot_fact(now, snapshot)),
     }
     Ok(())
+}
+
+/// The oldest that was made since it was asked for.
+async fn requested_snapshot(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let identity = identity(facts)?;
+    let (Some(request), Some(volume)) = (facts.cluster.request.clone(), &identity.volume_id) else {
+        return Ok(());
+    };
+    let snapshots = ctx.fly.volumes(&identity.app).snapshots(volume).await?;
+    let recent = |snapshot: &&fly::Snapshot| snapshot.created_at.is_some_and(|at| at >= request.created);
+    let found = snapshots.iter().filter(recent).min_by_key(|snapshot| snapshot.created_at);
+    let pursuit = facts.known.pursuit_mut(&request);
+    match found {
+        None => pursuit.snapshot.miss(now),
+        Some(snapshot) => pursuit.snapshot = Known::Present(snapshot_fact(now, snapshot)),
+    }
+    Ok(())
+}
+
+fn snapshot_fact(now: Timestamp, snapshot: &fly::Snapshot) -> SnapshotFact {
+    let days = i64::from(snapshot.retention_days.unwrap_or(5));
+    let made = snapshot.created_at.unwrap_or(now);
+    SnapshotFact {
+        id: snapshot.id.clone(),
+        phase: if snapshot.is_created() { SnapshotPhase::Created } else { SnapshotPhase::Pending },
+        expiry: made.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX),
+    }
 }
 
 async fn probe(ctx: &Context, now: Timestamp, facts: &mut Facts) {

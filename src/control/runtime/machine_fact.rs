@@ -37,6 +37,7 @@ pub fn machine_fact(now: Timestamp, machine: &Machine, before: Option<&MachineFa
         } else {
             Services::None
         },
+        started: started(machine),
         since: same.map_or(now, |before| before.since),
         read_at: now,
     }
@@ -87,6 +88,12 @@ fn exit(machine: &Machine) -> Option<ExitCause> {
         requested_stop: event.requested_stop,
     });
     (cause != ExitCause::Requested).then_some(cause)
+}
+
+/// Its last start. A start that couldn't be made leaves no such event.
+fn started(machine: &Machine) -> Option<Timestamp> {
+    let start = machine.events.iter().find(|event| event.kind == "start")?;
+    Timestamp::from_millisecond(start.timestamp).ok()
 }
 
 /// The events that tell of a Machine's life, newest first.

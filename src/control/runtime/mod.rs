@@ -17,6 +17,7 @@ pub mod metadata;
 pub mod observe;
 pub mod probe;
 pub mod record;
+pub mod request;
 pub mod resolve;
 pub mod step;
 pub mod token;

@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 
-use super::facts::{ClaimFact, Cluster, Facts, Knowledge, NamespaceFact, Settings};
+use super::facts::{ClaimFact, Cluster, Facts, Knowledge, NamespaceFact, Request, Settings};
 use super::resolve::{plan_of, slug};
 use crate::api::{NameClaim, Runtime, Workspace};
 use crate::control::context::Context;
@@ -43,6 +43,7 @@ pub fn cluster(ctx: &Context, runtime: &Runtime) -> Cluster {
         policy: policy(ctx, &namespace, meta.as_deref()),
         other_slugs: ctx.claims.slugs_in(&namespace) - own,
         namespace: phase(meta.as_deref()),
+        request: request(ctx, runtime, &namespace),
         settings: settings(&ctx.config),
         workspace,
         claim,
@@ -107,6 +108,12 @@ fn claim(ctx: &Context, runtime: &Runtime, workspace: Option<&Workspace>) -> Cla
     let own = runtime.uid().and_then(|uid| ctx.claims.slug_of(&uid));
     let claim = own.or_else(|| ctx.claims.get(&NameClaim::label_key(&slug(runtime, workspace))));
     claim.map_or(ClaimFact::Free, |claim| ClaimFact::Held(Arc::new(claim.spec.clone())))
+}
+
+/// The oldest request of this very Runtime: one that was made before it is about another of its name.
+fn request(ctx: &Context, runtime: &Runtime, namespace: &str) -> Option<Request> {
+    let made = runtime.creation_timestamp()?.0;
+    ctx.history.book.request(namespace, &runtime.name_any(), made)
 }
 
 fn settings(config: &Config) -> Settings {

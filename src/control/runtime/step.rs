@@ -4,6 +4,8 @@ use jiff::SignedDuration;
 
 use super::facts::{Family, Refusal};
 use crate::api::name_claim::{RuntimeIdentity, Tombstone};
+use crate::api::runtime_task::TaskResult;
+use crate::api::state::TaskState;
 
 /// The next step for a Runtime.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +33,8 @@ pub enum Look {
     Machine,
     /// The snapshots of the volume.
     Snapshot,
+    /// The snapshots of the volume, for the one that a request asks for.
+    RequestedSnapshot,
     /// The environment's secret values.
     Env,
     /// The gateway, at its URL.
@@ -79,6 +83,13 @@ pub enum Effect {
         /// Which.
         id: String,
     },
+    /// Make a snapshot for a request, kept for as long as the volume's others.
+    TakeSnapshot {
+        /// Of which volume.
+        volume: String,
+    },
+    /// Say how a request ended.
+    FinishTask(Box<Finish>),
     /// Make the Machine.
     CreateMachine(Launch),
     /// Give the Machine the declared configuration.
@@ -102,6 +113,23 @@ pub enum Launch {
     Start,
     /// It isn't.
     Skip,
+}
+
+/// How a request ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finish {
+    /// Name of its task.
+    pub task: String,
+    /// UID of its task.
+    pub uid: String,
+    /// In the portal's word; one that is final.
+    pub state: TaskState,
+    /// Why.
+    pub reason: &'static str,
+    /// Cause and remedy, for the person who asked.
+    pub message: String,
+    /// What came of it.
+    pub result: Option<TaskResult>,
 }
 
 /// A claim to be made.
@@ -158,6 +186,8 @@ pub enum Waiting {
     Snapshot,
     /// The pause after something went wrong.
     Retry,
+    /// Something that goes on aside, while the Runtime rests like this.
+    Aside(Box<Rest>),
 }
 
 /// Where a Runtime rests.
@@ -175,4 +205,15 @@ pub enum Rest {
     Refused(Refusal, SignedDuration),
     /// It is gone: nothing is left to do.
     Gone,
+}
+
+impl Step {
+    /// Where the Runtime rests, if it does, whatever goes on aside.
+    pub fn rest(&self) -> Option<&Rest> {
+        match self {
+            Self::Rest(rest) => Some(rest),
+            Self::Wait(Wait { what: Waiting::Aside(rest), .. }) => Some(rest),
+            Self::Look(_) | Self::Do(_) | Self::Wait(_) => None,
+        }
+    }
 }

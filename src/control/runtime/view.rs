@@ -5,10 +5,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::conditions::{Outcome, conditions};
 use super::decide::is_deleted;
 use super::decide::power::config_is_applied;
+use super::decide::request::restart_is_due;
 use super::desired;
 use super::facts::{Facts, Known, MachinePhase, Refusal, Token, TroubleClass};
 use super::resolve::{Power, resolve};
-use super::step::{Effect, Look, Rest, Step, Waiting};
+use super::step::{Effect, Look, Rest, Step, Wait, Waiting};
 use crate::api::condition::{self, ConditionStatus, ConditionType, whole_seconds};
 use crate::api::runtime::{
     External, GatewayStatus, LastError, Operation, OperationType, Pinned, RuntimeStatus,
@@ -57,6 +58,9 @@ fn outcome(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeStatus) -> O
         Step::Rest(Rest::Stopped) => Outcome::Stopped,
         Step::Rest(Rest::Awaiting(refusal)) => Outcome::Awaiting(refusal.clone()),
         Step::Rest(Rest::Refused(refusal, _)) => Outcome::Stalled(refusal.clone()),
+        Step::Wait(Wait { what: Waiting::Aside(rest), .. }) => {
+            outcome(now, facts, &Step::Rest((**rest).clone()), old)
+        }
         Step::Rest(Rest::Gone) | Step::Look(_) | Step::Do(_) | Step::Wait(_) => {
             progress(now, facts, step, old)
         }
@@ -111,7 +115,15 @@ fn transitional(facts: &Facts, kind: OperationType) -> RuntimeState {
             RuntimeState::Starting
         }
         (OperationType::Provision, _) => RuntimeState::Provisioning,
-        (OperationType::Start | OperationType::Restart | OperationType::Update, _) => RuntimeState::Starting,
+        (
+            OperationType::Start
+            | OperationType::Restart
+            | OperationType::Update
+            | OperationType::Snapshot
+            | OperationType::Restore
+            | OperationType::Upgrade,
+            _,
+        ) => RuntimeState::Starting,
     }
 }
 
@@ -127,7 +139,9 @@ fn operation_type(facts: &Facts, old: &RuntimeStatus) -> OperationType {
         (_, Known::Unknown | Known::Missing(_)) if !was_at_rest(old) => OperationType::Provision,
         _ if resolved.power != Power::Run => OperationType::Stop,
         (Some(kind @ (OperationType::Start | OperationType::Restart | OperationType::Update)), _) => kind,
-        (_, Known::Present(machine)) if machine.restarted_at != resolved.restarted_at => {
+        (_, Known::Present(machine))
+            if machine.restarted_at != resolved.restarted_at || restart_is_due(facts, machine) =>
+        {
             OperationType::Restart
         }
         (_, Known::Present(_)) if !config_is_applied(facts, &resolved) => OperationType::Update,
@@ -248,6 +262,7 @@ fn look_name(look: Look) -> &'static str {
         Look::Volume => "ReadVolume",
         Look::Machine => "ReadMachine",
         Look::Snapshot => "ReadSnapshot",
+        Look::RequestedSnapshot => "ReadRequestedSnapshot",
         Look::Env => "ReadEnvironment",
         Look::Probe => "ProbeGateway",
     }
@@ -271,6 +286,8 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::CreateVolume { .. } => "CreateVolume",
         Effect::DeleteVolume { .. } => "DeleteVolume",
         Effect::SnapshotVolume { .. } => "SnapshotVolume",
+        Effect::TakeSnapshot { .. } => "TakeSnapshot",
+        Effect::FinishTask(_) => "FinishTask",
         Effect::CreateMachine(_) => "CreateMachine",
         Effect::UpdateMachine(_) => "UpdateMachine",
         Effect::DetachServices => "DetachServices",
@@ -294,6 +311,7 @@ fn wait_name(waiting: &Waiting) -> &'static str {
         Waiting::AppGone => "WaitForAppGone",
         Waiting::Snapshot => "WaitForSnapshot",
         Waiting::Retry => "WaitForRetry",
+        Waiting::Aside(_) => "WaitForRequest",
     }
 }
 
@@ -312,6 +330,7 @@ fn doing(step: &Step) -> &'static str {
             Waiting::AppGone => "Fly removes the app.",
             Waiting::Snapshot => "Fly makes the last snapshot.",
             Waiting::Retry => "Waiting before the next try.",
+            Waiting::Aside(_) => "Carrying out what was asked for.",
         },
         Step::Do(Effect::CreateApp | Effect::RecordIntent | Effect::AllocateAddress(_)) => "Making the app.",
         Step::Do(Effect::CreateVolume { .. }) => "Making the volume.",

@@ -138,7 +138,7 @@ fn retry(now: Timestamp, facts: &Facts) -> Step {
 
 /// Writes the status and says when to come back.
 async fn finish(ctx: &Context, facts: &mut Facts, entry: &mut Entry, step: &Step) -> Action {
-    if let Step::Rest(Rest::Running | Rest::Stopped | Rest::Degraded) = step {
+    if let Some(Rest::Running | Rest::Stopped | Rest::Degraded) = step.rest() {
         facts.known.trouble = None;
     }
     if *step == Step::Rest(Rest::Gone) {
@@ -171,7 +171,7 @@ fn pause(step: &Step) -> Duration {
 
 /// At rest secret values are forgotten, and read again when something needs them.
 fn slim(facts: &mut Facts, step: &Step) {
-    if let Step::Rest(_) = step {
+    if step.rest().is_some() {
         facts.known.token = super::facts::Token::Unknown;
         facts.known.env = super::facts::EnvFact::Unknown;
         facts.known.secrets = None;

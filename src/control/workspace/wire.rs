@@ -63,7 +63,13 @@ pub fn runtime_changed(ctx: &Context, change: &Change<'_, Runtime>) {
 pub fn task_changed(ctx: &Context, change: &Change<'_, RuntimeTask>) {
     ctx.history.book.changed(change);
     if let Change::Applied(task) | Change::Deleted(task) = change {
-        news(ctx, &namespace_of(*task));
+        let namespace = namespace_of(*task);
+        news(ctx, &namespace);
+        if task.spec.operation_id.is_none() {
+            let runtime = ObjectRef::new(&task.spec.runtime_ref.name).within(&namespace);
+            ctx.triggers.runtimes.visit_ref(runtime);
+            ctx.history.journal.due.notify_one();
+        }
     }
 }
 

@@ -126,16 +126,18 @@ const NAMESPACE_LABELS: Policy = Policy {
     }],
 };
 
-/// Removing history is left to RBAC, and to the garbage collector and the namespace controller.
+/// A task without `operationID` is a request, which anybody with the right may make; records and how a task stands are
+/// the operator's. Removing them is left to RBAC, and to the garbage collector and the namespace controller.
 const TASKS: Policy = Policy {
     name: "moorage-runtimetasks",
     group: GROUP,
     resources: &[(&["runtimetasks"], &[Create]), (&["runtimetasks/*"], &[Update])],
     variables: &[],
     rules: &[Rule {
-        holds: "variables.isOperator",
-        message: "RuntimeTasks are a history that the operator alone writes; to restart a Runtime, set its annotation \
-                  `moorage.dev/restarted-at`; to stop or start it, set `spec.powerState`",
+        holds: "variables.isOperator || (request.operation == 'CREATE' && !has(object.spec.operationID))",
+        message: "a RuntimeTask with an `operationID` is a record, and the status of every task is written by the \
+                  operator alone; to ask for something, create a RuntimeTask without `operationID`; to stop or start \
+                  a Runtime, set its `spec.powerState`",
     }],
 };
 

@@ -2,9 +2,12 @@
 
 mod app;
 mod machine;
+mod request;
 mod volume;
 
 use std::sync::Arc;
+
+pub use request::begin;
 
 use fly_machines::{CapacityScope, ErrorClass};
 use jiff::{SignedDuration, Timestamp};
@@ -42,8 +45,10 @@ pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
             facts.known.token = token::ensure(ctx, &facts.runtime).await?;
             Ok(())
         }
+        Effect::FinishTask(finish) => request::finish(ctx, now, facts, finish).await,
         at_fly => {
             let identity = identity(facts)?;
+            begin(now, facts, at_fly);
             let done = on_fly(ctx, now, facts, &identity, at_fly).await;
             done.or_else(|failed| failed.into_failure(now, facts, &identity, at_fly))
         }
@@ -85,6 +90,7 @@ async fn on_fly(
         Effect::CreateVolume { region } => volume::create_volume(ctx, facts, identity, region).await,
         Effect::DeleteVolume { id } => volume::delete_volume(ctx, facts, identity, id).await,
         Effect::SnapshotVolume { id } => volume::snapshot(ctx, now, facts, identity, id).await,
+        Effect::TakeSnapshot { volume } => request::take_snapshot(ctx, facts, identity, volume).await,
         Effect::CreateMachine(launch) => machine::create_machine(ctx, now, facts, identity, *launch).await,
         Effect::UpdateMachine(launch) => machine::update_machine(ctx, now, facts, identity, *launch).await,
         Effect::DetachServices => machine::detach(ctx, now, facts, identity).await,
@@ -159,6 +165,10 @@ pub fn forget(facts: &mut Facts, effect: &Effect) {
         Effect::SetSecrets => known.secrets = None,
         Effect::CreateVolume { .. } | Effect::DeleteVolume { .. } => known.volume = Known::Unknown,
         Effect::SnapshotVolume { .. } => known.snapshot = Known::Unknown,
+        Effect::TakeSnapshot { .. } => {
+            known.pursuit.iter_mut().for_each(|pursuit| pursuit.snapshot = Known::Unknown);
+        }
+        Effect::FinishTask(_) => {}
         _ => known.machine = Known::Unknown,
     }
 }

@@ -8,6 +8,7 @@ pub(super) mod claim;
 mod destroy;
 pub(super) mod power;
 mod provision;
+pub(super) mod request;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -27,6 +28,7 @@ pub fn decide(now: Timestamp, facts: &Facts) -> Step {
         None if is_deleted(&facts.runtime) => destroy::decide(now, facts),
         None => live(now, facts).unwrap_or_else(|step| step),
     };
+    let step = if is_deleted(&facts.runtime) { step } else { request::attended(now, facts, step) };
     held(facts, step)
 }
 

@@ -74,7 +74,7 @@ fn settled(now: Timestamp, machine: &MachineFact) -> Reached<()> {
 }
 
 /// Looks at the Machine again once what is known of it is old enough.
-fn look_after(now: Timestamp, machine: &MachineFact, what: Waiting) -> Step {
+pub(super) fn look_after(now: Timestamp, machine: &MachineFact, what: Waiting) -> Step {
     let age = machine.read_at.duration_until(now);
     let pause = machine.pause();
     if age >= pause { Step::Look(Look::Machine) } else { Step::Wait(Wait { what, again: pause - age }) }
@@ -114,6 +114,7 @@ fn configured(facts: &Facts, machine: &MachineFact, resolved: &Resolved) -> Reac
 }
 
 fn running(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Reached<Step> {
+    super::request::restarted(now, facts, machine)?;
     match machine.phase {
         MachinePhase::Started => serving(now, facts, machine),
         _ => Err(start(now, facts, machine)),
