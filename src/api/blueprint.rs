@@ -100,6 +100,10 @@ pub struct EnvRule {
     /// Whether its value may be seen: `Plain`, or `Secret`, for which a literal value is refused.
     #[serde(rename = "type")]
     pub type_: EnvType,
+    /// `Required` marks a variable that configures something that works only while the gateway is awake, such as a
+    /// messaging channel: a Runtime that sets it and sleeps is warned of.
+    #[serde(default, skip_serializing_if = "Awake::is_not_required")]
+    pub awake: Awake,
     /// What it is for.
     #[schemars(length(max = 256))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,6 +117,23 @@ pub enum EnvType {
     Plain,
     /// Its value comes from a Secret.
     Secret,
+}
+
+/// Whether what a variable configures works only while the gateway is awake.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Awake {
+    /// It works when it is asked.
+    #[default]
+    NotRequired,
+    /// It works only while the gateway is awake.
+    Required,
+}
+
+impl Awake {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    fn is_not_required(&self) -> bool {
+        *self == Self::NotRequired
+    }
 }
 
 /// An HTTP health check on the served port.

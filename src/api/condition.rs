@@ -30,6 +30,8 @@ pub enum ConditionType {
     Entitled,
     /// Runtime: its Blueprint or its image has moved on since it was pinned. Present only while true.
     UpdateAvailable,
+    /// Runtime, present only while true: it may sleep, and something that it configures works only while it is awake.
+    DeafWhileAsleep,
     /// Workspace: its subdomain is its own.
     SubdomainClaimed,
     /// Workspace: its members hold their roles.

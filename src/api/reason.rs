@@ -26,6 +26,8 @@ reasons! {
         PROVISIONING = "Provisioning";
         /// The Machine boots, or its gateway doesn't answer yet.
         STARTING = "Starting";
+        /// A request woke the gateway; it doesn't answer yet.
+        WAKING = "Waking";
         /// The Machine is being stopped.
         STOPPING = "Stopping";
         /// Everything is being taken down.
@@ -36,6 +38,10 @@ reasons! {
     "At rest" {
         /// The gateway serves.
         RUNNING = "Running";
+        /// It sleeps until the next request.
+        SLEEPING = "Sleeping";
+        /// Something that it configures works only while it is awake, and it may sleep.
+        CHANNELS_NEED_AWAKE = "ChannelsNeedAwake";
         /// Stopped, as asked.
         STOPPED = "Stopped";
         /// The Workspace is usable.
@@ -104,6 +110,8 @@ reasons! {
         RUNTIME_LIMIT_REACHED = "RuntimeLimitReached";
         /// The Plan has less memory than the Blueprint needs.
         PLAN_TOO_SMALL = "PlanTooSmall";
+        /// A Runtime with more than 2048 MB can't be suspended.
+        SUSPEND_TOO_LARGE = "SuspendTooLarge";
         /// A Secret that the environment refers to doesn't exist.
         SECRET_NOT_FOUND = "SecretNotFound";
         /// A Secret lacks the key.

@@ -110,6 +110,9 @@ pub struct RuntimeSpec {
     /// Whether it should run: `Running`, or `Stopped`, which keeps its data.
     #[serde(default)]
     pub power_state: PowerState,
+    /// What becomes of it while nobody uses it. Left out: it stays awake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sleep: Option<Sleep>,
     /// Environment of the gateway. Each variable has a literal value, or comes from a Secret and is never shown.
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -133,6 +136,29 @@ pub enum PowerState {
     Running,
     /// It should be stopped and keep its data.
     Stopped,
+}
+
+/// What becomes of a Runtime while nobody uses it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Sleep {
+    /// `Never`: it stays awake. `Stop`: it is stopped some minutes after the last request, and the next one starts it.
+    /// `Suspend`: the same, with its memory kept, up to 2048 MB of it. Asleep it runs no schedules and hears no
+    /// channels.
+    #[serde(default)]
+    pub mode: SleepMode,
+}
+
+/// How a Runtime sleeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum SleepMode {
+    /// Not at all.
+    #[default]
+    Never,
+    /// Stopped.
+    Stop,
+    /// Suspended, with its memory kept.
+    Suspend,
 }
 
 /// What becomes of a deleted Runtime's data.

@@ -36,6 +36,10 @@ pub enum RuntimeState {
     Stopping,
     /// It is stopped: as asked, or because it isn't funded or is suspended.
     Stopped,
+    /// Nobody uses it, and it sleeps until the next request.
+    Sleeping,
+    /// A request woke it; its gateway doesn't answer yet.
+    Waking,
     /// It is being taken down.
     Destroying,
     /// It can't be brought to where it should be.
@@ -139,6 +143,20 @@ pub const WORDS: &[Word] = &[
     ),
     word(
         "Runtime",
+        "sleeping",
+        "Nobody uses it: it sleeps, and wakes at the next request.",
+        "Ready=True reason=Sleeping, Available=True reason=Sleeping",
+        "Nothing to do; set sleep.mode to Never if schedules or channels have to work all the time.",
+    ),
+    word(
+        "Runtime",
+        "waking",
+        "A request woke it; its gateway doesn't answer yet.",
+        "Ready=Unknown reason=Waking, Reconciling, Available=False",
+        "Wait; it takes seconds.",
+    ),
+    word(
+        "Runtime",
         "destroying",
         "It is being taken down as its deletionPolicy says.",
         "Ready=Unknown, Reconciling, Available=False",
@@ -188,8 +206,17 @@ mod tests {
         use TaskState as T;
         use WorkspaceState as W;
         assert_eq!(table("Workspace"), words(&[W::Pending, W::Active, W::Suspended, W::Error]));
-        let runtime =
-            [R::Provisioning, R::Starting, R::Running, R::Stopping, R::Stopped, R::Destroying, R::Error];
+        let runtime = [
+            R::Provisioning,
+            R::Starting,
+            R::Running,
+            R::Stopping,
+            R::Stopped,
+            R::Sleeping,
+            R::Waking,
+            R::Destroying,
+            R::Error,
+        ];
         assert_eq!(table("Runtime"), words(&runtime));
         assert_eq!(
             table("RuntimeTask"),

@@ -13,12 +13,14 @@ use crate::api::state::RuntimeState;
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// Every state with its word: one that no Runtime is in reads 0.
-const STATES: [(RuntimeState, &str); 7] = [
+const STATES: [(RuntimeState, &str); 9] = [
     (RuntimeState::Provisioning, "provisioning"),
     (RuntimeState::Starting, "starting"),
     (RuntimeState::Running, "running"),
     (RuntimeState::Stopping, "stopping"),
     (RuntimeState::Stopped, "stopped"),
+    (RuntimeState::Sleeping, "sleeping"),
+    (RuntimeState::Waking, "waking"),
     (RuntimeState::Destroying, "destroying"),
     (RuntimeState::Error, "error"),
 ];

@@ -118,6 +118,12 @@ fn runtimes() -> Vec<Rule> {
             json!("stopped"),
             "supported values: \"Running\", \"Stopped\"",
         ),
+        runtime(
+            "sleep",
+            json!({"mode": "Suspend"}),
+            json!({"mode": "Hibernate"}),
+            "supported values: \"Never\"",
+        ),
         runtime("deletionPolicy", json!("Retain"), json!("Orphan"), "supported values: \"Delete\""),
         runtime("persona", json!({"name": "Ada"}), json!({"name": "Ada\n# More"}), "must be a single line"),
         runtime("persona", json!({"name": text(64)}), json!({"name": text(65)}), "may not be more than 64"),

@@ -17,8 +17,14 @@ struct History {
     end: Rest,
 }
 
-fn running() -> World {
+pub fn running() -> World {
+    running_with(|_| {})
+}
+
+/// One that runs with this spec.
+pub fn running_with(edit: impl FnOnce(&mut moorage::api::RuntimeSpec)) -> World {
     let mut world = World::new();
+    world.edit(edit);
     assert_eq!(run(&mut world, None), Rest::Running);
     world.ledger.clear();
     world.now += second(60);
@@ -116,30 +122,44 @@ fn histories() -> Vec<History> {
 
 #[test]
 fn one_fault_at_every_effect_changes_nothing_in_the_end() {
-    every_fault(second(0));
+    all(second(0));
 }
 
 #[test]
 fn nor_does_it_while_lists_lag_behind() {
-    every_fault(second(20));
+    all(second(20));
 }
 
-fn every_fault(lag: jiff::SignedDuration) {
-    for history in histories() {
-        let mut reference = (history.before)();
-        (history.change)(&mut reference);
-        assert_eq!(run(&mut reference, None), history.end, "{}", history.name);
-        let effects = reference.ledger.len();
-        for at in 0..effects {
-            for fault in FAULTS {
-                let mut world = (history.before)();
-                world.lag = lag;
-                (history.change)(&mut world);
-                let end = run(&mut world, Some((at, fault)));
-                let told = format!("{} with {fault:?} at {}", history.name, reference.ledger[at]);
-                assert_eq!(end, history.end, "{told}");
-                assert_eq!(world.summary(), reference.summary(), "{told}: {:?}", world.ledger);
-            }
+fn all(lag: jiff::SignedDuration) {
+    for History { name, before, change, end } in histories() {
+        faults(name, lag, before, change, end);
+    }
+}
+
+/// One fault at every effect of a change: the same end as without.
+pub fn every_fault(name: &str, before: impl Fn() -> World, change: impl Fn(&mut World), end: Rest) {
+    faults(name, second(0), before, change, end);
+}
+
+fn faults(
+    name: &str,
+    lag: jiff::SignedDuration,
+    before: impl Fn() -> World,
+    change: impl Fn(&mut World),
+    end: Rest,
+) {
+    let mut reference = before();
+    change(&mut reference);
+    assert_eq!(run(&mut reference, None), end, "{name}");
+    for at in 0..reference.ledger.len() {
+        for fault in FAULTS {
+            let mut world = before();
+            world.lag = lag;
+            change(&mut world);
+            let reached = run(&mut world, Some((at, fault)));
+            let told = format!("{name} with {fault:?} at {}", reference.ledger[at]);
+            assert_eq!(reached, end, "{told}: {:?}", world.ledger);
+            assert_eq!(world.summary(), reference.summary(), "{told}: {:?}", world.ledger);
         }
     }
 }

@@ -11,5 +11,6 @@
 mod faults;
 mod model_check;
 mod paths;
+mod sleep;
 mod update_available;
 mod world;

@@ -53,7 +53,12 @@ fn it_is_gone_when_the_edit_is_taken_back() {
 fn an_edit_of_what_is_not_pinned_shows_nothing() {
     let mut world = running();
     world.edit_blueprint(|spec| {
-        spec.env_schema.push(EnvRule { name: "KEY".into(), type_: EnvType::Secret, description: None })
+        spec.env_schema.push(EnvRule {
+            name: "KEY".into(),
+            type_: EnvType::Secret,
+            awake: moorage::api::blueprint::Awake::NotRequired,
+            description: None,
+        })
     });
     assert_eq!(shown(&mut world), None);
 }

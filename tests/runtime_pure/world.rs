@@ -52,6 +52,10 @@ pub struct World {
     pub never_snapshots: bool,
     /// Snapshots of the running Runtime, with the time when each was asked for.
     pub taken: Vec<Timestamp>,
+    /// Requests that reach the Machine right when it stops.
+    pub visitors: u32,
+    /// Memory of the Plan.
+    pub memory_mb: i32,
     /// Every effect that took place, in order.
     pub ledger: Vec<&'static str>,
     /// Time for which lists, and GET of an app, don't show what was just made.
@@ -114,6 +118,8 @@ impl World {
             slow_clock: SignedDuration::ZERO,
             never_snapshots: false,
             taken: Vec::new(),
+            visitors: 0,
+            memory_mb: 2048,
             ledger: Vec::new(),
             lag: SignedDuration::ZERO,
             made: BTreeMap::new(),
@@ -146,9 +152,12 @@ impl World {
             runtime: Arc::new(self.runtime.clone()),
             cluster: Cluster {
                 workspace: None,
-                plan: Some(("trial".into(), plan(self.order_required))),
                 blueprint: Some(("openclaw".into(), self.blueprint.0, Arc::new(self.blueprint.1.clone()))),
                 newest_image: self.newest_image.clone(),
+                plan: Some((
+                    "trial".into(),
+                    PlanSpec { memory_mb: self.memory_mb, ..plan(self.order_required) },
+                )),
                 policy: self.policy.clone(),
                 claim: self.claim.clone().map_or(ClaimFact::Free, |claim| ClaimFact::Held(Arc::new(claim))),
                 other_slugs: 0,
@@ -187,7 +196,7 @@ impl World {
         let machine = self
             .machine
             .as_ref()
-            .map(|machine| (machine.phase, machine.config_hash.clone(), machine.services));
+            .map(|machine| (machine.phase, machine.config_hash.clone(), machine.services, machine.idling));
         let claim = self.claim.as_ref().map(|claim| {
             (
                 claim.tombstone.is_some(),
@@ -242,10 +251,9 @@ impl World {
             .claim
             .as_ref()
             .map(|claim| (claim.holder.uid.clone(), claim.runtime.clone(), claim.tombstone.is_some()));
-        let machine = self
-            .machine
-            .as_ref()
-            .map(|machine| (machine.phase, machine.config_hash.clone(), machine.services));
+        let machine = self.machine.as_ref().map(|machine| {
+            (machine.phase, machine.config_hash.clone(), machine.services, machine.idling, machine.boot)
+        });
         let metadata = &self.runtime.metadata;
         let object =
             (&self.runtime.spec, &metadata.finalizers, metadata.deletion_timestamp.is_some(), status);
@@ -435,15 +443,29 @@ impl World {
                 assert!(self.machine.is_some());
                 self.launch(facts, *launch);
             }
-            Effect::DetachServices => self.machine.as_mut().unwrap().services = Services::None,
-            Effect::StartMachine => {
-                let now = self.now;
+            Effect::KeepOff => {
+                let version = self.id("v");
                 let machine = self.machine.as_mut().unwrap();
-                machine.phase = MachinePhase::Started;
-                machine.exit = None;
-                machine.started = Some(now - self.slow_clock);
+                machine.version = version;
+                machine.idling = Idling::Off;
+                machine.boot = Boot::Done;
+                machine.phase = MachinePhase::Stopped;
             }
-            Effect::StopMachine => self.machine.as_mut().unwrap().phase = MachinePhase::Stopped,
+            Effect::DetachServices => {
+                let machine = self.machine.as_mut().unwrap();
+                machine.services = Services::None;
+                machine.idling = Idling::Off;
+                machine.phase = MachinePhase::Stopped;
+            }
+            Effect::StartMachine => self.wake(),
+            Effect::StopMachine => {
+                let machine = self.machine.as_mut().unwrap();
+                machine.phase = MachinePhase::Stopped;
+                if self.visitors > 0 && machine.idling != Idling::Off {
+                    self.visitors -= 1;
+                    self.wake();
+                }
+            }
             Effect::DestroyMachine => self.machine = None,
             Effect::DeleteApp => {
                 assert!(self.machine.is_none(), "an app removed under its Machine");
@@ -454,17 +476,40 @@ impl World {
         }
     }
 
+    /// The Machine boots.
+    pub fn wake(&mut self) {
+        let started = self.now - self.slow_clock;
+        let machine = self.machine.as_mut().unwrap();
+        machine.started = Some(started);
+        machine.phase = MachinePhase::Started;
+        machine.boot = Boot::Done;
+        machine.exit = None;
+    }
+
+    /// Fly's proxy finds the Machine idle.
+    pub fn doze(&mut self) {
+        let machine = self.machine.as_mut().unwrap();
+        assert_ne!(machine.idling, Idling::Off, "nobody asked the proxy to stop it");
+        machine.phase = MachinePhase::Stopped;
+        machine.state = "stopped".into();
+    }
+
+    /// As Fly does: one that is off when it is updated stays off.
     fn launch(&mut self, facts: &Facts, launch: Launch) {
         let resolved = resolve(facts).unwrap();
-        let config =
+        let mut config =
             desired::machine_config(facts, &resolved, &desired::with_volume(facts, &self.identity()))
                 .unwrap();
+        desired::launch(launch, &mut config);
+        let off = self.machine.as_ref().is_some_and(|machine| machine.phase != MachinePhase::Started);
+        let runs = launch == Launch::Start && !off;
         let mark = |key: &str| config.metadata.get(key).cloned();
         let id = self.machine.as_ref().map_or_else(|| "m1".to_owned(), |machine| machine.id.clone());
         let version = self.id("v");
+        let before = self.machine.as_ref().and_then(|machine| machine.started);
         self.machine = Some(MachineFact {
             id,
-            phase: if launch == Launch::Start { MachinePhase::Started } else { MachinePhase::Stopped },
+            phase: if runs { MachinePhase::Started } else { MachinePhase::Stopped },
             state: "started".into(),
             version,
             region: "fra".into(),
@@ -483,7 +528,9 @@ impl World {
             exit: None,
             host: Host::Reachable,
             services: Services::Public,
-            started: Some(self.now),
+            started: if runs { Some(self.now) } else { before },
+            idling: moorage::control::runtime::machine_fact::idling(&config.services),
+            boot: if launch == Launch::Start && off { Boot::Due } else { Boot::Done },
             since: self.now,
             read_at: self.now,
         });
@@ -532,6 +579,7 @@ impl World {
             Effect::SnapshotVolume { .. } => known.snapshot_asked = Some(now),
             Effect::CreateMachine(_)
             | Effect::UpdateMachine(_)
+            | Effect::KeepOff
             | Effect::DetachServices
             | Effect::StartMachine => {
                 known.machine = self.machine.clone().map_or(Known::Unknown, Known::Present);
@@ -539,6 +587,7 @@ impl World {
             Effect::FinishTask(_) => known.pursuit = None,
             Effect::StopMachine => {
                 known.stop_asked = Some(now);
+                known.stops += 1;
                 known.machine = self.machine.clone().map_or(Known::Unknown, Known::Present);
             }
             Effect::DestroyMachine => {
@@ -552,6 +601,22 @@ impl World {
             }
             _ => {}
         }
+    }
+}
+
+impl World {
+    /// The status as it is shown at the first wait or rest from here, with nothing known.
+    pub fn glance(&mut self) {
+        let mut facts = self.facts(Knowledge::default());
+        let step = loop {
+            match decide(self.now, &facts) {
+                Step::Look(look) => self.look(look, &mut facts),
+                step @ (Step::Wait(_) | Step::Rest(_)) => break step,
+                Step::Do(effect) => panic!("{effect:?}"),
+            }
+        };
+        let old = self.runtime.status.clone().unwrap_or_default();
+        self.runtime.status = Some(view(self.now, &facts, &step, &old));
     }
 }
 

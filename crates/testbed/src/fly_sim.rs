@@ -50,6 +50,16 @@ pub enum Delays {
     Cold,
 }
 
+/// Where a simulator takes its time from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SimClock {
+    /// The machine's own.
+    #[default]
+    Real,
+    /// It stands still until [`FlySim::advance`] moves it.
+    Manual,
+}
+
 /// How a simulator is started.
 #[derive(Debug, Clone)]
 pub struct FlySimOptions {
@@ -65,6 +75,8 @@ pub struct FlySimOptions {
     pub delays: Delays,
     /// Delay of each answer, in milliseconds.
     pub latency_ms: u64,
+    /// Where it takes its time from.
+    pub clock: SimClock,
 }
 
 impl Default for FlySimOptions {
@@ -76,6 +88,7 @@ impl Default for FlySimOptions {
             rate_limits: RateLimits::default(),
             delays: Delays::default(),
             latency_ms: 0,
+            clock: SimClock::default(),
         }
     }
 }
@@ -168,6 +181,12 @@ impl FlySim {
         Self::body(path, answer).await
     }
 
+    /// Lets time pass in it.
+    pub async fn advance(&self, by: Duration) -> Result<()> {
+        let body = serde_json::json!({"advanceMs": u64::try_from(by.as_millis())?});
+        self.send(http::Method::POST, "clock", &body).await.map(drop)
+    }
+
     /// An HTTP client that reaches `hostname` at the edge, as a browser would reach it at Fly: it resolves
     /// the name to the edge and trusts the edge's authority. The URL needs the edge's port.
     pub fn browser(&self, hostname: &str) -> Result<reqwest::Client> {
@@ -210,6 +229,7 @@ fn spawn(options: &FlySimOptions, dir: &Path, api: &str, edge: &str) -> Result<P
     command.args(["--latency-ms", &options.latency_ms.to_string()]);
     command.args(["--rate-limits", if options.rate_limits == RateLimits::AsFly { "on" } else { "off" }]);
     command.args(["--profile", profile(options.delays)]);
+    command.args(["--clock", if options.clock == SimClock::Real { "real" } else { "manual" }]);
     match &options.driver {
         Driver::Instant => command.args(["--driver", "instant"]),
         Driver::Process { images } => command.args(["--driver", "process", "--images"]).arg(images),

@@ -54,7 +54,7 @@ pub mod survey;
 
 pub use conditions::{Moment, check_conditions};
 pub use control_plane::{Audit, AuditEvent, ControlPlane, ControlPlaneOptions};
-pub use fly_sim::{Delays, Driver, FlySim, FlySimOptions, RateLimits};
+pub use fly_sim::{Delays, Driver, FlySim, FlySimOptions, RateLimits, SimClock};
 pub use go::control_plane_binaries;
 pub use images::{OPENCLAW_LATEST, OPENCLAW_PREVIOUS, openclaw_images};
 pub use janitor::finish;

@@ -68,13 +68,14 @@ impl Announcer {
 
     /// Tells what the conditions of an object have come to.
     pub fn tell(&self, object: &impl Resource<DynamicType = ()>, old: &[Condition], new: &[Condition]) {
-        let Some(news) = news(old, new) else { return };
-        if news.tone == Tone::Normal && self.level == Level::Warnings {
-            return;
-        }
-        let about = ObjectReference { resource_version: None, ..object.object_ref(&()) };
-        if self.sender.try_send(Announcement { about, news }).is_err() {
-            tracing::debug!("too many events wait to be published; one is dropped");
+        for news in news(old, new).into_iter().chain(warnings(old, new)) {
+            if news.tone == Tone::Normal && self.level == Level::Warnings {
+                continue;
+            }
+            let about = ObjectReference { resource_version: None, ..object.object_ref(&()) };
+            if self.sender.try_send(Announcement { about, news }).is_err() {
+                tracing::debug!("too many events wait to be published; one is dropped");
+            }
         }
     }
 
@@ -112,6 +113,20 @@ pub fn news(old: &[Condition], new: &[Condition]) -> Option<News> {
         return Some(News { tone, reason, note: cut(message) });
     }
     None
+}
+
+/// What has become worth a warning although the spec is realised.
+pub fn warnings(old: &[Condition], new: &[Condition]) -> Vec<News> {
+    let fresh = |type_: &ConditionType| {
+        let condition = find(new, *type_)?;
+        let told = find(old, *type_).is_some_and(|known| known.message == condition.message);
+        (!told).then(|| News {
+            tone: Tone::Warning,
+            reason: condition.reason.clone(),
+            note: cut(&condition.message),
+        })
+    };
+    [ConditionType::DeafWhileAsleep].iter().filter_map(fresh).collect()
 }
 
 fn cut(message: &str) -> String {
@@ -152,6 +167,15 @@ mod tests {
         assert_eq!(news(&stalled, &stalled), None);
         let other = conditions(ConditionType::Stalled, ConditionStatus::True, "OutOfMemory");
         assert_eq!(news(&stalled, &other).unwrap().reason, "OutOfMemory");
+    }
+
+    #[test]
+    fn a_warning_is_told_once_beside_success() {
+        let deaf = conditions(ConditionType::DeafWhileAsleep, ConditionStatus::True, "ChannelsNeedAwake");
+        let told = warnings(&[], &deaf);
+        assert_eq!((told.len(), told[0].tone), (1, Tone::Warning));
+        assert_eq!(warnings(&deaf, &deaf), []);
+        assert_eq!(news(&[], &deaf), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::decide::is_deleted;
 use super::decide::power::{awaiting, config_is_applied};
 use super::facts::{Facts, Health, Known, MachinePhase, Refusal};
 use super::resolve::{Power, resolve};
+use super::sleep;
 use crate::api::condition::{ConditionStatus, ConditionType, Wanted};
 use crate::api::reason;
 use crate::api::runtime::{OperationType, RuntimeStatus};
@@ -16,6 +17,10 @@ pub enum Outcome {
     Running,
     /// It serves, and a check fails.
     Degraded,
+    /// It sleeps until the next request.
+    Sleeping,
+    /// A request woke it, and its gateway doesn't answer yet.
+    Waking,
     /// It is stopped, as asked.
     Stopped,
     /// It waits for a person.
@@ -38,6 +43,8 @@ impl Outcome {
     pub fn state(&self, facts: &Facts, old: &RuntimeStatus) -> RuntimeState {
         match self {
             Self::Running | Self::Degraded => RuntimeState::Running,
+            Self::Sleeping => RuntimeState::Sleeping,
+            Self::Waking => RuntimeState::Waking,
             Self::Stopped => RuntimeState::Stopped,
             Self::Progress { state, .. } => *state,
             Self::Stalled(_) if is_deleted(&facts.runtime) => RuntimeState::Destroying,
@@ -63,6 +70,7 @@ pub fn conditions(facts: &Facts, outcome: &Outcome) -> Vec<Wanted> {
     wanted.push(available(facts, outcome));
     wanted.push(entitled(facts));
     wanted.extend(crate::control::rollout::tell::condition(facts));
+    wanted.extend(sleep::deaf(facts));
     wanted
 }
 
@@ -74,6 +82,13 @@ fn summary(outcome: &Outcome) -> Vec<Wanted> {
         Outcome::Running | Outcome::Degraded => {
             vec![Wanted::new(Ready, True, reason::RUNNING, "The gateway serves.")]
         }
+        Outcome::Sleeping => {
+            vec![Wanted::new(Ready, True, reason::SLEEPING, "It sleeps. The next request wakes it.")]
+        }
+        Outcome::Waking => vec![
+            Wanted::new(Reconciling, True, reason::WAKING, sleep::WAKES),
+            Wanted::new(Ready, Unknown, reason::WAKING, sleep::WAKES),
+        ],
         Outcome::Stopped => {
             vec![Wanted::new(Ready, True, reason::STOPPED, "Stopped, as asked. Data is kept.")]
         }
@@ -100,6 +115,8 @@ fn word(state: RuntimeState) -> &'static str {
         RuntimeState::Running => reason::RUNNING,
         RuntimeState::Stopping => reason::STOPPING,
         RuntimeState::Stopped => reason::STOPPED,
+        RuntimeState::Sleeping => reason::SLEEPING,
+        RuntimeState::Waking => reason::WAKING,
         RuntimeState::Destroying => reason::DESTROYING,
         RuntimeState::Error => reason::INTERNAL_ERROR,
     }
@@ -160,6 +177,8 @@ fn available(facts: &Facts, outcome: &Outcome) -> Wanted {
             reason::DEGRADED,
             "It answers at its URL, and its health check at Fly fails.",
         ),
+        Outcome::Sleeping => Wanted::new(type_, True, reason::SLEEPING, sleep::ASLEEP),
+        Outcome::Waking => Wanted::new(type_, False, reason::WAKING, NOT_SERVING),
         Outcome::Stopped => Wanted::new(type_, False, reason::STOPPED, "It is stopped, as asked."),
         Outcome::Progress { state, .. } => Wanted::new(type_, False, word(*state), NOT_SERVING),
         Outcome::Awaiting(_) | Outcome::Stalled(_) if serves(facts) => {
@@ -197,6 +216,8 @@ fn stage_reason(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Progress { state, .. } => word(*state),
         Outcome::Awaiting(refusal) | Outcome::Stalled(refusal) => refusal.reason,
-        Outcome::Running | Outcome::Degraded | Outcome::Stopped => reason::PROVISIONED,
+        Outcome::Running | Outcome::Degraded | Outcome::Sleeping | Outcome::Waking | Outcome::Stopped => {
+            reason::PROVISIONED
+        }
     }
 }

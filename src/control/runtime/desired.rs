@@ -7,11 +7,13 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::facts::{EnvFact, Facts, Refusal, Token};
 use super::resolve::Resolved;
+use super::sleep;
 use super::step::Launch;
 use crate::api::blueprint::StopSignal;
 use crate::api::name_claim::{PinnedPlan, RuntimeIdentity};
 use crate::api::plan::CpuKind;
 use crate::api::reason;
+use crate::api::runtime::SleepMode;
 use crate::engine::hash::short_hash;
 use crate::gateway::identity::Persona;
 use crate::gateway::seed::{Seed, seed};
@@ -35,6 +37,8 @@ pub mod metadata {
     pub const SECRETS: &str = "moorage_secrets";
     /// Addresses that the configuration trusts.
     pub const ADDRESSES: &str = "moorage_addresses";
+    /// Present if it was meant to run once this configuration is in place.
+    pub const LAUNCH: &str = "moorage_launch";
     /// The restart request that it was last begun for.
     pub const RESTARTED_AT: &str = "moorage_restarted_at";
 }
@@ -145,10 +149,13 @@ pub fn machine_config(
     Ok(config)
 }
 
-/// What is asked of Fly when the Machine is made or changed.
-pub fn launch(launch: Launch) -> fly::Launch {
+/// What is asked of Fly when the Machine is made or changed; the Machine keeps whether it is meant to run.
+pub fn launch(launch: Launch, config: &mut fly::MachineConfig) -> fly::Launch {
     match launch {
-        Launch::Start => fly::Launch::Start,
+        Launch::Start => {
+            config.metadata.insert(metadata::LAUNCH.into(), "start".into());
+            fly::Launch::Start
+        }
         Launch::Skip => fly::Launch::Skip,
     }
 }
@@ -201,8 +208,9 @@ fn service(resolved: &Resolved) -> fly::Service {
         protocol: Some(fly::Protocol::Tcp),
         internal_port: u16::try_from(resolved.pin.spec.port).ok(),
         ports: vec![fly::ServicePort::http_redirect(), fly::ServicePort::https()],
-        autostop: Some(fly::Autostop::Off),
-        autostart: Some(false),
+        autostop: Some(sleep::autostop(resolved.sleep)),
+        autostart: Some(resolved.sleep != SleepMode::Never),
+        min_machines_running: (resolved.sleep != SleepMode::Never).then_some(0),
         ..fly::Service::default()
     }
 }

@@ -127,6 +127,8 @@ pub struct Knowledge {
     pub started: Option<Attempt>,
     /// When the stop under way was asked for.
     pub stop_asked: Option<Timestamp>,
+    /// How many stops were asked for on the way to rest: more than one if requests start it again.
+    pub stops: u32,
     /// When the Machine's removal was asked for.
     pub destroy_asked: Option<Timestamp>,
     /// When the snapshot under way was asked for.
@@ -220,6 +222,10 @@ pub struct MachineFact {
     pub services: Services,
     /// When it was last started, by Fly's clock, as far as its events tell.
     pub started: Option<Timestamp>,
+    /// What Fly's proxy does with it while nobody uses it.
+    pub idling: Idling,
+    /// Whether it has booted since it was last asked to.
+    pub boot: Boot,
     /// When it was first seen like this.
     pub since: Timestamp,
     /// When it was read.
@@ -274,6 +280,28 @@ pub enum Services {
     Public,
     /// It has none.
     None,
+}
+
+/// What Fly's proxy does with a Machine that nobody uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idling {
+    /// It leaves it as it is, on or off.
+    Off,
+    /// It stops it, and starts it at the next request.
+    Stop,
+    /// It suspends it, and starts it at the next request.
+    Suspend,
+    /// Something else, which we don't ask for.
+    Mixed,
+}
+
+/// Whether a Machine has booted since it was last asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Boot {
+    /// It hasn't: an update meant it to, and found it off.
+    Due,
+    /// It has, or it wasn't asked to.
+    Done,
 }
 
 /// A snapshot.

@@ -1,10 +1,10 @@
 //! Reads a Machine as Fly answers it into what decisions need. Pure.
 
-use fly_machines::types::{CheckResult, Machine, MachineState};
+use fly_machines::types::{Autostop, CheckResult, Machine, MachineState, Service};
 use jiff::{SignedDuration, Timestamp};
 
 use super::desired::metadata;
-use super::facts::{Health, Host, MachineFact, MachinePhase, Services};
+use super::facts::{Boot, Health, Host, Idling, MachineFact, MachinePhase, Services};
 use crate::gateway::exit::{ExitCause, MachineExit};
 
 /// Time for which a Machine that was just changed reads as stopped although it is about to start.
@@ -38,6 +38,8 @@ pub fn machine_fact(now: Timestamp, machine: &Machine, before: Option<&MachineFa
             Services::None
         },
         started: started(machine),
+        idling: config.map_or(Idling::Off, |config| idling(&config.services)),
+        boot: boot(machine),
         since: same.map_or(now, |before| before.since),
         read_at: now,
     }
@@ -94,6 +96,29 @@ fn exit(machine: &Machine) -> Option<ExitCause> {
 fn started(machine: &Machine) -> Option<Timestamp> {
     let start = machine.events.iter().find(|event| event.kind == "start")?;
     Timestamp::from_millisecond(start.timestamp).ok()
+}
+
+/// What the proxy does with it while nobody uses it.
+pub fn idling(services: &[Service]) -> Idling {
+    let one = |service: &Service| match (&service.autostop, service.autostart, service.min_machines_running) {
+        (None | Some(Autostop::Off), None | Some(false), _) => Idling::Off,
+        (Some(Autostop::Stop), Some(true), None | Some(0)) => Idling::Stop,
+        (Some(Autostop::Suspend), Some(true), None | Some(0)) => Idling::Suspend,
+        _ => Idling::Mixed,
+    };
+    let mut all = services.iter().map(one);
+    let first = all.next().unwrap_or(Idling::Off);
+    if all.all(|other| other == first) { first } else { Idling::Mixed }
+}
+
+/// An update of a Machine that is off leaves it off, even if it is meant to run. Who stopped it, Fly's proxy or a
+/// person, its events don't tell for certain; that it was never started since the update they do.
+fn boot(machine: &Machine) -> Boot {
+    let decisive =
+        lifecycle(machine).find(|event| matches!(event.kind.as_str(), "start" | "restart" | "update"));
+    let due =
+        machine.metadata(metadata::LAUNCH).is_some() && decisive.is_some_and(|event| event.kind == "update");
+    if due { Boot::Due } else { Boot::Done }
 }
 
 /// The events that tell of a Machine's life, newest first.

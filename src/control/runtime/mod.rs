@@ -19,6 +19,7 @@ pub mod probe;
 pub mod record;
 pub mod request;
 pub mod resolve;
+pub mod sleep;
 pub mod step;
 pub mod token;
 pub mod trouble;

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::facts::{Facts, Refusal};
+use super::sleep;
 use crate::api::blueprint::EnvType;
 use crate::api::label::MAX_LENGTH;
 use crate::api::name_claim::{Pin, PinnedPlan};
-use crate::api::runtime::PowerState;
+use crate::api::runtime::{PowerState, SleepMode};
 use crate::api::{BlueprintSpec, PlanSpec, Runtime, Workspace, annotation, reason};
 use crate::control::policy::{Funding, Suspension};
 use crate::control::rollout::target::pinned_content;
@@ -23,6 +24,8 @@ pub struct Resolved {
     pub regions: Vec<String>,
     /// Whether it may and should run.
     pub power: Power,
+    /// What becomes of it while nobody uses it; never anything while it may not run.
+    pub sleep: SleepMode,
     /// The restart request in force.
     pub restarted_at: Option<String>,
 }
@@ -51,13 +54,21 @@ pub fn resolve(facts: &Facts) -> Result<Resolved, Refusal> {
         None => fresh_pin(facts)?,
     };
     env_literals(facts, &pin)?;
+    let power = power(facts, funding);
     Ok(Resolved {
         slug: slug(&facts.runtime, facts.cluster.workspace.as_deref()),
         regions: regions(facts)?,
-        power: power(facts, funding),
+        power,
+        sleep: sleep::mode(&facts.runtime.spec, power, &pin)?,
         restarted_at: restart_request(&facts.runtime),
         pin,
     })
+}
+
+/// Whether it should run, whatever else is wrong with the declaration.
+pub fn power_of(facts: &Facts) -> Power {
+    let fresh = || facts.cluster.plan.as_ref().map_or(Funding::Free, |(_, plan)| funding(plan));
+    power(facts, if facts.pin().is_some() { pinned_funding(facts) } else { fresh() })
 }
 
 /// The slug: as declared, or made from the Workspace's subdomain (or the namespace) and the name.

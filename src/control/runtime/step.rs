@@ -94,6 +94,8 @@ pub enum Effect {
     CreateMachine(Launch),
     /// Give the Machine the declared configuration.
     UpdateMachine(Launch),
+    /// Have Fly's proxy leave the Machine alone: it is neither stopped when idle nor started by a request.
+    KeepOff,
     /// Take the Machine's public services away.
     DetachServices,
     /// Start the Machine.
@@ -197,6 +199,8 @@ pub enum Rest {
     Running,
     /// It serves, and one of its checks fails.
     Degraded,
+    /// It sleeps until the next request.
+    Sleeping,
     /// It is stopped, as asked.
     Stopped,
     /// It waits for a person.

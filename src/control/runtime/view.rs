@@ -9,6 +9,7 @@ use super::decide::request::restart_is_due;
 use super::desired;
 use super::facts::{Facts, Known, MachinePhase, Refusal, Token, TroubleClass};
 use super::resolve::{Power, resolve};
+use super::sleep;
 use super::step::{Effect, Look, Rest, Step, Wait, Waiting};
 use crate::api::condition::{self, ConditionStatus, ConditionType, whole_seconds};
 use crate::api::runtime::{
@@ -25,7 +26,7 @@ pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeStatus) -> 
     }
     let outcome = outcome(now, facts, step, old);
     let generation = facts.runtime.metadata.generation.unwrap_or_default();
-    let settled = !matches!(outcome, Outcome::Progress { .. });
+    let settled = !matches!(outcome, Outcome::Progress { .. } | Outcome::Waking);
     let identity = facts.own_claim().and_then(|claim| claim.runtime.as_ref());
     RuntimeStatus {
         observed_generation: if settled { generation } else { old.observed_generation },
@@ -55,6 +56,7 @@ fn outcome(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeStatus) -> O
     match step {
         Step::Rest(Rest::Running) => Outcome::Running,
         Step::Rest(Rest::Degraded) => Outcome::Degraded,
+        Step::Rest(Rest::Sleeping) => Outcome::Sleeping,
         Step::Rest(Rest::Stopped) => Outcome::Stopped,
         Step::Rest(Rest::Awaiting(refusal)) => Outcome::Awaiting(refusal.clone()),
         Step::Rest(Rest::Refused(refusal, _)) => Outcome::Stalled(refusal.clone()),
@@ -83,6 +85,9 @@ fn progress(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeStatus) -> 
                 "It takes longer than it should. {cause} It is tried further by itself, ever more slowly."
             ),
         ));
+    }
+    if let (None, Some(outcome)) = (trouble, sleep::passing(facts, step, old)) {
+        return outcome;
     }
     let message = trouble.map_or_else(|| doing.to_owned(), |trouble| trouble.message.clone());
     Outcome::Progress { kind, state: transitional(facts, kind), message }
@@ -223,8 +228,8 @@ fn gateway(facts: &Facts, old: &RuntimeStatus) -> Option<GatewayStatus> {
 
 fn last_error(now: Timestamp, facts: &Facts, outcome: &Outcome, old: &RuntimeStatus) -> Option<LastError> {
     let (reason, message) = match outcome {
-        Outcome::Running | Outcome::Stopped | Outcome::Awaiting(_) => return None,
-        Outcome::Degraded => return old.last_error.clone(),
+        Outcome::Running | Outcome::Sleeping | Outcome::Stopped | Outcome::Awaiting(_) => return None,
+        Outcome::Degraded | Outcome::Waking => return old.last_error.clone(),
         Outcome::Stalled(refusal) => (refusal.reason, refusal.message.clone()),
         Outcome::Progress { .. } => match &facts.known.trouble {
             Some(trouble) => (trouble.reason, trouble.message.clone()),
@@ -238,7 +243,7 @@ fn last_error(now: Timestamp, facts: &Facts, outcome: &Outcome, old: &RuntimeSta
 
 fn handled_restart(facts: &Facts, outcome: &Outcome, old: &RuntimeStatus) -> Option<String> {
     match (outcome, facts.known.machine.present()) {
-        (Outcome::Running | Outcome::Degraded | Outcome::Stopped, Some(machine)) => {
+        (Outcome::Running | Outcome::Degraded | Outcome::Sleeping | Outcome::Stopped, Some(machine)) => {
             machine.restarted_at.clone()
         }
         _ => old.last_handled_restart_at.clone(),
@@ -290,6 +295,7 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::FinishTask(_) => "FinishTask",
         Effect::CreateMachine(_) => "CreateMachine",
         Effect::UpdateMachine(_) => "UpdateMachine",
+        Effect::KeepOff => "KeepOff",
         Effect::DetachServices => "DetachServices",
         Effect::StartMachine => "StartMachine",
         Effect::StopMachine => "StopMachine",

@@ -138,7 +138,7 @@ fn retry(now: Timestamp, facts: &Facts) -> Step {
 
 /// Writes the status and says when to come back.
 async fn finish(ctx: &Context, facts: &mut Facts, entry: &mut Entry, step: &Step) -> Action {
-    if let Some(Rest::Running | Rest::Stopped | Rest::Degraded) = step.rest() {
+    if let Some(Rest::Running | Rest::Sleeping | Rest::Stopped | Rest::Degraded) = step.rest() {
         facts.known.trouble = None;
     }
     if *step == Step::Rest(Rest::Gone) {
@@ -175,5 +175,6 @@ fn slim(facts: &mut Facts, step: &Step) {
         facts.known.token = super::facts::Token::Unknown;
         facts.known.env = super::facts::EnvFact::Unknown;
         facts.known.secrets = None;
+        facts.known.stops = 0;
     }
 }

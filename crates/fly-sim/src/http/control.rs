@@ -166,7 +166,12 @@ async fn change_settings(State(sim): State<Arc<Sim>>, body: Bytes) -> Answer {
         settings["delays"] = json!(parsed::<Profile>(profile)?.delays());
     }
     merge(&mut settings, change)?;
+    let pace = state.settings.autostop_pass_ms;
     state.settings = parsed::<Settings>(settings)?;
+    if state.settings.autostop_pass_ms < pace {
+        // The next pass was due at the old pace.
+        state.autostop_pass();
+    }
     ok(&state.settings)
 }
 

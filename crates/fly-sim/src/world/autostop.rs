@@ -19,7 +19,7 @@ enum Idle {
 
 impl State {
     /// Looks for idle Machines: at most one for each app and region goes.
-    pub(super) fn autostop_pass(&mut self) {
+    pub fn autostop_pass(&mut self) {
         let mut chosen = Vec::new();
         for app in self.apps.values() {
             let mut regions: Vec<&str> = app.living().map(|machine| machine.region.as_str()).collect();

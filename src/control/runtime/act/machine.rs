@@ -22,12 +22,13 @@ pub(super) async fn create_machine(
 ) -> Result<(), Failed> {
     let resolved = resolved(facts)?;
     let identity = &desired::with_volume(facts, identity);
-    let config = desired::machine_config(facts, &resolved, identity).map_err(Failure::from)?;
+    let mut config = desired::machine_config(facts, &resolved, identity).map_err(Failure::from)?;
+    let launch = desired::launch(launch, &mut config);
     let request = fly::CreateMachine {
         config,
         name: Some(desired::MACHINE_NAME.into()),
         region: identity.region.clone(),
-        launch: desired::launch(launch),
+        launch,
         min_secrets_version: facts.known.secrets.as_ref().map(|secrets| secrets.version),
         ..fly::CreateMachine::default()
     };
@@ -54,15 +55,41 @@ pub(super) async fn update_machine(
         config.mounts = standing.mounts;
         config.extra = standing.extra;
     }
+    let launch = desired::launch(launch, &mut config);
     let request = fly::UpdateMachine {
         config,
         current_version: Some(before.version),
-        launch: desired::launch(launch),
+        launch,
         min_secrets_version: facts.known.secrets.as_ref().map(|secrets| secrets.version),
     };
     let machine = machines.update(&before.id, &request).await?;
     facts.known.probe = None;
     facts.known.started = Some(Attempt { at: now, count: 0 });
+    note_machine(now, facts, identity, Some(machine));
+    Ok(())
+}
+
+/// Only what the proxy does is changed: nothing else has to be known for it, so nothing else can keep it from being
+/// done.
+pub(super) async fn keep_off(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+) -> Result<(), Failed> {
+    let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
+    let machines = ctx.fly.machines(&identity.app);
+    let Some(mut config) = machines.get(&before.id).await?.config else { return Ok(()) };
+    config.metadata.remove(desired::metadata::LAUNCH);
+    for service in &mut config.services {
+        service.autostop = Some(fly::Autostop::Off);
+        service.autostart = Some(false);
+        service.min_machines_running = None;
+    }
+    let request =
+        fly::UpdateMachine { config: *config, launch: fly::Launch::Skip, ..fly::UpdateMachine::default() };
+    let machine = machines.update(&before.id, &request).await?;
+    facts.known.probe = None;
     note_machine(now, facts, identity, Some(machine));
     Ok(())
 }
@@ -116,6 +143,7 @@ pub(super) async fn stop(
     let Some(id) = machine_id(facts) else { return Ok(()) };
     ctx.fly.machines(&identity.app).stop(&id, &fly::StopMachine::default()).await?;
     facts.known.stop_asked = Some(now);
+    facts.known.stops = facts.known.stops.saturating_add(1);
     facts.known.started = None;
     reread(ctx, now, facts, identity, &id).await
 }

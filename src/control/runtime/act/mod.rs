@@ -93,6 +93,7 @@ async fn on_fly(
         Effect::TakeSnapshot { volume } => request::take_snapshot(ctx, facts, identity, volume).await,
         Effect::CreateMachine(launch) => machine::create_machine(ctx, now, facts, identity, *launch).await,
         Effect::UpdateMachine(launch) => machine::update_machine(ctx, now, facts, identity, *launch).await,
+        Effect::KeepOff => machine::keep_off(ctx, now, facts, identity).await,
         Effect::DetachServices => machine::detach(ctx, now, facts, identity).await,
         Effect::StartMachine => machine::start(ctx, now, facts, identity).await,
         Effect::StopMachine => machine::stop(ctx, now, facts, identity).await,

@@ -134,6 +134,10 @@ fn machine_stopped(now: Timestamp, facts: &Facts) -> Reached<()> {
         (MachinePhase::Stopped | MachinePhase::Failed | MachinePhase::Destroying, _) => Ok(()),
         (MachinePhase::Preparing, _) => Err(look(Waiting::Image)),
         (MachinePhase::Started | MachinePhase::Starting, None) => Err(Step::Do(Effect::StopMachine)),
+        // A request that slipped in may have started it again.
+        (MachinePhase::Started, Some(asked)) if asked.duration_until(now) > SignedDuration::from_mins(1) => {
+            Err(Step::Do(Effect::StopMachine))
+        }
         _ => Err(look(Waiting::Stop)),
     }
 }

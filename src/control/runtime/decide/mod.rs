@@ -13,7 +13,7 @@ pub(super) mod request;
 use jiff::{SignedDuration, Timestamp};
 
 use super::facts::{Absence, Facts, Known, NamespaceFact, Proof, Refusal};
-use super::resolve::{Resolved, resolve};
+use super::resolve::{Resolved, power_of, resolve};
 use super::step::{Effect, Look, Rest, Step, Wait, Waiting};
 use crate::api::{RUNTIME_FINALIZER, Runtime, annotation, reason};
 use crate::engine::config::Mode;
@@ -34,7 +34,17 @@ pub fn decide(now: Timestamp, facts: &Facts) -> Step {
 
 /// Every stage of a Runtime that should be there, in order.
 fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
-    let resolved = resolve(facts).map_err(|refusal| refused(facts, refusal))?;
+    let resolved = match resolve(facts) {
+        Ok(resolved) => resolved,
+        Err(refusal) => {
+            // A declaration that can't be carried out is no way round a stop.
+            if made(facts) {
+                seen(&facts.known.machine, Look::Machine)?;
+            }
+            power::halted(now, facts, power_of(facts))?;
+            return Err(refused(facts, refusal));
+        }
+    };
     if facts.own_claim().is_none() {
         entitled_to_claim(&resolved)?;
     }
@@ -47,6 +57,7 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     }
     if identity.machine_id.is_some() {
         seen(&facts.known.machine, Look::Machine)?;
+        power::halted(now, facts, resolved.power)?;
     }
     provision::app(now, facts)?;
     provision::addresses(now, facts)?;
@@ -56,6 +67,12 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     provision::machine(now, facts, identity, &resolved)?;
     claim::everything_recorded(now, facts, identity)?;
     power::reached(now, facts, &resolved)
+}
+
+/// Whether its claim knows a Machine.
+fn made(facts: &Facts) -> bool {
+    let recorded = facts.own_claim().and_then(|claim| claim.runtime.as_ref());
+    recorded.is_some_and(|identity| identity.machine_id.is_some())
 }
 
 /// Nothing is made, and no name held, for what nobody pays for or the platform has suspended.

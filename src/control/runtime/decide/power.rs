@@ -3,14 +3,15 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::{
-    EnvFact, Facts, Health, Host, Known, MachineFact, MachinePhase, ProbeFact, ProbeResult, Refusal,
+    EnvFact, Facts, Health, Host, Idling, Known, MachineFact, MachinePhase, ProbeFact, ProbeResult, Refusal,
 };
 use super::super::resolve::{Power, Resolved};
 use super::super::step::{Effect, Launch, Look, Rest, Step, Wait, Waiting};
 use super::provision::token_for_launch;
 use super::{Reached, look_again};
 use crate::api::reason;
-use crate::control::runtime::desired;
+use crate::api::runtime::SleepMode;
+use crate::control::runtime::{desired, sleep};
 use crate::engine::config::Readiness;
 use crate::gateway::exit::ExitCause;
 
@@ -21,11 +22,37 @@ pub(super) fn reached(now: Timestamp, facts: &Facts, resolved: &Resolved) -> Rea
         return Err(unreachable(now, facts, machine));
     }
     settled(now, machine)?;
+    halted(now, facts, resolved.power)?;
     configured(facts, machine, resolved)?;
     if resolved.power == Power::Run {
-        running(now, facts, machine)
+        running(now, facts, machine, resolved)
     } else {
-        stopped(now, facts, machine, resolved.power)
+        Ok(Step::Rest(awaiting(resolved.power).map_or(Rest::Stopped, Rest::Awaiting)))
+    }
+}
+
+/// What may not run is off, before anything else about it is changed, and no request starts it.
+///
+/// It is stopped gracefully first. A request may start it again before the proxy is told to leave it alone; one that
+/// is under such load is stopped by the telling itself.
+pub(super) fn halted(now: Timestamp, facts: &Facts, power: Power) -> Reached<()> {
+    let Known::Present(machine) = &facts.known.machine else { return Ok(()) };
+    if power == Power::Run || machine.host == Host::Unreachable {
+        return Ok(());
+    }
+    settled(now, machine)?;
+    // One that still runs a minute later was started again, or never got the request.
+    let recent = |asked: &Timestamp| asked.duration_until(now) < SignedDuration::from_mins(1);
+    match (machine.phase, machine.idling) {
+        (MachinePhase::Started, _) if facts.known.stop_asked.as_ref().is_some_and(recent) => {
+            Err(look_after(now, machine, Waiting::Stop))
+        }
+        (MachinePhase::Started, Idling::Stop | Idling::Suspend | Idling::Mixed) if facts.known.stops > 1 => {
+            Err(Step::Do(Effect::KeepOff))
+        }
+        (MachinePhase::Started, _) => Err(Step::Do(Effect::StopMachine)),
+        (_, Idling::Off) => Ok(()),
+        (_, Idling::Stop | Idling::Suspend | Idling::Mixed) => Err(Step::Do(Effect::KeepOff)),
     }
 }
 
@@ -84,6 +111,7 @@ pub(super) fn look_after(now: Timestamp, machine: &MachineFact, what: Waiting) -
 pub(in crate::control::runtime) fn config_is_applied(facts: &Facts, resolved: &Resolved) -> bool {
     let Known::Present(machine) = &facts.known.machine else { return false };
     machine.config_hash.as_deref() == Some(desired::config_hash(facts, resolved).as_str())
+        && machine.idling == sleep::idling(resolved.sleep)
         && has_pinned_image(machine, resolved)
 }
 
@@ -109,21 +137,26 @@ fn configured(facts: &Facts, machine: &MachineFact, resolved: &Resolved) -> Reac
     if set.is_none() || set != wanted.as_ref() {
         return Err(Step::Do(Effect::SetSecrets));
     }
-    let launch = if resolved.power == Power::Run { Launch::Start } else { Launch::Skip };
-    Err(Step::Do(Effect::UpdateMachine(launch)))
+    // A change of one that sleeps is no reason to wake it.
+    let rests =
+        resolved.power != Power::Run || (resolved.sleep != SleepMode::Never && sleep::sleeps(machine));
+    Err(Step::Do(Effect::UpdateMachine(if rests { Launch::Skip } else { Launch::Start })))
 }
 
-fn running(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Reached<Step> {
+fn running(now: Timestamp, facts: &Facts, machine: &MachineFact, resolved: &Resolved) -> Reached<Step> {
     super::request::restarted(now, facts, machine)?;
     match machine.phase {
-        MachinePhase::Started => serving(now, facts, machine),
+        MachinePhase::Started => serving(now, facts, machine, resolved),
+        MachinePhase::Stopped if sleep::sleeps(machine) => Ok(Step::Rest(Rest::Sleeping)),
         _ => Err(start(now, facts, machine)),
     }
 }
 
-/// It was started: it serves once its checks pass and it answers at its URL.
-fn serving(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Reached<Step> {
-    let by_url = facts.cluster.settings.readiness == Readiness::ChecksAndURL;
+/// It was started: it serves once its checks pass and it answers at its URL. One that may sleep isn't asked at its
+/// URL: to Fly's proxy the question is a request, which wakes it or keeps it awake.
+fn serving(now: Timestamp, facts: &Facts, machine: &MachineFact, resolved: &Resolved) -> Reached<Step> {
+    let by_url =
+        facts.cluster.settings.readiness == Readiness::ChecksAndURL && resolved.sleep == SleepMode::Never;
     match (&machine.health, by_url) {
         (Health::Passing, false) => Ok(Step::Rest(Rest::Running)),
         (Health::Passing, true) if answered(facts, machine).is_some_and(is_live) => {
@@ -202,20 +235,4 @@ fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
     format!("{first}{}.", letters.as_str())
-}
-
-fn stopped(now: Timestamp, facts: &Facts, machine: &MachineFact, power: Power) -> Reached<Step> {
-    if machine.phase == MachinePhase::Started {
-        return Err(match facts.known.stop_asked {
-            // One that still runs a minute later was started again, or never got the request.
-            Some(asked) if asked.duration_until(now) < SignedDuration::from_mins(1) => {
-                look_after(now, machine, Waiting::Stop)
-            }
-            _ => Step::Do(Effect::StopMachine),
-        });
-    }
-    Ok(Step::Rest(match awaiting(power) {
-        Some(refusal) => Rest::Awaiting(refusal),
-        None => Rest::Stopped,
-    }))
 }
