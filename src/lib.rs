@@ -6,6 +6,7 @@
 pub mod api;
 pub mod cli;
 pub mod control;
+pub mod domains;
 pub mod engine;
 pub mod gateway;
 pub mod generate;

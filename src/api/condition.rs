@@ -32,6 +32,8 @@ pub enum ConditionType {
     UpdateAvailable,
     /// Runtime, present only while true: it may sleep, and something that it configures works only while it is awake.
     DeafWhileAsleep,
+    /// Runtime: its hostname under the base domain leads to it, with a certificate. Absent without a base domain.
+    HostnameReady,
     /// Workspace: its subdomain is its own.
     SubdomainClaimed,
     /// Workspace: its members hold their roles.

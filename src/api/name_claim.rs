@@ -156,9 +156,30 @@ pub struct RuntimeIdentity {
     /// What it was made from. Replaced whole: tracked field by field, it was most of a claim's managed fields.
     #[x_kube(merge_strategy = StructMerge::Atomic)]
     pub pin: Pin,
+    /// Its hostname under the base domain, and what stands under it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<HostnameRecord>,
     /// The last snapshot of a Runtime deleted under `Snapshot`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<SnapshotRecord>,
+}
+
+/// A hostname, and what stands under it. The name is recorded before anything is done under it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HostnameRecord {
+    /// The hostname.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Addresses that it leads to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), inner(length(max = 45)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub addresses: Vec<String>,
+    /// Fingerprint of the certificate that the app was given for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub certificate: Option<String>,
 }
 
 /// What a Runtime was made from. It runs on this, whatever becomes of Plan and Blueprint.
@@ -247,6 +268,7 @@ impl RuntimeIdentity {
             machine_id: None,
             deletion_policy,
             pin,
+            hostname: None,
             snapshot: None,
         }
     }

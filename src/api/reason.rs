@@ -66,6 +66,12 @@ reasons! {
         BOUND = "Bound";
         /// Not known yet.
         NOT_CHECKED = "NotChecked";
+        /// The hostname leads to it, with a certificate.
+        HOSTNAME_IN_SERVICE = "HostnameInService";
+        /// The hostname is being set up.
+        HOSTNAME_PENDING = "HostnamePending";
+        /// The gateway takes browsers at its hostname from its next restart on.
+        RESTART_NEEDED = "RestartNeeded";
         /// It answers, but a check of it fails.
         DEGRADED = "Degraded";
         /// It should run and doesn't.
@@ -122,6 +128,8 @@ reasons! {
         SECRET_VALUE_INVALID = "SecretValueInvalid";
         /// A variable that the Blueprint marks secret has a literal value.
         SECRET_LITERAL = "SecretLiteral";
+        /// The hostname would be longer than DNS allows.
+        HOSTNAME_TOO_LONG = "HostnameTooLong";
         /// Another object holds the name.
         NAME_TAKEN = "NameTaken";
         /// The name is held by an earlier object of the same name; the platform has to confirm.
@@ -176,6 +184,18 @@ reasons! {
         KUBERNETES_REFUSED = "KubernetesRefused";
         /// The API server can't be reached.
         KUBERNETES_UNAVAILABLE = "KubernetesUnavailable";
+        /// The DNS server or provider doesn't answer, or answers with an error of its own.
+        DNS_UNAVAILABLE = "DNSUnavailable";
+        /// The DNS server or provider refuses our key or a change.
+        DNS_REFUSED = "DNSRefused";
+        /// A record of that name exists and isn't ours.
+        HOSTNAME_TAKEN = "HostnameTaken";
+        /// There is no wildcard certificate that could be imported.
+        CERTIFICATE_MISSING = "CertificateMissing";
+        /// The certificate authority refuses an order.
+        CERTIFICATE_REFUSED = "CertificateRefused";
+        /// The certificate authority doesn't answer, or answers with an error of its own.
+        CERTIFICATE_AUTHORITY_UNAVAILABLE = "CertificateAuthorityUnavailable";
         /// It takes longer than it may.
         DEADLINE_EXCEEDED = "DeadlineExceeded";
         /// A fault in Moorage itself.

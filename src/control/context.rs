@@ -7,6 +7,7 @@ use kube::Client;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::Store;
 
+use super::base_domain::BaseDomain;
 use super::claims::Claims;
 use super::history::History;
 use super::index::Names;
@@ -29,6 +30,8 @@ pub struct Context {
     pub fly: fly_machines::Client,
     /// Asks gateways for their health at their URL.
     pub prober: Prober,
+    /// The base domain, if there is one.
+    pub base_domain: Option<BaseDomain>,
     /// The configuration file.
     pub config: Config,
     /// The time.

@@ -1,5 +1,6 @@
 //! The controllers. Each has the same rooms: observe, decide (pure), act, status.
 
+pub mod base_domain;
 pub mod catalog;
 pub mod claims;
 pub mod context;

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::base_domain::{self, BaseDomain};
 use super::catalog::decide::Offer;
 use super::catalog::visit as catalog_visit;
 use super::claims::Claims;
@@ -25,6 +26,7 @@ use super::workspace::pace::News;
 use super::workspace::{visit as workspace_visit, wire};
 use super::{feed, gauges, orphans, tombstones};
 use crate::api::{Blueprint, NameClaim, Plan, Runtime, Workspace, WorkspacePolicy};
+use crate::domains::dns::Means;
 use crate::engine::controller;
 use crate::engine::watch::{Change, Trigger, cached, drive, uncached};
 use crate::process::Parts;
@@ -35,6 +37,9 @@ pub enum RunError {
     /// Gateways can't be asked.
     #[error(transparent)]
     Prober(#[from] ProberError),
+    /// The provider of the base domain's records can't be reached at all.
+    #[error("the HTTP client for the base domain's DNS provider can't be made: {0}")]
+    Dns(#[from] reqwest::Error),
     /// A part ended that should have gone on.
     #[error("a part of the operator ended by itself")]
     Ended,
@@ -62,11 +67,13 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         cached(Api::<PartialObjectMeta<Namespace>>::all(kube.clone()), slim_namespace);
     let claim_events = uncached(Api::<NameClaim>::all(kube.clone()));
 
+    let base_domain = base_domain(&parts)?;
     let history = History::new(&parts.config.task_history);
     let ctx = Arc::new(Context {
         kube: parts.kube,
         fly: parts.fly,
         prober,
+        base_domain,
         config: parts.config,
         clock: parts.clock,
         leadership: parts.leadership,
@@ -97,6 +104,9 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         () = synced_up(&ctx) => {}
         () = shutdown.cancelled() => return Ok(()),
     }
+    if let Some(base) = &ctx.base_domain {
+        base_domain::load(&ctx, base).await;
+    }
     // Runtimes last: their first visits find every other cache filled.
     let on = Arc::clone(&ctx);
     tasks.spawn(drive(runtime_events, move |change| runtime_changed(&on, &change)));
@@ -112,6 +122,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     tasks.spawn(feed::sweep(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(orphans::finish(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(gauges::keep(Arc::clone(&ctx), shutdown.clone()));
+    tasks.spawn(base_domain::keep(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(tombstones::free(Arc::clone(&ctx), shutdown.clone()));
 
     tokio::select! {
@@ -124,6 +135,16 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     // Visits under way come to their end; the process bounds how long that may take.
     while controllers.join_next().await.is_some() {}
     Ok(())
+}
+
+fn base_domain(parts: &Parts) -> Result<Option<BaseDomain>, RunError> {
+    let Some(settings) = parts.config.base_domain.clone() else { return Ok(None) };
+    let means = Means {
+        kube: parts.kube.clone(),
+        namespace: parts.config.namespace.clone(),
+        clock: Arc::clone(&parts.clock),
+    };
+    Ok(Some(BaseDomain::new(settings, &means)?))
 }
 
 /// Starts what writes history in the background.

@@ -1,5 +1,6 @@
 //! The operator's configuration: one YAML file, checked at start, with a JSON schema.
 
+pub mod base_domain;
 mod load;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use base_domain::BaseDomain;
 pub use load::{ConfigError, Overrides};
 
 /// The configuration file. Unknown keys are refused, so that a typing error isn't silently a default.
@@ -23,6 +25,9 @@ pub struct Config {
     pub namespace: String,
     /// The Fly organisation.
     pub fly: FlyConfig,
+    /// The domain under which every Runtime gets a hostname of its own. Left out, it has its app's at Fly.
+    #[serde(default)]
+    pub base_domain: Option<BaseDomain>,
     /// Address of `/healthz`, `/readyz` and `/metrics`.
     #[serde(default = "default_address")]
     pub address: String,

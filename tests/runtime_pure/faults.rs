@@ -1,5 +1,6 @@
 //! One fault at every effect of every history of a Runtime: the same end, nothing twice, nothing left over.
 
+use crate::hostnames::{base, hosted};
 use crate::world::{Fault, World, run, second};
 use moorage::api::runtime::{DeletionPolicy, PowerState};
 use moorage::api::state::TaskState;
@@ -25,6 +26,10 @@ pub fn running() -> World {
 pub fn running_with(edit: impl FnOnce(&mut moorage::api::RuntimeSpec)) -> World {
     let mut world = World::new();
     world.edit(edit);
+    running_in(world)
+}
+
+fn running_in(mut world: World) -> World {
     assert_eq!(run(&mut world, None), Rest::Running);
     world.ledger.clear();
     world.now += second(60);
@@ -105,6 +110,31 @@ fn histories() -> Vec<History> {
         History {
             name: "retain",
             before: running,
+            change: |world| world.delete(DeletionPolicy::Retain),
+            end: Rest::Gone,
+        },
+        History { name: "create with a hostname", before: hosted, change: |_| {}, end: Rest::Running },
+        History {
+            name: "renewed certificate",
+            before: || running_in(hosted()),
+            change: |world| world.base = Some(base("new", "acme-ops.example.dev")),
+            end: Rest::Running,
+        },
+        History {
+            name: "another base domain",
+            before: || running_in(hosted()),
+            change: |world| world.base = Some(base("new", "acme-ops.example.com")),
+            end: Rest::Running,
+        },
+        History {
+            name: "delete with a hostname",
+            before: || running_in(hosted()),
+            change: |world| world.delete(DeletionPolicy::Delete),
+            end: Rest::Gone,
+        },
+        History {
+            name: "retain with a hostname",
+            before: || running_in(hosted()),
             change: |world| world.delete(DeletionPolicy::Retain),
             end: Rest::Gone,
         },

@@ -9,6 +9,7 @@
 )]
 
 mod faults;
+mod hostnames;
 mod model_check;
 mod paths;
 mod sleep;

@@ -16,6 +16,7 @@ use moorage::control::rollout::images::SeenImage;
 use moorage::control::runtime::decide::decide;
 use moorage::control::runtime::desired;
 use moorage::control::runtime::facts::*;
+use moorage::control::runtime::hostname::{self, Base};
 use moorage::control::runtime::resolve::resolve;
 use moorage::control::runtime::step::{Effect, Finish, Launch, Look, Rest, Step};
 use moorage::control::runtime::view::{effect_name, view};
@@ -56,6 +57,12 @@ pub struct World {
     pub visitors: u32,
     /// Memory of the Plan.
     pub memory_mb: i32,
+    /// The base domain, if there is one.
+    pub base: Option<Base>,
+    /// Where hostnames lead.
+    pub records: BTreeMap<String, Vec<String>>,
+    /// Hostnames of the app, with their certificates.
+    pub certificates: BTreeMap<String, String>,
     /// Every effect that took place, in order.
     pub ledger: Vec<&'static str>,
     /// Time for which lists, and GET of an app, don't show what was just made.
@@ -120,6 +127,9 @@ impl World {
             taken: Vec::new(),
             visitors: 0,
             memory_mb: 2048,
+            base: None,
+            records: BTreeMap::new(),
+            certificates: BTreeMap::new(),
             ledger: Vec::new(),
             lag: SignedDuration::ZERO,
             made: BTreeMap::new(),
@@ -163,6 +173,7 @@ impl World {
                 other_slugs: 0,
                 namespace: NamespaceFact::Active,
                 request: self.requests.first().cloned(),
+                base: self.base.clone(),
                 settings: settings(),
             },
             known,
@@ -208,8 +219,9 @@ impl World {
         });
         let ended: Vec<_> =
             self.finished.iter().map(|finish| (&finish.task, finish.state, finish.reason)).collect();
+        let names = (&self.records, &self.certificates);
         format!(
-            "app {} v6 {} v4 {} volumes {volumes} machine {machine:?} claim {claim:?} gone {} snapshots {} taken {} ended {ended:?}",
+            "app {} v6 {} v4 {} volumes {volumes} machine {machine:?} claim {claim:?} names {names:?} gone {} snapshots {} taken {} ended {ended:?}",
             self.app,
             self.v6,
             self.v4,
@@ -232,6 +244,8 @@ impl World {
             (self.v6 > 1 || self.v4 > 1, "an address twice"),
             (machines > 1, "two Machines"),
             (removed, "a volume removed without intent"),
+            (self.gone && !self.records.is_empty(), "a name that leads to nobody's Runtime"),
+            (!self.app && !self.records.is_empty(), "a name that leads to nowhere"),
         ];
         all.into_iter().filter(|(is_so, _)| *is_so).map(|(_, what)| what).collect()
     }
@@ -343,6 +357,7 @@ impl World {
                 }
             }
             Look::Env => known.env = EnvFact::Known(Arc::new(BTreeMap::new())),
+            Look::Turn => known.hostname.turn = Some(now + second(1)),
             Look::Probe => {
                 let version =
                     self.machine.as_ref().map(|machine| machine.version.clone()).unwrap_or_default();
@@ -404,6 +419,15 @@ impl World {
             Effect::ReleaseAddress(ip) if ip.contains(':') => self.v6 -= 1,
             Effect::ReleaseAddress(_) => self.v4 -= 1,
             Effect::SetSecrets => {}
+            Effect::SetRecords(record) => {
+                assert!(self.app, "a name that leads to no app");
+                self.records.insert(record.name.clone(), record.addresses.clone());
+            }
+            Effect::RemoveRecords(name) => drop(self.records.remove(name)),
+            Effect::ImportCertificate(record) => {
+                self.certificates.insert(record.name.clone(), record.certificate.clone().unwrap());
+            }
+            Effect::DetachHostname(name) => drop(self.certificates.remove(name)),
             Effect::CreateVolume { .. } => {
                 let id = self.id("vol_");
                 self.volumes.push((id, VolumePhase::Usable));
@@ -470,6 +494,7 @@ impl World {
             Effect::DeleteApp => {
                 assert!(self.machine.is_none(), "an app removed under its Machine");
                 self.app = false;
+                self.certificates.clear();
                 self.v6 = 0;
                 self.v4 = 0;
             }
@@ -521,6 +546,7 @@ impl World {
                 .split(',')
                 .map(str::to_owned)
                 .collect(),
+            hostname: mark(desired::metadata::HOSTNAME),
             restarted_at: mark(desired::metadata::RESTARTED_AT),
             image_digest: Some("sha256:abc".into()),
             image_version: Some("2026.9.6".into()),
@@ -566,6 +592,15 @@ impl World {
                     facts.known.secrets = Some(SecretsFact { hash, version: 1 });
                 }
             }
+            Effect::SetRecords(record) => {
+                known.hostname.note(&record.name, |it| it.addresses.clone_from(&record.addresses))
+            }
+            Effect::ImportCertificate(record) => {
+                known.hostname.turn = None;
+                known.hostname.note(&record.name, |it| it.certificate.clone_from(&record.certificate));
+            }
+            Effect::RemoveRecords(name) => drop(known.hostname.unrecorded.insert(name.clone())),
+            Effect::DetachHostname(name) => drop(known.hostname.detached.insert(name.clone())),
             Effect::CreateVolume { .. } => {
                 let (id, phase) = self.volumes.last().unwrap().clone();
                 known.volume = Known::Present(VolumeFact { id, region: "fra".into(), phase, attached: None });
@@ -647,13 +682,19 @@ pub fn run_for(
         assert!(shown.conditions.iter().all(|condition| !condition.reason.is_empty()));
         world.check();
         match step {
-            Step::Rest(rest) => {
-                world.runtime.status = Some(shown);
-                return (Some(rest), known);
-            }
+            // The hostname's turn comes while the Runtime itself is at rest.
+            Step::Rest(rest) => match hostname::again(world.now, &facts) {
+                Some(again) if rest != Rest::Gone => world.now += again,
+                _ => {
+                    world.runtime.status = Some(shown);
+                    return (Some(rest), known);
+                }
+            },
             Step::Wait(wait) => {
                 world.runtime.status = Some(shown);
-                world.now += wait.again.max(SignedDuration::from_millis(10));
+                let again =
+                    hostname::again(world.now, &facts).map_or(wait.again, |again| again.min(wait.again));
+                world.now += again.max(SignedDuration::from_millis(10));
             }
             Step::Look(look) => {
                 world.look(look, &mut facts);

@@ -71,6 +71,7 @@ pub fn conditions(facts: &Facts, outcome: &Outcome) -> Vec<Wanted> {
     wanted.push(entitled(facts));
     wanted.extend(crate::control::rollout::tell::condition(facts));
     wanted.extend(sleep::deaf(facts));
+    wanted.extend(super::hostname::condition(facts));
     wanted
 }
 

@@ -6,6 +6,7 @@ use fly_machines::types as fly;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::facts::{EnvFact, Facts, Refusal, Token};
+use super::hostname;
 use super::resolve::Resolved;
 use super::sleep;
 use super::step::Launch;
@@ -39,6 +40,8 @@ pub mod metadata {
     pub const ADDRESSES: &str = "moorage_addresses";
     /// Present if it was meant to run once this configuration is in place.
     pub const LAUNCH: &str = "moorage_launch";
+    /// Hostname under the base domain that the configuration lets browsers in by.
+    pub const HOSTNAME: &str = "moorage_hostname";
     /// The restart request that it was last begun for.
     pub const RESTARTED_AT: &str = "moorage_restarted_at";
 }
@@ -63,7 +66,7 @@ pub fn with_volume(facts: &Facts, identity: &RuntimeIdentity) -> RuntimeIdentity
     }
 }
 
-/// Where the Runtime serves.
+/// Where Fly serves the Runtime, whatever else leads to it.
 pub fn url(identity: &RuntimeIdentity) -> String {
     format!("https://{}.fly.dev", identity.app)
 }
@@ -82,7 +85,7 @@ pub fn config_hash(facts: &Facts, resolved: &Resolved) -> String {
         spec.env,
         spec.persona,
         resolved.restarted_at,
-        seed(&settings(facts, &[], None), &resolved.pin.spec.command).hash,
+        seed(&settings(facts, &[], Vec::new()), &resolved.pin.spec.command).hash,
     ]);
     short_hash(&[&declared.to_string()], 16)
 }
@@ -116,8 +119,10 @@ pub fn machine_config(
     identity: &RuntimeIdentity,
 ) -> Result<fly::MachineConfig, Refusal> {
     let addresses = facts.known.addresses();
-    let origin = Origin::parse(&url(identity)).map_err(invalid)?;
-    let seed = seed(&checked_settings(facts, resolved, &addresses, origin)?, &resolved.pin.spec.command);
+    let seed = seed(
+        &checked_settings(facts, resolved, &addresses, origins(facts, identity)?)?,
+        &resolved.pin.spec.command,
+    );
     let blueprint = &resolved.pin.spec;
     let mut config = fly::MachineConfig {
         image: image(resolved),
@@ -198,6 +203,7 @@ fn marks(
         (metadata::CONFIG.to_owned(), config_hash(facts, resolved)),
         (metadata::ADDRESSES.to_owned(), addresses.join(",")),
     ]);
+    marks.extend(hostname::wanted(facts).map(|host| (metadata::HOSTNAME.to_owned(), host.to_owned())));
     marks.extend(secrets_hash(facts).map(|hash| (metadata::SECRETS.to_owned(), hash)));
     marks.extend(resolved.restarted_at.clone().map(|at| (metadata::RESTARTED_AT.to_owned(), at)));
     marks
@@ -234,22 +240,29 @@ fn files(seed: &Seed) -> Vec<fly::File> {
         .collect()
 }
 
+/// The names under which browsers may open the gateway. The hostname is none of what is compared: one that comes or
+/// changes later is taken up with the next start, and restarts nothing.
+fn origins(facts: &Facts, identity: &RuntimeIdentity) -> Result<Vec<Origin>, Refusal> {
+    let hostname = hostname::wanted(facts).map(|host| format!("https://{host}"));
+    [Some(url(identity)), hostname].iter().flatten().map(|url| Origin::parse(url).map_err(invalid)).collect()
+}
+
 fn checked_settings(
     facts: &Facts,
     resolved: &Resolved,
     addresses: &[String],
-    origin: Origin,
+    origins: Vec<Origin>,
 ) -> Result<GatewaySettings, Refusal> {
     let ranges = resolved.pin.spec.gateway.trusted_proxies.iter().chain(addresses);
     let proxies =
         ranges.map(|range| ProxyRange::parse(range).map_err(invalid)).collect::<Result<Vec<_>, _>>()?;
-    Ok(GatewaySettings { workspace: workspace(resolved), ..settings(facts, &proxies, Some(origin)) })
+    Ok(GatewaySettings { workspace: workspace(resolved), ..settings(facts, &proxies, origins) })
 }
 
-fn settings(facts: &Facts, proxies: &[ProxyRange], origin: Option<Origin>) -> GatewaySettings {
+fn settings(facts: &Facts, proxies: &[ProxyRange], origins: Vec<Origin>) -> GatewaySettings {
     let spec = &facts.runtime.spec;
     GatewaySettings {
-        allowed_origins: origin.into_iter().collect(),
+        allowed_origins: origins,
         trusted_proxies: proxies.to_vec(),
         persona: spec.persona.as_ref().and_then(|persona| Persona::named(&persona.name)),
         model: spec.env.iter().find(|env| env.name == "LLM_MODEL").and_then(|env| env.value.clone()),

@@ -47,6 +47,8 @@ pub struct Cluster {
     pub namespace: NamespaceFact,
     /// What a person asked for by a RuntimeTask: the oldest request that isn't finished.
     pub request: Option<Request>,
+    /// What the base domain offers, if there is one.
+    pub base: Option<super::hostname::Base>,
     /// Settings of the operator.
     pub settings: Settings,
 }
@@ -139,6 +141,8 @@ pub struct Knowledge {
     pub app_delete_asked: Option<Timestamp>,
     /// The volume on whose host a Machine found no room.
     pub full_volume: Option<String>,
+    /// What was done about the hostname.
+    pub hostname: super::hostname::Deeds,
     /// Volumes that were removed in this process's life.
     pub removed_volumes: BTreeSet<String>,
     /// When each thing was last looked at.
@@ -206,6 +210,8 @@ pub struct MachineFact {
     pub secrets_hash: Option<String>,
     /// Addresses that its configuration knows.
     pub addresses: Vec<String>,
+    /// Hostname under the base domain that its configuration knows.
+    pub hostname: Option<String>,
     /// The restart request that it was last begun for.
     pub restarted_at: Option<String>,
     /// Digest of its image.

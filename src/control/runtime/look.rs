@@ -32,6 +32,9 @@ pub async fn look(ctx: &Context, now: Timestamp, facts: &mut Facts, look: Look) 
         Look::Snapshot => snapshot(ctx, now, facts).await?,
         Look::RequestedSnapshot => requested_snapshot(ctx, now, facts).await?,
         Look::Probe => probe(ctx, now, facts).await,
+        Look::Turn => {
+            facts.known.hostname.turn = ctx.base_domain.as_ref().map(|base| base.turn(now));
+        }
     }
     facts.known.looked.insert(look, now);
     Ok(())

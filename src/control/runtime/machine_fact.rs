@@ -26,6 +26,7 @@ pub fn machine_fact(now: Timestamp, machine: &Machine, before: Option<&MachineFa
         config_hash: mark(metadata::CONFIG),
         secrets_hash: mark(metadata::SECRETS),
         addresses: addresses(machine),
+        hostname: mark(metadata::HOSTNAME),
         restarted_at: mark(metadata::RESTARTED_AT),
         image_digest: image_digest(machine),
         image_version: image_version(machine),

@@ -10,6 +10,7 @@ pub mod decide;
 pub mod desired;
 pub mod env;
 pub mod facts;
+pub mod hostname;
 pub mod known;
 pub mod look;
 pub mod machine_fact;

@@ -44,6 +44,10 @@ pub fn cluster(ctx: &Context, runtime: &Runtime) -> Cluster {
         other_slugs: ctx.claims.slugs_in(&namespace) - own,
         namespace: phase(meta.as_deref()),
         request: request(ctx, runtime, &namespace),
+        base: ctx
+            .base_domain
+            .as_ref()
+            .map(|base| base.offer(&slug_of(&claim, runtime, workspace.as_deref()))),
         settings: settings(&ctx.config),
         workspace,
         claim,
@@ -114,6 +118,14 @@ fn claim(ctx: &Context, runtime: &Runtime, workspace: Option<&Workspace>) -> Cla
 fn request(ctx: &Context, runtime: &Runtime, namespace: &str) -> Option<Request> {
     let made = runtime.creation_timestamp()?.0;
     ctx.history.book.request(namespace, &runtime.name_any(), made)
+}
+
+/// The slug that it holds, or else the one that it asks for.
+fn slug_of(claim: &ClaimFact, runtime: &Runtime, workspace: Option<&Workspace>) -> String {
+    match claim {
+        ClaimFact::Held(claim) if runtime.uid().as_ref() == Some(&claim.holder.uid) => claim.name.clone(),
+        _ => slug(runtime, workspace),
+    }
 }
 
 fn settings(config: &Config) -> Settings {

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::facts::{Family, Refusal};
-use crate::api::name_claim::{RuntimeIdentity, Tombstone};
+use crate::api::name_claim::{HostnameRecord, RuntimeIdentity, Tombstone};
 use crate::api::runtime_task::TaskResult;
 use crate::api::state::TaskState;
 
@@ -39,6 +39,8 @@ pub enum Look {
     Env,
     /// The gateway, at its URL.
     Probe,
+    /// When it is this app's turn to be given a renewed certificate.
+    Turn,
 }
 
 /// One thing to do. Each can be repeated after "sent, unknown".
@@ -90,6 +92,14 @@ pub enum Effect {
     },
     /// Say how a request ended.
     FinishTask(Box<Finish>),
+    /// Have the hostname lead to these addresses.
+    SetRecords(HostnameRecord),
+    /// Have the hostname lead nowhere.
+    RemoveRecords(String),
+    /// Give the app the wildcard certificate for its hostname.
+    ImportCertificate(HostnameRecord),
+    /// Take the hostname from the app, with its certificate.
+    DetachHostname(String),
     /// Make the Machine.
     CreateMachine(Launch),
     /// Give the Machine the declared configuration.

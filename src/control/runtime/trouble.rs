@@ -112,11 +112,20 @@ impl From<kube::Error> for Failure {
 
 /// Notes a failure with the pause before the next try.
 pub fn note(now: Timestamp, facts: &mut Facts, failure: Failure) {
-    let before = facts.known.trouble.as_ref().filter(|trouble| trouble.reason == failure.reason);
+    facts.known.trouble = Some(next(now, facts, facts.known.trouble.as_ref(), failure));
+}
+
+/// Notes a failure about the hostname, which holds nothing else up.
+pub fn note_beside(now: Timestamp, facts: &mut Facts, failure: Failure) {
+    facts.known.hostname.trouble = Some(next(now, facts, facts.known.hostname.trouble.as_ref(), failure));
+}
+
+fn next(now: Timestamp, facts: &Facts, before: Option<&Trouble>, failure: Failure) -> Trouble {
+    let before = before.filter(|trouble| trouble.reason == failure.reason);
     let attempts = before.map_or(1, |trouble| trouble.attempts.saturating_add(1));
     let since = before.map_or(now, |trouble| trouble.since);
     let pause = pause(attempts, &failure, facts.cluster.settings.slow_retry);
-    facts.known.trouble = Some(Trouble {
+    Trouble {
         class: failure.class,
         reason: failure.reason,
         message: failure.message,
@@ -124,7 +133,7 @@ pub fn note(now: Timestamp, facts: &mut Facts, failure: Failure) {
         attempts,
         next: now.saturating_add(pause).unwrap_or(now),
         generation: facts.runtime.metadata.generation.unwrap_or_default(),
-    });
+    }
 }
 
 /// What settles is tried each second for some minutes; the rest ever more slowly.

@@ -8,6 +8,7 @@ use super::decide::power::config_is_applied;
 use super::decide::request::restart_is_due;
 use super::desired;
 use super::facts::{Facts, Known, MachinePhase, Refusal, Token, TroubleClass};
+use super::hostname;
 use super::resolve::{Power, resolve};
 use super::sleep;
 use super::step::{Effect, Look, Rest, Step, Wait, Waiting};
@@ -31,7 +32,7 @@ pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeStatus) -> 
     RuntimeStatus {
         observed_generation: if settled { generation } else { old.observed_generation },
         state: Some(outcome.state(facts, old)),
-        url: identity.map(desired::url),
+        url: identity.map(|identity| hostname::url(facts, identity)),
         operation: operation(facts, step, &outcome, old),
         pinned: pinned(facts),
         external: external(facts, old),
@@ -270,6 +271,7 @@ fn look_name(look: Look) -> &'static str {
         Look::RequestedSnapshot => "ReadRequestedSnapshot",
         Look::Env => "ReadEnvironment",
         Look::Probe => "ProbeGateway",
+        Look::Turn => "AwaitTurn",
     }
 }
 
@@ -288,6 +290,10 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::AllocateAddress(_) => "AllocateAddress",
         Effect::ReleaseAddress(_) => "ReleaseAddress",
         Effect::SetSecrets => "SetSecrets",
+        Effect::SetRecords(_) => "SetRecords",
+        Effect::RemoveRecords(_) => "RemoveRecords",
+        Effect::ImportCertificate(_) => "ImportCertificate",
+        Effect::DetachHostname(_) => "DetachHostname",
         Effect::CreateVolume { .. } => "CreateVolume",
         Effect::DeleteVolume { .. } => "DeleteVolume",
         Effect::SnapshotVolume { .. } => "SnapshotVolume",
@@ -340,6 +346,8 @@ fn doing(step: &Step) -> &'static str {
         },
         Step::Do(Effect::CreateApp | Effect::RecordIntent | Effect::AllocateAddress(_)) => "Making the app.",
         Step::Do(Effect::CreateVolume { .. }) => "Making the volume.",
+        Step::Do(Effect::SetRecords(_) | Effect::ImportCertificate(_)) => "Setting up the hostname.",
+        Step::Do(Effect::RemoveRecords(_) | Effect::DetachHostname(_)) => "Taking the hostname away.",
         Step::Do(Effect::CreateMachine(_)) => "Making the Machine.",
         _ => "Working on it.",
     }

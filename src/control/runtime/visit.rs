@@ -11,12 +11,14 @@ use kube::runtime::controller::Action;
 
 use super::act::act;
 use super::decide::decide;
+use super::decide::hostname::is_beside;
 use super::facts::{Facts, Refusal, TroubleClass};
+use super::hostname;
 use super::look::look;
 use super::observe::{cluster, gather};
 use super::record::record;
 use super::step::{Effect, Rest, Step, Wait, Waiting};
-use super::trouble::note;
+use super::trouble::{note, note_beside};
 use super::view::step_name;
 use crate::api::{Runtime, reason};
 use crate::control::context::Context;
@@ -98,6 +100,10 @@ async fn steps(ctx: &Context, facts: &mut Facts, entry: &mut Entry) -> Step {
                     "a step failed"
                 );
                 ctx.history.failed(now, &facts.runtime, step_name(&step), &failure.message);
+                if is_beside(facts, &step) {
+                    note_beside(now, facts, failure);
+                    continue;
+                }
                 note(now, facts, failure);
                 return retry(now, facts);
             }
@@ -146,7 +152,7 @@ async fn finish(ctx: &Context, facts: &mut Facts, entry: &mut Entry, step: &Step
     }
     let now = ctx.clock.now();
     match record(ctx, now, facts, entry, step).await {
-        Ok(()) => Action::requeue(pause(step)),
+        Ok(()) => Action::requeue(pause(now, facts, step)),
         Err(failure) => {
             tracing::info!(
                 runtime = facts.runtime.name_any(),
@@ -160,11 +166,17 @@ async fn finish(ctx: &Context, facts: &mut Facts, entry: &mut Entry, step: &Step
 }
 
 /// When to come back if nothing happens before. At rest the feed and the sweep tell of changes.
-fn pause(step: &Step) -> Duration {
+fn pause(now: Timestamp, facts: &Facts, step: &Step) -> Duration {
     let pause = match step {
         Step::Wait(wait) => wait.again,
         Step::Rest(Rest::Refused(_, again)) => *again,
         Step::Rest(_) | Step::Look(_) | Step::Do(_) => SignedDuration::from_hours(12),
+    };
+    let pause = match (step.rest(), hostname::again(now, facts)) {
+        (Some(Rest::Running | Rest::Degraded | Rest::Sleeping | Rest::Stopped), Some(again)) => {
+            again.min(pause)
+        }
+        _ => pause,
     };
     Duration::try_from(pause).unwrap_or_default().max(Duration::from_millis(20))
 }

@@ -79,9 +79,19 @@ fn fields(root: &Value, schema: &Value, path: &str) -> BTreeSet<String> {
     if let Some(name) = reference(schema) {
         return fields(root, &root["$defs"][name], path);
     }
+    if let Some(choices) = choices(schema) {
+        return choices.iter().flat_map(|choice| fields(root, choice, path)).collect();
+    }
     let Some(properties) = schema["properties"].as_object() else { return [path.to_owned()].into() };
     let join = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     properties.iter().flat_map(|(name, field)| fields(root, field, &join(name))).collect()
+}
+
+/// The schemas one of which holds, if each is of an object: an enumeration of words is a leaf.
+fn choices(schema: &Value) -> Option<Vec<&Value>> {
+    let all = schema["oneOf"].as_array()?;
+    let objects: Vec<&Value> = all.iter().filter(|one| one["properties"].is_object()).collect();
+    (!objects.is_empty()).then_some(objects)
 }
 
 /// The definition that a schema refers to, directly or as the one that isn't null.

@@ -1,6 +1,7 @@
 //! Performs one effect and takes what came of it into the facts.
 
 mod app;
+mod hostname;
 mod machine;
 mod request;
 mod volume;
@@ -87,6 +88,10 @@ async fn on_fly(
         Effect::AllocateAddress(family) => app::allocate(ctx, facts, identity, *family).await,
         Effect::ReleaseAddress(ip) => app::release_address(ctx, now, facts, identity, ip).await,
         Effect::SetSecrets => app::set_secrets(ctx, facts, identity).await,
+        Effect::SetRecords(record) => hostname::set_records(ctx, facts, identity, record).await,
+        Effect::RemoveRecords(name) => hostname::remove_records(ctx, facts, identity, name).await,
+        Effect::ImportCertificate(record) => hostname::import_certificate(ctx, facts, identity, record).await,
+        Effect::DetachHostname(name) => hostname::detach(ctx, facts, identity, name).await,
         Effect::CreateVolume { region } => volume::create_volume(ctx, facts, identity, region).await,
         Effect::DeleteVolume { id } => volume::delete_volume(ctx, facts, identity, id).await,
         Effect::SnapshotVolume { id } => volume::snapshot(ctx, now, facts, identity, id).await,
@@ -164,12 +169,17 @@ pub fn forget(facts: &mut Facts, effect: &Effect) {
             known.v4 = Known::Unknown;
         }
         Effect::SetSecrets => known.secrets = None,
+        // Each is simply done again.
+        Effect::SetRecords(_)
+        | Effect::RemoveRecords(_)
+        | Effect::ImportCertificate(_)
+        | Effect::DetachHostname(_)
+        | Effect::FinishTask(_) => {}
         Effect::CreateVolume { .. } | Effect::DeleteVolume { .. } => known.volume = Known::Unknown,
         Effect::SnapshotVolume { .. } => known.snapshot = Known::Unknown,
         Effect::TakeSnapshot { .. } => {
             known.pursuit.iter_mut().for_each(|pursuit| pursuit.snapshot = Known::Unknown);
         }
-        Effect::FinishTask(_) => {}
         _ => known.machine = Known::Unknown,
     }
 }

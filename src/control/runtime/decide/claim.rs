@@ -7,7 +7,7 @@ use super::super::resolve::Resolved;
 use super::super::step::{Effect, NewClaim, Rest, Step};
 use super::{Reached, refused};
 use crate::api::condition::whole_seconds;
-use crate::api::name_claim::{ClaimType, NameClaimSpec, RuntimeIdentity};
+use crate::api::name_claim::{ClaimType, HostnameRecord, NameClaimSpec, RuntimeIdentity};
 use crate::api::reason;
 use crate::engine::hash::short_hash;
 
@@ -95,7 +95,10 @@ fn mint(facts: &Facts, resolved: &Resolved) -> RuntimeIdentity {
     let uid = facts.runtime.metadata.uid.as_deref().unwrap_or_default();
     let identity = short_hash(&[&settings.cluster_id, uid], 10);
     let app = format!("{}{}-{identity}", settings.app_prefix, resolved.slug);
-    RuntimeIdentity::new(identity, app, facts.runtime.spec.deletion_policy, resolved.pin.clone())
+    RuntimeIdentity {
+        hostname: super::super::hostname::wanted(facts).map(HostnameRecord::intended),
+        ..RuntimeIdentity::new(identity, app, facts.runtime.spec.deletion_policy, resolved.pin.clone())
+    }
 }
 
 fn changed(claim: &NameClaimSpec) -> Refusal {

@@ -27,6 +27,7 @@ fn taken_down(now: Timestamp, facts: &Facts) -> Reached<()> {
         return Ok(());
     }
     super::claim::deletion_policy_recorded(facts, identity)?;
+    super::hostname::gone(facts, identity)?;
     if !app_exists(now, facts)? {
         return Err(release(now, None, "Nothing is left at Fly."));
     }
@@ -72,7 +73,12 @@ fn keep_snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> R
     let Some(kept) = &identity.snapshot else { return remove_all(now, facts, identity) };
     let message =
         format!("The snapshot {} is kept until Fly removes it, in the empty app {}.", kept.id, identity.app);
-    Err(release(now, Some(identity.clone()), &message))
+    Err(release(now, Some(without_name(identity)), &message))
+}
+
+/// What is kept leads nowhere: its hostname is another's to take.
+fn without_name(identity: &RuntimeIdentity) -> RuntimeIdentity {
+    RuntimeIdentity { hostname: None, ..identity.clone() }
 }
 
 fn keep_all(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
@@ -85,7 +91,7 @@ fn keep_all(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reache
         "The app {} is kept, stopped and unreachable; its volume goes on to cost about ${cost:.2} a month.",
         identity.app
     );
-    Err(release(now, Some(identity.clone()), &message))
+    Err(release(now, Some(without_name(identity)), &message))
 }
 
 fn release(now: Timestamp, left: Option<RuntimeIdentity>, message: &str) -> Step {

@@ -6,6 +6,7 @@
 
 pub(super) mod claim;
 mod destroy;
+pub mod hostname;
 pub(super) mod power;
 mod provision;
 pub(super) mod request;
@@ -66,7 +67,7 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     provision::volume(now, facts, identity, &resolved)?;
     provision::machine(now, facts, identity, &resolved)?;
     claim::everything_recorded(now, facts, identity)?;
-    power::reached(now, facts, &resolved)
+    hostname::beside(now, facts, identity, power::reached(now, facts, &resolved))
 }
 
 /// Whether its claim knows a Machine.

@@ -1,0 +1,86 @@
+//! Keeps the wildcard certificate: reads it from its Secret, and has every Runtime visited when it changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use super::{BaseDomain, News};
+use crate::control::context::Context;
+use crate::domains::certificate::Certificate;
+use crate::engine::config::base_domain::CertificateSource;
+
+/// Pause between two looks at the Secret: a renewed certificate is in service within two minutes.
+const PAUSE: Duration = Duration::from_secs(10);
+/// The Secret that holds the certificate if we order it.
+pub const SECRET: &str = "moorage-base-domain";
+
+/// Keeps the certificate until `shutdown`; returns only then.
+pub async fn keep(ctx: Arc<Context>, shutdown: CancellationToken) {
+    let Some(base) = &ctx.base_domain else { return shutdown.cancelled().await };
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = shutdown.cancelled() => return,
+        }
+        if load(&ctx, base).await == News::Changed {
+            ctx.triggers.runtimes.visit_all(&ctx.stores.runtimes, |_| true);
+        }
+    }
+}
+
+/// Reads the certificate from its Secret.
+pub async fn load(ctx: &Context, base: &BaseDomain) -> News {
+    let (namespace, name) = place(ctx, base);
+    let api: Api<Secret> = Api::namespaced(ctx.kube.clone(), &namespace);
+    let certificate = match api.get_opt(&name).await {
+        Ok(Some(secret)) => read(ctx.clock.now(), base, &secret)
+            .map_err(|why| format!("The certificate in the Secret {namespace}/{name} can't be used: {why}.")),
+        Ok(None) => Err(format!("The certificate's Secret {namespace}/{name} doesn't exist.")),
+        Err(error) => {
+            // What was read before is as good as it was.
+            tracing::warn!(%error, namespace, name, "the base domain's certificate can't be read");
+            return News::Same;
+        }
+    };
+    told(base.take(certificate), base)
+}
+
+fn told(news: News, base: &BaseDomain) -> News {
+    if news == News::Changed {
+        match base.offer("").certificate {
+            super::Offer::Ready(fingerprint) => {
+                tracing::info!(fingerprint, "the base domain has a certificate that Runtimes are given now");
+            }
+            super::Offer::Missing(why) => tracing::warn!(why, "the base domain has no certificate"),
+        }
+    }
+    news
+}
+
+/// Namespace and name of the Secret.
+fn place(ctx: &Context, base: &BaseDomain) -> (String, String) {
+    match &base.settings().certificate {
+        CertificateSource::Secret(secret) => {
+            let namespace = secret.namespace.as_ref().unwrap_or(&ctx.config.namespace);
+            (namespace.clone(), secret.name.clone())
+        }
+        CertificateSource::Acme(_) => (ctx.config.namespace.clone(), SECRET.to_owned()),
+    }
+}
+
+fn read(now: Timestamp, base: &BaseDomain, secret: &Secret) -> Result<Certificate, String> {
+    let text = |key: &str| {
+        let bytes = secret.data.as_ref().and_then(|data| data.get(key));
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes.0.clone()).ok());
+        text.ok_or_else(|| format!("it has no `{key}`"))
+    };
+    let key = SecretString::from(text("tls.key")?);
+    let certificate = Certificate::read(&text("tls.crt")?, key).map_err(|error| error.to_string())?;
+    certificate.check(now, &[base.settings().wildcard()]).map_err(|error| error.to_string())?;
+    Ok(certificate)
+}

@@ -1,0 +1,104 @@
+//! Effects on the hostname: its records in DNS, its certificate at the app.
+
+use std::net::IpAddr;
+
+use fly_machines::types as fly;
+
+use super::super::facts::Facts;
+use super::super::trouble::{Failure, Pace};
+use super::Failed;
+use crate::api::name_claim::{HostnameRecord, RuntimeIdentity};
+use crate::control::base_domain::BaseDomain;
+use crate::control::context::Context;
+use crate::control::runtime::facts::TroubleClass;
+use crate::domains::dns::{Host, Provider};
+use crate::domains::{DomainClass, DomainError};
+
+pub(super) async fn set_records(
+    ctx: &Context,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+    record: &HostnameRecord,
+) -> Result<(), Failed> {
+    let Some(provider) = provider(ctx) else { return Ok(()) };
+    let addresses: Vec<IpAddr> = record.addresses.iter().filter_map(|one| one.parse().ok()).collect();
+    provider.set_addresses(&host(ctx, identity, &record.name), &addresses).await?;
+    facts.known.hostname.note(&record.name, |standing| standing.addresses.clone_from(&record.addresses));
+    Ok(())
+}
+
+pub(super) async fn remove_records(
+    ctx: &Context,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+    name: &str,
+) -> Result<(), Failed> {
+    if let Some(provider) = provider(ctx) {
+        provider.remove_addresses(&host(ctx, identity, name)).await?;
+    }
+    facts.known.hostname.unrecorded.insert(name.to_owned());
+    Ok(())
+}
+
+pub(super) async fn import_certificate(
+    ctx: &Context,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+    record: &HostnameRecord,
+) -> Result<(), Failed> {
+    let offered = ctx.base_domain.as_ref().and_then(BaseDomain::certificate);
+    let Some(certificate) = offered.filter(|it| Some(&it.fingerprint) == record.certificate.as_ref()) else {
+        // Another has taken its place meanwhile: decided anew.
+        return Ok(());
+    };
+    let import = fly::CustomCertificate {
+        hostname: record.name.clone(),
+        fullchain: certificate.chain.clone(),
+        private_key: certificate.key.clone(),
+    };
+    ctx.fly.certificates(&identity.app).import(&import).await?;
+    facts.known.hostname.turn = None;
+    facts.known.hostname.note(&record.name, |standing| standing.certificate.clone_from(&record.certificate));
+    Ok(())
+}
+
+/// Takes the hostname with its certificate from the app.
+pub(super) async fn detach(
+    ctx: &Context,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+    name: &str,
+) -> Result<(), Failed> {
+    match ctx.fly.certificates(&identity.app).delete(name).await {
+        Err(error) if !error.is_not_found() => return Err(error.into()),
+        _ => {}
+    }
+    facts.known.hostname.detached.insert(name.to_owned());
+    Ok(())
+}
+
+fn provider(ctx: &Context) -> Option<&dyn Provider> {
+    ctx.base_domain.as_ref().and_then(BaseDomain::provider)
+}
+
+/// The mark says which cluster's which Runtime it is.
+fn host(ctx: &Context, identity: &RuntimeIdentity, name: &str) -> Host {
+    Host { name: name.to_owned(), owner: format!("{}/{}", ctx.config.cluster_id, identity.identity) }
+}
+
+impl From<DomainError> for Failed {
+    fn from(error: DomainError) -> Self {
+        Self::Ours(error.into())
+    }
+}
+
+impl From<DomainError> for Failure {
+    fn from(error: DomainError) -> Self {
+        let class = match error.class {
+            DomainClass::Transient => TroubleClass::Transient,
+            DomainClass::Human => TroubleClass::Human,
+        };
+        let retry_after = error.retry_after;
+        Self { class, reason: error.reason, message: error.message, retry_after, pace: Pace::Backoff }
+    }
+}

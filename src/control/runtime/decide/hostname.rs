@@ -1,0 +1,116 @@
+//! The stages of the hostname: records, certificate, both recorded. They go beside what the Runtime waits for, and
+//! none of their troubles holds the Runtime itself up.
+
+use jiff::Timestamp;
+
+use super::super::facts::Facts;
+use super::super::hostname::{Base, Offer, Records};
+use super::super::step::{Effect, Look, Rest, Step};
+use super::Reached;
+use crate::api::name_claim::{HostnameRecord, RuntimeIdentity};
+
+/// What is next for the hostname while the Runtime itself rests or waits; else what the Runtime needs.
+pub(super) fn beside(
+    now: Timestamp,
+    facts: &Facts,
+    identity: &RuntimeIdentity,
+    reached: Reached<Step>,
+) -> Reached<Step> {
+    let idle = matches!(
+        reached,
+        Ok(Step::Rest(Rest::Running | Rest::Degraded | Rest::Sleeping | Rest::Stopped)) | Err(Step::Wait(_))
+    );
+    match facts.cluster.base.as_ref().filter(|_| idle).and_then(|base| pending(now, facts, identity, base)) {
+        Some(step) => Err(step),
+        None => reached,
+    }
+}
+
+fn pending(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, base: &Base) -> Option<Step> {
+    let trouble = facts.known.hostname.trouble.as_ref();
+    let host = base.host.as_deref().filter(|_| trouble.is_none_or(|trouble| trouble.next <= now))?;
+    match &identity.hostname {
+        // Written down before anything is done under the name, so that a deletion finds it.
+        None => Some(recorded(identity, HostnameRecord::intended(host))),
+        Some(record) if record.name != host => Some(
+            away(facts, record).err().unwrap_or_else(|| recorded(identity, HostnameRecord::intended(host))),
+        ),
+        Some(record) => records(facts, base, record)
+            .or_else(|| certificate(now, facts, base, record))
+            .or_else(|| what_stands(facts, identity, record)),
+    }
+}
+
+fn recorded(identity: &RuntimeIdentity, record: HostnameRecord) -> Step {
+    let identity = RuntimeIdentity { hostname: Some(record), ..identity.clone() };
+    Step::Do(Effect::RecordIdentity(Box::new(identity)))
+}
+
+/// The records are the app's own addresses: a name that leads to `{app}.fly.dev` would lead to whoever takes that
+/// name after us.
+fn records(facts: &Facts, base: &Base, record: &HostnameRecord) -> Option<Step> {
+    let standing = facts.known.hostname.over(record).addresses;
+    let wanted = facts.known.addresses();
+    if base.records == Records::Wildcard || wanted == standing {
+        return None;
+    }
+    if wanted.is_empty() {
+        return standing.is_empty().then_some(Step::Look(Look::Addresses));
+    }
+    Some(Step::Do(Effect::SetRecords(HostnameRecord { addresses: wanted, ..record.clone() })))
+}
+
+/// A first certificate is imported at once; a renewed one when it is this app's turn.
+fn certificate(now: Timestamp, facts: &Facts, base: &Base, record: &HostnameRecord) -> Option<Step> {
+    let Offer::Ready(offered) = &base.certificate else { return None };
+    let standing = facts.known.hostname.over(record).certificate;
+    if standing.as_ref() == Some(offered) {
+        return None;
+    }
+    match facts.known.hostname.turn {
+        None if standing.is_some() => Some(Step::Look(Look::Turn)),
+        Some(turn) if turn > now => None,
+        _ => Some(Step::Do(Effect::ImportCertificate(HostnameRecord {
+            certificate: Some(offered.clone()),
+            ..record.clone()
+        }))),
+    }
+}
+
+fn what_stands(facts: &Facts, identity: &RuntimeIdentity, record: &HostnameRecord) -> Option<Step> {
+    let standing = facts.known.hostname.over(record);
+    (standing != *record).then(|| recorded(identity, standing))
+}
+
+/// Nothing leads to the Runtime under its hostname any more. The name is the first thing to go, so that no visitor
+/// comes to somebody else.
+pub(super) fn gone(facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+    identity.hostname.as_ref().map_or(Ok(()), |record| away(facts, record))
+}
+
+/// What was recorded as intended may stand, even if it isn't recorded as done.
+fn away(facts: &Facts, record: &HostnameRecord) -> Reached<()> {
+    let deeds = &facts.known.hostname;
+    let kept = facts.cluster.base.as_ref().is_some_and(|base| base.records == Records::Kept);
+    if kept && !deeds.unrecorded.contains(&record.name) {
+        return Err(Step::Do(Effect::RemoveRecords(record.name.clone())));
+    }
+    if !deeds.detached.contains(&record.name) {
+        return Err(Step::Do(Effect::DetachHostname(record.name.clone())));
+    }
+    Ok(())
+}
+
+/// Whether a failure of this step is the hostname's own, and holds nothing else up.
+pub fn is_beside(facts: &Facts, step: &Step) -> bool {
+    !super::is_deleted(&facts.runtime)
+        && matches!(
+            step,
+            Step::Do(
+                Effect::SetRecords(_)
+                    | Effect::ImportCertificate(_)
+                    | Effect::RemoveRecords(_)
+                    | Effect::DetachHostname(_)
+            )
+        )
+}

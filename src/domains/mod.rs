@@ -1,0 +1,11 @@
+//! Hostnames: their records in DNS and their certificates.
+//!
+//! Nothing in here knows a Runtime or any other kind: records belong to an owner, certificates cover names.
+
+pub mod acme;
+pub mod certificate;
+pub mod dns;
+mod error;
+pub mod secret;
+
+pub use error::{DomainClass, DomainError};

@@ -1,0 +1,195 @@
+//! A Runtime's hostname: what is set, in which order, and what its troubles don't touch.
+
+use moorage::api::condition::{ConditionStatus, ConditionType, find};
+use moorage::api::reason;
+use moorage::api::runtime::{DeletionPolicy, RuntimeStatus};
+use moorage::control::runtime::decide::decide;
+use moorage::control::runtime::desired;
+use moorage::control::runtime::facts::{Knowledge, Trouble, TroubleClass};
+use moorage::control::runtime::hostname::{Base, Offer, Records, again};
+use moorage::control::runtime::resolve::resolve;
+use moorage::control::runtime::step::{Effect, Rest, Step};
+
+use crate::world::{World, run, second};
+
+const HOST: &str = "acme-ops.example.dev";
+
+pub fn base(certificate: &str, host: &str) -> Base {
+    Base { host: Some(host.into()), records: Records::Kept, certificate: Offer::Ready(certificate.into()) }
+}
+
+/// A world with a base domain, in which nothing stands yet.
+pub fn hosted() -> World {
+    with(base("old", HOST))
+}
+
+fn with(base: Base) -> World {
+    let mut world = World::new();
+    world.base = Some(base);
+    world
+}
+
+fn running(mut world: World) -> World {
+    assert_eq!(run(&mut world, None), Rest::Running);
+    world
+}
+
+fn status(world: &World) -> &RuntimeStatus {
+    world.runtime.status.as_ref().unwrap()
+}
+
+fn shown(world: &World) -> (ConditionStatus, String) {
+    let condition = find(&status(world).conditions, ConditionType::HostnameReady).unwrap();
+    (condition.status, condition.reason.clone())
+}
+
+#[test]
+fn it_leads_to_the_apps_own_addresses_with_the_wildcard_under_its_exact_name() {
+    let world = running(hosted());
+    assert_eq!(world.records[HOST], ["2a09::1", "66.1.1.1"]);
+    assert_eq!(world.certificates[HOST], "old");
+    assert_eq!(status(&world).url.as_deref(), Some("https://acme-ops.example.dev"));
+    assert_eq!(shown(&world), (ConditionStatus::True, reason::HOSTNAME_IN_SERVICE.into()));
+    let launches = world.ledger.iter().filter(|effect| effect.ends_with("Machine")).count();
+    assert_eq!(launches, 1, "the hostname costs no restart: {:?}", world.ledger);
+}
+
+#[test]
+fn without_a_base_domain_nothing_is_added() {
+    let world = running(World::new());
+    assert!(world.records.is_empty() && world.certificates.is_empty());
+    assert!(status(&world).url.as_deref().unwrap().ends_with(".fly.dev"));
+    assert!(find(&status(&world).conditions, ConditionType::HostnameReady).is_none());
+    let names = ["SetRecords", "ImportCertificate", "RemoveRecords", "DetachHostname"];
+    assert!(!world.ledger.iter().any(|effect| names.contains(effect)), "{:?}", world.ledger);
+}
+
+#[test]
+fn after_a_restart_of_the_operator_nothing_is_written_or_asked() {
+    let mut world = running(hosted());
+    world.ledger.clear();
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.ledger, [""; 0]);
+}
+
+#[test]
+fn a_renewed_certificate_is_imported_again_without_a_restart() {
+    let mut world = running(hosted());
+    world.ledger.clear();
+    world.base = Some(base("new", HOST));
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.ledger, ["ImportCertificate", "RecordIdentity"]);
+    assert_eq!(world.certificates[HOST], "new");
+}
+
+#[test]
+fn one_that_ran_before_there_was_a_base_domain_goes_on_and_is_told_to_restart() {
+    let mut world = running(World::new());
+    world.ledger.clear();
+    world.base = Some(base("old", HOST));
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(
+        world.ledger,
+        ["RecordIdentity", "SetRecords", "ImportCertificate", "RecordIdentity"],
+        "named on the claim first"
+    );
+    assert_eq!(shown(&world), (ConditionStatus::True, reason::RESTART_NEEDED.into()));
+    world.runtime.metadata.annotations =
+        Some([("moorage.dev/restarted-at".to_owned(), "1".to_owned())].into());
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(shown(&world), (ConditionStatus::True, reason::HOSTNAME_IN_SERVICE.into()));
+}
+
+#[test]
+fn the_gateway_lets_browsers_in_under_both_names() {
+    let mut world = running(hosted());
+    let facts = world.facts(Knowledge::default());
+    let identity = world.claim.as_mut().unwrap().runtime.clone().unwrap();
+    let config = desired::machine_config(&facts, &resolve(&facts).unwrap(), &identity).unwrap();
+    let settings = serde_json::to_string(&config.files).unwrap();
+    let settings = config.files.iter().find(|file| file.guest_path.ends_with("settings.json")).map_or(
+        settings,
+        |file| {
+            use base64::Engine;
+            let raw = file.raw_value.as_deref().unwrap();
+            String::from_utf8(base64::prelude::BASE64_STANDARD.decode(raw).unwrap()).unwrap()
+        },
+    );
+    for origin in ["https://acme-ops.example.dev".to_owned(), format!("https://{}.fly.dev", identity.app)] {
+        assert!(settings.contains(&origin), "{origin} in {settings}");
+    }
+}
+
+#[test]
+fn a_trouble_of_the_hostname_leaves_the_runtime_running_and_says_what_is_missing() {
+    let mut world = running(World::new());
+    world.base = Some(base("old", HOST));
+    let mut known = Knowledge::default();
+    known.hostname.trouble = Some(Trouble {
+        class: TroubleClass::Human,
+        reason: reason::DNS_REFUSED,
+        message: "The DNS server refuses.".into(),
+        since: world.now,
+        attempts: 3,
+        next: world.now + second(60),
+        generation: 1,
+    });
+    let mut facts = world.facts(known);
+    let step = loop {
+        match decide(world.now, &facts) {
+            Step::Look(look) => world.look(look, &mut facts),
+            other => break other,
+        }
+    };
+    assert_eq!(step, Step::Rest(Rest::Running));
+    let status = moorage::control::runtime::view::view(world.now, &facts, &step, status(&world));
+    let condition = find(&status.conditions, ConditionType::HostnameReady).unwrap();
+    assert_eq!((condition.status, condition.reason.as_str()), (ConditionStatus::False, reason::DNS_REFUSED));
+    assert!(condition.message.contains(".fly.dev"), "where it is reached meanwhile: {}", condition.message);
+    assert!(find(&status.conditions, ConditionType::Ready).unwrap().status == ConditionStatus::True);
+    assert!(status.url.unwrap().ends_with(".fly.dev"));
+    assert_eq!(again(world.now, &facts), Some(second(60)), "it comes back by itself");
+    facts.known.hostname.trouble.as_mut().unwrap().next = world.now;
+    assert!(matches!(decide(world.now, &facts), Step::Do(Effect::RecordIdentity(_))), "tried again");
+}
+
+#[test]
+fn without_a_certificate_the_name_is_not_called_in_service() {
+    let missing = Offer::Missing("The certificate's Secret a/b doesn't exist.".into());
+    let mut world = with(Base { certificate: missing, ..base("", HOST) });
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(shown(&world), (ConditionStatus::False, reason::CERTIFICATE_MISSING.into()));
+    assert!(status(&world).url.as_deref().unwrap().ends_with(".fly.dev"));
+    world.base = Some(base("old", HOST));
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(shown(&world), (ConditionStatus::True, reason::HOSTNAME_IN_SERVICE.into()));
+}
+
+#[test]
+fn a_name_that_is_too_long_is_said() {
+    let mut world = with(Base { host: None, ..base("old", HOST) });
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(shown(&world), (ConditionStatus::False, reason::HOSTNAME_TOO_LONG.into()));
+}
+
+#[test]
+fn where_a_wildcard_record_stands_only_the_certificate_is_ours() {
+    let mut world = with(Base { records: Records::Wildcard, ..base("old", HOST) });
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert!(world.records.is_empty());
+    assert_eq!(status(&world).url.as_deref(), Some("https://acme-ops.example.dev"));
+}
+
+#[test]
+fn the_name_is_the_first_to_go() {
+    let mut world = running(hosted());
+    world.ledger.clear();
+    world.delete(DeletionPolicy::Snapshot);
+    assert_eq!(run(&mut world, None), Rest::Gone);
+    let place = |effect: &str| world.ledger.iter().position(|done| *done == effect).unwrap();
+    assert!(place("RemoveRecords") < place("DetachHostname"));
+    assert!(place("DetachHostname") < place("ReleaseAddress"));
+    assert!(world.records.is_empty() && world.certificates.is_empty());
+    let left = world.claim.unwrap().runtime.unwrap();
+    assert_eq!(left.hostname, None, "the slug's next holder may have the name");
+}
