@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use testbed::repository;
 
-use crate::argo::{argo, text, yaml};
+use crate::tools::{argo, text, yaml};
 
 fn examples() -> Vec<Value> {
     let mut folders = vec![repository().join("examples/gitops")];

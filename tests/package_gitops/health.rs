@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use moorage::api::state::WORDS;
 use serde_json::{Value, json};
-use testbed::{Kstatus, Moment, check_conditions, kstatus, repository};
+use testbed::{Kstatus, Moment, check_conditions, repository};
 
-use crate::argo::{argo, text, yaml};
+use crate::tools::{argo, kstatuses, text, yaml};
 
 const SCRIPTS: &str = "deploy/argocd/resource_customizations/moorage.dev";
 /// A fact is whole once it stands.
@@ -47,7 +47,7 @@ fn object(kind: &str, conditions: &[(&str, &str, &str, i64)]) -> Value {
 
 type Row = (&'static str, &'static str, &'static str, &'static str, &'static str, Kstatus);
 
-/// The table of situations: kind, word, Ready, its reason, and what Argo CD and kstatus say.
+/// The table of situations: kind, word, Ready, its reason, and what Argo CD and kstatus themselves say.
 const ROWS: &[Row] = {
     use Kstatus::{Current, Failed, InProgress};
     &[
@@ -96,11 +96,13 @@ fn conditions(
 
 #[test]
 fn every_situation_is_read_right() {
-    for (kind, _, ready, reason, health, expected) in ROWS {
-        let object = object(kind, &conditions(ready, reason));
-        assert_eq!(check_conditions(&object, Moment::AtRest), Vec::<String>::new(), "{object}");
-        assert_eq!(argo(&script(kind), &object), ((*health).into(), "Ready says why.".into()), "{object}");
-        assert_eq!(kstatus(&object), *expected, "{object}");
+    let objects: Vec<Value> = ROWS.iter().map(|row| object(row.0, &conditions(row.2, row.3))).collect();
+    let verdicts = kstatuses(&objects);
+    for ((row, object), verdict) in ROWS.iter().zip(&objects).zip(verdicts) {
+        let (kind, .., health, expected) = row;
+        assert_eq!(check_conditions(object, Moment::AtRest), Vec::<String>::new(), "{object}");
+        assert_eq!(argo(&script(kind), object), ((*health).into(), "Ready says why.".into()), "{object}");
+        assert_eq!(verdict, *expected, "{object}");
     }
 }
 
@@ -158,11 +160,11 @@ fn before_the_first_visit_and_during_deletion_waits_go_on() {
         }
         let (health, expected) =
             if fact { ("Healthy", Kstatus::Current) } else { ("Progressing", Kstatus::InProgress) };
-        assert_eq!((argo(&script(&kind), &bare).0.as_str(), kstatus(&bare)), (health, expected), "{kind}");
         let mut leaving = object(&kind, &[("Ready", "True", "Running", 3)]);
         leaving["metadata"]["deletionTimestamp"] = json!("2026-11-21T08:00:00Z");
-        let seen = (argo(&script(&kind), &leaving).0, kstatus(&leaving));
-        assert_eq!(seen, ("Progressing".to_owned(), Kstatus::Terminating), "{kind}");
+        let seen = [&bare, &leaving].map(|object| argo(&script(&kind), object).0);
+        assert_eq!(seen, [health, "Progressing"], "{kind}");
+        assert_eq!(kstatuses(&[bare, leaving]), [expected, Kstatus::Terminating], "{kind}");
     }
     let mut without = object("Plan", &[]);
     without.as_object_mut().unwrap().remove("status");
@@ -194,6 +196,16 @@ fn the_upstream_cases_hold() {
         }
         let standing = fs::read_dir(folder.join("testdata")).unwrap().map(|entry| entry.unwrap().path());
         assert_eq!(standing.collect::<BTreeSet<_>>(), files);
+    }
+}
+
+#[test]
+fn all_kinds_with_conditions_share_one_script_and_all_facts_another() {
+    for (with_status, copies) in [(true, kinds().len() - FACTS.len()), (false, FACTS.len())] {
+        let of_them = kinds().into_iter().filter(|kind| FACTS.contains(&kind.as_str()) != with_status);
+        let scripts: Vec<_> = of_them.map(|kind| fs::read_to_string(script(&kind)).unwrap()).collect();
+        assert_eq!(scripts.len(), copies);
+        assert_eq!(scripts.iter().collect::<BTreeSet<_>>().len(), 1, "copies differ in {SCRIPTS}");
     }
 }
 

@@ -75,8 +75,8 @@ fn linker_flags(version: &str) -> String {
     format!("-s -w {}", set.join(" "))
 }
 
-/// `go` in the folder of the pinned module, whatever the user's own settings are.
-fn go(dir: &Path) -> Result<Command> {
+/// `go` in the folder of a module, whatever the user's own settings are.
+pub(crate) fn go(dir: &Path) -> Result<Command> {
     let usual = Path::new("/usr/local/go/bin/go");
     let on_path = Command::new("go").arg("version").output().is_ok();
     if !on_path && !usual.exists() {

@@ -1,5 +1,5 @@
 //! Whether generic tools take an object for done: the rules of kstatus, which Flux, `helm --wait` and
-//! others share.
+//! others share, for every version of every object that a test sees. A test holds them to kstatus itself.
 
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ pub fn kstatus(object: &Value) -> Kstatus {
     }
     let generation = object.pointer("/metadata/generation").and_then(Value::as_i64);
     let observed = object.pointer("/status/observedGeneration").and_then(Value::as_i64);
-    if observed.is_some() && observed != generation {
+    if generation.is_some() && observed.is_some() && observed != generation {
         return Kstatus::InProgress;
     }
     let conditions =
