@@ -13,7 +13,7 @@ use testbed::{Kstatus, documents, go_tool, kstatus};
 pub fn argo(script: &Path, object: &Value) -> (String, String) {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     let mut command = Command::new(PROGRAM.get_or_init(|| go_tool("argo-health").unwrap()));
-    let health = ask(command.arg(script), object.to_string()).remove(0);
+    let health = ask(command.arg(script), &object.to_string()).remove(0);
     (text(&health["status"]), text(&health["message"]))
 }
 
@@ -21,8 +21,8 @@ pub fn argo(script: &Path, object: &Value) -> (String, String) {
 pub fn kstatuses(objects: &[Value]) -> Vec<Kstatus> {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     let mut command = Command::new(PROGRAM.get_or_init(|| go_tool("kstatus").unwrap()));
-    let lines: String = objects.iter().map(|object| format!("{object}\n")).collect();
-    let verdicts = ask(command.arg("compute"), lines);
+    let lines = objects.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
+    let verdicts = ask(command.arg("compute"), &lines);
     assert_eq!(verdicts.len(), objects.len());
     for (object, verdict) in objects.iter().zip(&verdicts) {
         assert_eq!(verdict["status"], format!("{:?}", kstatus(object)), "{object}");
@@ -31,11 +31,11 @@ pub fn kstatuses(objects: &[Value]) -> Vec<Kstatus> {
 }
 
 /// Runs a program on some input; its answers are lines of JSON.
-fn ask(command: &mut Command, input: String) -> Vec<Value> {
+fn ask(command: &mut Command, input: &str) -> Vec<Value> {
     let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = pipes.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    let question = input.clone();
+    let question = input.to_owned();
     // Beside the reading, for the program answers before it has heard all.
     let writer = std::thread::spawn(move || stdin.write_all(question.as_bytes()));
     let output = child.wait_with_output().unwrap();

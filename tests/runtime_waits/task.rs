@@ -1,0 +1,94 @@
+use anyhow::Context;
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
+use testbed::{Identity, api_for, eventually, platform};
+
+use crate::support::{SOON, Tenant, text};
+use crate::tenant;
+use crate::waits::Waits;
+
+const VERSION: &str = "moorage.dev/v1alpha1";
+
+/// Waits for the task of this type to be in this state; its name.
+async fn task(tenant: &Tenant<'_>, type_: &str, state: &str) -> String {
+    let api = tenant.api(VERSION, "RuntimeTask").await.unwrap();
+    eventually(&format!("a task {type_} to be {state}"), SOON, async || {
+        let listed = api.list(&ListParams::default()).await?;
+        let all: Vec<Value> = listed.into_iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
+        let is = |task: &&Value| text(task, "/spec/type") == type_ && text(task, "/status/state") == state;
+        let found = all.iter().find(is).with_context(|| format!("there are {all:#?}"))?;
+        Ok(text(found, "/metadata/name").to_owned())
+    })
+    .await
+    .unwrap()
+}
+
+async fn begin(tenant: &Tenant<'_>, name: &str) -> Waits {
+    Waits::begin(tenant, "RuntimeTask", name).await
+}
+
+#[tokio::test]
+async fn a_running_task_goes_on_until_it_is_completed() {
+    let tenant = tenant("waits-task").await;
+    let creates = json!({"method": "POST", "route": "/v1/apps/{app}/machines", "app": "waits-task-ops-*"});
+    let held = tenant.fly.rule(creates, json!({"kind": "hold"})).await.unwrap();
+    tenant.declare("ops", json!({})).await.unwrap();
+    let name = task(&tenant, "Provision", "running").await;
+    let mut waits = begin(&tenant, &name).await;
+    waits.go_on().await;
+    tenant.fly.mend(held).await.unwrap();
+    assert_eq!(task(&tenant, "Provision", "completed").await, name);
+    waits.end_well().await;
+}
+
+#[tokio::test]
+async fn a_failed_task_fails() {
+    let tenant = tenant("waits-full").await;
+    let full = tenant.fly.world(json!({"kind": "volume_capacity", "region": "yyz"})).await.unwrap();
+    tenant.declare("ops", json!({"regions": ["yyz"]})).await.unwrap();
+    let name = task(&tenant, "Provision", "failed").await;
+    begin(&tenant, &name).await.end_in_failure().await;
+    tenant.fly.mend(full).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_task_that_a_newer_change_replaced_fails() {
+    let tenant = tenant("waits-newer").await;
+    tenant.declare("ops", json!({})).await.unwrap();
+    tenant.wait_ready("ops", "running").await.unwrap();
+    let app = tenant.app("ops").await.unwrap();
+    let stopping = tenant.fly.world(json!({"kind": "stuck", "state": "stopping", "app": app})).await.unwrap();
+    tenant.patch("ops", json!({"spec": {"powerState": "Stopped"}})).await.unwrap();
+    let name = task(&tenant, "Stop", "running").await;
+    let mut waits = begin(&tenant, &name).await;
+    waits.go_on().await;
+    tenant.patch("ops", json!({"spec": {"powerState": "Running"}})).await.unwrap();
+    assert_eq!(task(&tenant, "Stop", "cancelled").await, name);
+    waits.end_in_failure().await;
+    tenant.fly.mend(stopping).await.unwrap();
+}
+
+/// No task is written as pending yet, so that one is made and written here as its writer would.
+#[tokio::test]
+async fn a_pending_task_goes_on() {
+    let tenant = tenant("waits-pending").await;
+    let operator = Identity::service_account(platform::NAMESPACE, platform::SERVICE_ACCOUNT);
+    let client = tenant.cluster.client(&operator).await.unwrap();
+    let types = kube::api::TypeMeta { api_version: VERSION.into(), kind: "RuntimeTask".into() };
+    let api = api_for(&client, &types, Some(&tenant.namespace)).await.unwrap();
+    let task = json!({"apiVersion": VERSION, "kind": "RuntimeTask",
+        "metadata": {"name": "ops-restart-mine", "labels": {"app.kubernetes.io/managed-by": "moorage"}},
+        "spec": {"runtimeRef": {"name": "ops"}, "type": "Restart", "operationID": "mine"}});
+    api.create(&PostParams::default(), &serde_json::from_value(task).unwrap()).await.unwrap();
+    let mut unvisited = begin(&tenant, "ops-restart-mine").await;
+    unvisited.go_on().await;
+    let said = |kind: &str, status: &str| {
+        json!({"type": kind, "status": status, "reason": "InProgress", "message": "Not begun.",
+            "observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z"})
+    };
+    let status = json!({"observedGeneration": 1, "state": "pending",
+        "conditions": [said("Reconciling", "True"), said("Ready", "Unknown")]});
+    let patch = Patch::Merge(json!({"status": status}));
+    api.patch_status("ops-restart-mine", &PatchParams::default(), &patch).await.unwrap();
+    begin(&tenant, "ops-restart-mine").await.go_on().await;
+}
