@@ -3,6 +3,8 @@
 //! A claim has no status, since a restore would lose it. Tenants can't write claims, so what is decided about
 //! money, names and other people's things is read from here and never from a namespaced object.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -195,7 +197,7 @@ pub struct Pin {
     #[schemars(range(min = 0))]
     pub blueprint_generation: i64,
     /// The Blueprint's spec, without its environment schema.
-    pub spec: BlueprintSpec,
+    pub spec: Arc<BlueprintSpec>,
     /// Digest that Fly reported for the image.
     #[schemars(length(max = 80))]
     #[serde(default, skip_serializing_if = "Option::is_none")]

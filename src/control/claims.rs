@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use kube::ResourceExt;
 use tokio::sync::watch;
 
-use crate::api::NameClaim;
 use crate::api::name_claim::ClaimType;
+use crate::api::{BlueprintSpec, NameClaim};
 use crate::control::rollout::images::{Images, SeenImage};
 
 /// Every claim, by name.
@@ -28,6 +28,8 @@ struct State {
     slugs: HashMap<String, i32>,
     listed: Option<HashSet<String>>,
     images: Images,
+    /// What claims are pinned to, each once: thousands are pinned to the same.
+    pinned: Vec<Arc<BlueprintSpec>>,
 }
 
 /// A slug that is being claimed; it counts until it is dropped.
@@ -141,7 +143,7 @@ impl Claims {
 }
 
 impl State {
-    fn apply(&mut self, claim: NameClaim) {
+    fn apply(&mut self, mut claim: NameClaim) {
         let key = claim.name_any();
         if let Some(listed) = &mut self.listed {
             listed.insert(key.clone());
@@ -150,6 +152,9 @@ impl State {
             return;
         }
         self.remove(&key);
+        if let Some(runtime) = &mut claim.spec.runtime {
+            runtime.pin.spec = self.shared(&runtime.pin.spec);
+        }
         self.by_holder.entry(claim.spec.holder.uid.clone()).or_default().insert(key.clone());
         if let Some(runtime) = &claim.spec.runtime {
             self.by_app.insert(runtime.app.clone(), key.clone());
@@ -159,6 +164,16 @@ impl State {
             *self.slugs.entry(claim.spec.holder.namespace.clone()).or_default() += 1;
         }
         self.by_key.insert(key, Arc::new(claim));
+    }
+
+    /// The one copy of a Blueprint's spec that all claims share.
+    fn shared(&mut self, spec: &Arc<BlueprintSpec>) -> Arc<BlueprintSpec> {
+        if let Some(known) = self.pinned.iter().find(|known| *known == spec) {
+            return Arc::clone(known);
+        }
+        self.pinned.retain(|known| Arc::strong_count(known) > 1);
+        self.pinned.push(Arc::clone(spec));
+        Arc::clone(spec)
     }
 
     fn remove(&mut self, key: &str) {

@@ -8,10 +8,13 @@ use std::time::Duration;
 use fly_machines::types::{OrgMachine, OrgQuery};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
+use super::runtime::desired::metadata;
 use super::runtime::facts::Known;
+use super::runtime::machine_fact::listed_fact;
 use crate::api::Runtime;
 
 /// Changes take time to show in the list: each look reaches back this far.
@@ -23,9 +26,62 @@ const SWEEP_PAUSE: Duration = Duration::from_secs(3);
 /// Pause between two looks at the organisation while nothing is under way.
 const IDLE_PAUSE: Duration = Duration::from_secs(5);
 
+/// Longest time that the first list may take before Runtimes are visited without it.
+const FIRST_WITHIN: Duration = Duration::from_secs(15);
+
+/// What is followed of the organisation.
+#[derive(Debug, Default)]
+pub struct Feed {
+    /// Machines that the next look may show again, by id.
+    seen: HashMap<String, Seen>,
+    newest: Option<Newest>,
+}
+
+/// The last change that a list showed.
+#[derive(Clone, Copy, Debug)]
+struct Newest {
+    /// When it took place, by Fly's clock.
+    changed: Timestamp,
+    /// When we first saw it, by ours.
+    seen: Instant,
+}
+
+/// A Machine as the list showed it last.
+#[derive(Debug, PartialEq, Eq)]
+struct Seen {
+    state: String,
+    version: String,
+    updated: Option<Timestamp>,
+}
+
+/// What to make of the rows of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rows {
+    /// They tell how things stood at the start: what they show needn't be asked for one by one.
+    First,
+    /// They tell what changed.
+    News,
+}
+
+/// Reads the whole organisation once, so that a start costs a few pages and not a request for each Machine. Without
+/// an answer in time each Machine is asked for instead.
+pub async fn begin(ctx: &Context) -> Feed {
+    let mut feed = Feed::default();
+    match tokio::time::timeout(FIRST_WITHIN, feed.pages(ctx, Rows::First)).await {
+        Ok(Ok(_)) => feed,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the organisation's list can't be read; each Machine is asked for by itself");
+            Feed::default()
+        }
+        Err(_) => {
+            tracing::warn!("the organisation's list takes long; each Machine is asked for by itself");
+            Feed::default()
+        }
+    }
+}
+
 /// Follows the organisation until `shutdown`.
-pub async fn follow(ctx: Arc<Context>, shutdown: CancellationToken) {
-    let mut feed = Feed { seen: HashMap::new(), since: None };
+pub async fn follow(ctx: Arc<Context>, mut feed: Feed, shutdown: CancellationToken) {
     loop {
         let pause = feed.look(&ctx).await;
         tokio::select! {
@@ -35,31 +91,10 @@ pub async fn follow(ctx: Arc<Context>, shutdown: CancellationToken) {
     }
 }
 
-/// What was seen of each Machine.
-struct Feed {
-    seen: HashMap<String, Seen>,
-    since: Option<Timestamp>,
-}
-
-/// A Machine as the list showed it last.
-#[derive(PartialEq, Eq)]
-struct Seen {
-    state: String,
-    version: String,
-    updated: Option<Timestamp>,
-    gone: bool,
-}
-
 impl Feed {
     /// Asks for what changed, wakes those that it concerns, and says when to look again.
     async fn look(&mut self, ctx: &Context) -> Duration {
-        let query = OrgQuery {
-            updated_after: self.since,
-            include_deleted: true,
-            limit: Some(PAGE),
-            ..OrgQuery::default()
-        };
-        match self.pages(ctx, query).await {
+        match self.pages(ctx, Rows::News).await {
             Ok(0) => IDLE_PAUSE,
             Ok(_) => Duration::from_secs(u64::from(ctx.config.timing.feed_seconds)),
             Err(error) => {
@@ -69,16 +104,24 @@ impl Feed {
         }
     }
 
-    async fn pages(&mut self, ctx: &Context, mut query: OrgQuery) -> fly_machines::Result<usize> {
-        let mut changed = 0;
-        let mut newest = self.since;
+    async fn pages(&mut self, ctx: &Context, rows: Rows) -> fly_machines::Result<usize> {
+        let mut query = OrgQuery {
+            updated_after: self.since(),
+            include_deleted: rows == Rows::News,
+            limit: Some(PAGE),
+            ..OrgQuery::default()
+        };
+        let (mut changed, mut newest) = (0, self.newest);
         loop {
             let page = ctx.fly.org(&ctx.config.fly.organization).machines(&query).await?;
             for machine in &page.machines {
-                newest = newest.max(machine.updated_at.and_then(|at| at.checked_sub(OVERLAP).ok()));
+                newest = newer(newest, machine.updated_at);
                 if self.note(machine) {
                     changed += 1;
-                    wake(ctx, machine);
+                    match rows {
+                        Rows::First => remember(ctx, machine),
+                        Rows::News => wake(ctx, machine),
+                    }
                 }
             }
             if page.next_cursor.is_empty() || page.machines.is_empty() {
@@ -86,10 +129,24 @@ impl Feed {
             }
             query.cursor = Some(page.next_cursor);
         }
-        self.since = newest.or(self.since);
-        // What is gone is told of once, and is forgotten when it can't be listed any more.
-        self.seen.retain(|_, seen| !seen.gone || seen.updated >= self.since);
+        self.newest = newest;
+        self.forget();
         Ok(changed)
+    }
+
+    /// Where the next list begins. Once the newest change has been known for as long as changes take to show, nothing
+    /// older can come any more: at rest the list is empty, however many changed at the end.
+    fn since(&self) -> Option<Timestamp> {
+        let newest = self.newest?;
+        let settled = newest.seen.elapsed() > OVERLAP.unsigned_abs();
+        if settled { Some(newest.changed) } else { newest.changed.checked_sub(OVERLAP).ok() }
+    }
+
+    /// Forgets what can't be listed any more.
+    fn forget(&mut self) {
+        let since = self.since();
+        self.seen.retain(|_, seen| seen.updated > since);
+        self.seen.shrink_to(self.seen.len() * 2);
     }
 
     /// Whether the row tells something new. What is older than the overlap can't come again.
@@ -98,13 +155,32 @@ impl Feed {
             state: machine.state.as_str().to_owned(),
             version: machine.instance_id.clone(),
             updated: machine.updated_at,
-            gone: machine.state.is_gone(),
         };
         if self.seen.get(&machine.id) == Some(&now) {
             return false;
         }
         self.seen.insert(machine.id.clone(), now);
         true
+    }
+}
+
+fn newer(newest: Option<Newest>, changed: Option<Timestamp>) -> Option<Newest> {
+    match changed {
+        Some(changed) if newest.is_none_or(|newest| newest.changed < changed) => {
+            Some(Newest { changed, seen: Instant::now() })
+        }
+        _ => newest,
+    }
+}
+
+/// Keeps what the list shows of a Runtime's recorded Machine, if that tells how it stands.
+fn remember(ctx: &Context, machine: &OrgMachine) {
+    let Some(claim) = ctx.claims.by_app(&machine.app_name) else { return };
+    let recorded = claim.spec.runtime.as_ref().filter(|it| it.machine_id.as_ref() == Some(&machine.id));
+    let mark = machine.config.as_ref().and_then(|config| config.metadata.get(metadata::IDENTITY));
+    let ours = recorded.is_some_and(|identity| mark == Some(&identity.identity));
+    if let (true, Some(fact)) = (ours, listed_fact(ctx.clock.now(), machine)) {
+        ctx.memory.note_listed(&claim.spec.holder.uid, fact);
     }
 }
 
@@ -158,5 +234,52 @@ fn look_again(ctx: &Context, runtime: &Runtime) {
     });
     if known {
         ctx.triggers.runtimes.visit(runtime);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: &str, second: i64) -> OrgMachine {
+        OrgMachine { id: id.into(), updated_at: Some(self::second(second)), ..OrgMachine::default() }
+    }
+
+    fn take(feed: &mut Feed, rows: &[OrgMachine]) -> usize {
+        let news = rows.iter().filter(|row| feed.note(row)).count();
+        for row in rows {
+            feed.newest = newer(feed.newest, row.updated_at);
+        }
+        feed.forget();
+        news
+    }
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn changes_that_show_late_are_caught_and_at_rest_nothing_is_listed_again() {
+        let mut feed = Feed::default();
+        assert_eq!(feed.since(), None);
+        assert_eq!(take(&mut feed, &[row("old", 100), row("new", 1_000)]), 2);
+        assert_eq!(feed.since(), Some(second(910)));
+        assert_eq!(feed.seen.len(), 1);
+        tokio::time::advance(Duration::from_mins(1)).await;
+        assert_eq!(take(&mut feed, &[row("late", 950), row("new", 1_000)]), 1);
+        tokio::time::advance(Duration::from_secs(31)).await;
+        assert_eq!(feed.since(), Some(second(1_000)));
+        assert_eq!(take(&mut feed, &[]), 0);
+        assert!(feed.seen.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_after_a_rest_reaches_back_again() {
+        let mut feed = Feed::default();
+        take(&mut feed, &[row("one", 1_000)]);
+        tokio::time::advance(Duration::from_mins(10)).await;
+        assert_eq!(take(&mut feed, &[row("two", 1_600)]), 1);
+        assert_eq!(feed.since(), Some(second(1_510)));
+        assert_eq!(take(&mut feed, &[row("two", 1_600)]), 0);
     }
 }

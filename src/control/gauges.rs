@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
-use crate::api::Runtime;
 use crate::api::state::RuntimeState;
+use crate::api::{NameClaim, Runtime};
 
 /// Pause between two counts.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -25,12 +25,19 @@ const STATES: [(RuntimeState, &str); 9] = [
     (RuntimeState::Error, "error"),
 ];
 
+/// Pause between two counts after a start, until every Runtime is verified.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
 /// Counts until `shutdown`.
 pub async fn keep(ctx: Arc<Context>, shutdown: CancellationToken) {
+    let mut pause = FIRST_PAUSE;
     loop {
         count(&ctx);
+        if count_unverified(&ctx) == 0 {
+            pause = PAUSE;
+        }
         tokio::select! {
-            () = tokio::time::sleep(PAUSE) => {}
+            () = tokio::time::sleep(pause) => {}
             () = shutdown.cancelled() => return,
         }
     }
@@ -41,6 +48,16 @@ fn count(ctx: &Context) {
     let is_in = |state: RuntimeState| runtimes.iter().filter(|runtime| state_of(runtime) == state).count();
     ctx.metrics.runtimes(STATES.map(|(state, word)| (word, is_in(state))));
     ctx.metrics.objects_in_backoff("Runtime", ctx.memory.in_backoff());
+}
+
+/// Counts Runtimes whose recorded Machine this process hasn't compared with what is declared.
+pub fn count_unverified(ctx: &Context) -> usize {
+    let recorded = |claim: &NameClaim| claim.spec.runtime.as_ref().is_some_and(|it| it.machine_id.is_some());
+    let slugs = ctx.claims.held_slugs();
+    let verified = |claim: &NameClaim| ctx.memory.is_verified(&claim.spec.holder.uid);
+    let unverified = slugs.iter().filter(|claim| recorded(claim) && !verified(claim)).count();
+    ctx.metrics.runtimes_unverified(unverified);
+    unverified
 }
 
 fn state_of(runtime: &Runtime) -> RuntimeState {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::runtime::facts::{Knowledge, Known};
+use super::runtime::facts::{Knowledge, Known, MachineFact};
 use crate::api::Runtime;
 
 /// What is remembered, by UID.
@@ -55,6 +55,22 @@ impl Memory {
         let mut all = self.lock();
         all.outdated.remove(uid);
         all.entries.remove(uid);
+    }
+
+    /// Notes what the organisation's list tells of a Machine of which nothing else is known.
+    pub fn note_listed(&self, uid: &str, machine: MachineFact) {
+        let mut all = self.lock();
+        let known = &mut all.entries.entry(uid.to_owned()).or_default().known;
+        if known.machine == Known::Unknown {
+            known.machine = Known::Present(machine);
+        }
+    }
+
+    /// Whether a Runtime was visited and its Machine compared with what is declared.
+    pub fn is_verified(&self, uid: &str) -> bool {
+        let all = self.lock();
+        let entry = all.entries.get(uid);
+        entry.is_some_and(|entry| entry.written.is_some() && entry.known.machine != Known::Unknown)
     }
 
     /// How many Runtimes wait before the next try of something that failed.

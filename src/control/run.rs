@@ -114,11 +114,16 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         _ = ctx.stores.runtimes.wait_until_ready() => {}
         () = shutdown.cancelled() => return Ok(()),
     }
+    gauges::count_unverified(&ctx);
     parts.health.caches_filled();
 
+    let feed = tokio::select! {
+        feed = feed::begin(&ctx) => feed,
+        () = shutdown.cancelled() => return Ok(()),
+    };
     let mut controllers = start_controllers(&ctx, queues, &shutdown);
     keep_history(&ctx, &mut tasks, &shutdown);
-    tasks.spawn(feed::follow(Arc::clone(&ctx), shutdown.clone()));
+    tasks.spawn(feed::follow(Arc::clone(&ctx), feed, shutdown.clone()));
     tasks.spawn(feed::sweep(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(orphans::finish(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(gauges::keep(Arc::clone(&ctx), shutdown.clone()));

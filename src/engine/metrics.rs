@@ -42,6 +42,7 @@ struct Inner {
     fly_request_seconds: Histograms<OperationLabel>,
     fly: observed::Fly,
     runtimes: Family<StateLabel, Gauge>,
+    runtimes_unverified: Gauge,
     time_to_ready: Histogram,
     leader: Gauge,
     preflight_faults: Gauge,
@@ -74,6 +75,7 @@ impl Metrics {
             fly_request_seconds: Family::new_with_constructor(work_seconds),
             fly: observed::Fly::default(),
             runtimes: Family::default(),
+            runtimes_unverified: Gauge::default(),
             time_to_ready: Histogram::new([5.0, 10.0, 20.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0]),
             leader: Gauge::default(),
             preflight_faults: Gauge::default(),
@@ -118,6 +120,11 @@ impl Metrics {
         for (state, count) in by_state {
             self.0.runtimes.get_or_create(&StateLabel { state }).set(gauge(count));
         }
+    }
+
+    /// Of how many Runtimes this process hasn't yet compared the Machine with what is declared.
+    pub fn runtimes_unverified(&self, runtimes: usize) {
+        self.0.runtimes_unverified.set(gauge(runtimes));
     }
 
     /// A Runtime has begun to run for the first time, this long after it was declared.
@@ -181,6 +188,11 @@ impl Inner {
         );
         to.register("watch_restarts", "Watches begun again after an error", self.watch_restarts.clone());
         to.register("runtimes", "Runtimes in each state", self.runtimes.clone());
+        to.register(
+            "runtimes_unverified",
+            "Runtimes whose Machine this process has not yet compared with what is declared",
+            self.runtimes_unverified.clone(),
+        );
         to.register(
             "time_to_ready_seconds",
             "From the declaration of a Runtime to its first running",

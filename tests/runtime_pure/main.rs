@@ -12,6 +12,7 @@ mod faults;
 mod hostnames;
 mod model_check;
 mod paths;
+mod restart;
 mod sleep;
 mod update_available;
 mod world;

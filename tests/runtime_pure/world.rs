@@ -74,9 +74,9 @@ pub struct World {
 /// What goes wrong with one effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// The operator dies before the effect.
+    /// The operator dies before the effect. The next one can't read the organisation's list.
     CrashBefore,
-    /// It takes place, and the operator dies.
+    /// It takes place, and the operator dies. The next one reads the organisation's list before anything else.
     CrashAfter,
     /// It takes place, and the reply is lost.
     LostReply,
@@ -273,6 +273,35 @@ impl World {
             (&self.runtime.spec, &metadata.finalizers, metadata.deletion_timestamp.is_some(), status);
         let fly = (self.app, self.v6, self.v4, &self.volumes, machine, self.snapshots);
         format!("{:?}", (object, claim, &self.token, fly, self.gone))
+    }
+
+    /// What an operator knows that has just started and read the organisation's list.
+    pub fn listed(&self) -> Knowledge {
+        let recorded = self.claim.as_ref().and_then(|claim| claim.runtime.clone());
+        let recorded = recorded.and_then(|identity| identity.machine_id);
+        let told = self.machine.as_ref().filter(|machine| {
+            machine.phase == MachinePhase::Started && recorded.as_ref() == Some(&machine.id)
+        });
+        let row = |machine: &MachineFact| MachineFact {
+            volume: None,
+            image_digest: None,
+            image_version: None,
+            health: Health::Unknown,
+            exit: None,
+            host: Host::Reachable,
+            services: Services::Public,
+            started: None,
+            idling: Idling::Off,
+            boot: Boot::Done,
+            source: Source::List,
+            since: self.now,
+            read_at: self.now,
+            ..machine.clone()
+        };
+        Knowledge {
+            machine: told.map_or(Known::Unknown, |it| Known::Present(row(it))),
+            ..Knowledge::default()
+        }
     }
 
     fn shown(&self, what: &'static str) -> bool {
@@ -557,6 +586,7 @@ impl World {
             started: if runs { Some(self.now) } else { before },
             idling: moorage::control::runtime::machine_fact::idling(&config.services),
             boot: if launch == Launch::Start && off { Boot::Due } else { Boot::Done },
+            source: Source::Machine,
             since: self.now,
             read_at: self.now,
         });
@@ -728,7 +758,7 @@ pub fn strike(world: &mut World, mut facts: Facts, effect: &Effect, fault: Optio
         Some(Fault::CrashAfter) => {
             world.apply(effect, &facts);
             world.requests.iter_mut().for_each(|request| request.origin = Origin::Found);
-            Knowledge::default()
+            world.listed()
         }
         Some(Fault::LostReply) => {
             world.apply(effect, &facts);
@@ -804,8 +834,10 @@ pub fn knowledge_key(known: &Knowledge, now: Timestamp) -> String {
             Known::Present(value) => format!("{value:?}"),
         }
     }
-    let machine =
-        known.machine.present().map(|machine| (machine.phase, machine.config_hash.clone(), machine.services));
+    let machine = known
+        .machine
+        .present()
+        .map(|machine| (machine.phase, machine.config_hash.clone(), machine.services, machine.source));
     format!(
         "{:?}",
         (

@@ -78,7 +78,7 @@ mod tests {
             },
             blueprint: "openclaw".into(),
             blueprint_generation: 1,
-            spec,
+            spec: std::sync::Arc::new(spec),
             image_digest: Some(digest.into()),
             image_seen_time: Timestamp::from_second(seen).ok(),
         }

@@ -1,5 +1,7 @@
 //! Whether there is something newer than what a Runtime is pinned to. Pure.
 
+use std::sync::Arc;
+
 use super::images::SeenImage;
 use crate::api::BlueprintSpec;
 use crate::api::name_claim::Pin;
@@ -9,7 +11,7 @@ use crate::api::name_claim::Pin;
 pub struct Current {
     name: String,
     generation: i64,
-    content: BlueprintSpec,
+    content: Arc<BlueprintSpec>,
     image: Option<SeenImage>,
 }
 
@@ -39,7 +41,7 @@ pub fn pinned_content(spec: &BlueprintSpec) -> BlueprintSpec {
 impl Current {
     /// The Blueprint `name` at this generation.
     pub fn new(name: &str, generation: i64, spec: &BlueprintSpec, image: Option<SeenImage>) -> Self {
-        Self { name: name.to_owned(), generation, content: pinned_content(spec), image }
+        Self { name: name.to_owned(), generation, content: Arc::new(pinned_content(spec)), image }
     }
 
     /// What a Runtime of this pin would be moved to; `None` if nothing that is pinned has changed. Its size isn't the
@@ -50,7 +52,7 @@ impl Current {
             plan: pin.plan.clone(),
             blueprint: self.name.clone(),
             blueprint_generation: self.generation,
-            spec: self.content.clone(),
+            spec: Arc::clone(&self.content),
             image_digest: self.image.as_ref().map(|image| image.digest.clone()),
             image_seen_time: self.image.as_ref().map(|image| image.seen),
         };

@@ -1,8 +1,8 @@
 //! The conditions of a Runtime, and its state, from the outcome of a visit. Pure.
 
 use super::decide::is_deleted;
-use super::decide::power::{awaiting, config_is_applied};
-use super::facts::{Facts, Health, Known, MachinePhase, Refusal};
+use super::decide::power::{awaiting, config_is_applied, was_serving};
+use super::facts::{Facts, Health, Known, MachinePhase, Refusal, Source};
 use super::resolve::{Power, resolve};
 use super::sleep;
 use crate::api::condition::{ConditionStatus, ConditionType, Wanted};
@@ -193,11 +193,11 @@ fn available(facts: &Facts, outcome: &Outcome) -> Wanted {
 
 /// Whether the Machine serves, whatever is wrong with the declaration.
 fn serves(facts: &Facts) -> bool {
-    facts
-        .known
-        .machine
-        .present()
-        .is_some_and(|machine| machine.phase == MachinePhase::Started && machine.health == Health::Passing)
+    facts.known.machine.present().is_some_and(|machine| {
+        let healthy =
+            machine.health == Health::Passing || machine.source == Source::List && was_serving(facts);
+        machine.phase == MachinePhase::Started && healthy
+    })
 }
 
 fn entitled(facts: &Facts) -> Wanted {

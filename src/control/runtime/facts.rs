@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
-pub use super::known::{Absence, AbsenceKind, Known, Proof};
+pub use super::known::{Absence, AbsenceKind, Known, Proof, Source};
 pub use super::request::{Pursuit, Request, RequestKind};
 use super::step::Look;
 use crate::api::name_claim::{NameClaimSpec, Pin};
@@ -232,6 +232,8 @@ pub struct MachineFact {
     pub idling: Idling,
     /// Whether it has booted since it was last asked to.
     pub boot: Boot,
+    /// Where this was read.
+    pub source: Source,
     /// When it was first seen like this.
     pub since: Timestamp,
     /// When it was read.

@@ -47,6 +47,16 @@ pub enum Proof {
     Wait(SignedDuration),
 }
 
+/// Where a Machine was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// At the Machine itself, in full.
+    Machine,
+    /// In the organisation's list, which shows state, version and our marks: enough to see that nothing is to be
+    /// done, and for nothing else.
+    List,
+}
+
 impl Absence {
     /// Missed at `now`.
     pub fn at(now: Timestamp, kind: AbsenceKind) -> Self {

@@ -1,10 +1,10 @@
 //! Reads a Machine as Fly answers it into what decisions need. Pure.
 
-use fly_machines::types::{Autostop, CheckResult, Machine, MachineState, Service};
+use fly_machines::types::{Autostop, CheckResult, Machine, MachineState, OrgMachine, Service};
 use jiff::{SignedDuration, Timestamp};
 
 use super::desired::metadata;
-use super::facts::{Boot, Health, Host, Idling, MachineFact, MachinePhase, Services};
+use super::facts::{Boot, Health, Host, Idling, MachineFact, MachinePhase, Services, Source};
 use crate::gateway::exit::{ExitCause, MachineExit};
 
 /// Time for which a Machine that was just changed reads as stopped although it is about to start.
@@ -25,7 +25,7 @@ pub fn machine_fact(now: Timestamp, machine: &Machine, before: Option<&MachineFa
         volume: config.and_then(|config| config.mounts.first()).map(|mount| mount.volume.clone()),
         config_hash: mark(metadata::CONFIG),
         secrets_hash: mark(metadata::SECRETS),
-        addresses: addresses(machine),
+        addresses: split(machine.metadata(metadata::ADDRESSES)),
         hostname: mark(metadata::HOSTNAME),
         restarted_at: mark(metadata::RESTARTED_AT),
         image_digest: image_digest(machine),
@@ -41,9 +41,45 @@ pub fn machine_fact(now: Timestamp, machine: &Machine, before: Option<&MachineFa
         started: started(machine),
         idling: config.map_or(Idling::Off, |config| idling(&config.services)),
         boot: boot(machine),
+        source: Source::Machine,
         since: same.map_or(now, |before| before.since),
         read_at: now,
     }
+}
+
+/// What the organisation's list tells of a Machine that runs; `None` of any other, since why it is off, and what Fly's
+/// proxy does about it, only the Machine itself tells.
+pub fn listed_fact(now: Timestamp, row: &OrgMachine) -> Option<MachineFact> {
+    if row.state != MachineState::Started {
+        return None;
+    }
+    let marks = &row.config.as_deref()?.metadata;
+    let mark = |key: &str| marks.get(key).cloned();
+    Some(MachineFact {
+        id: row.id.clone(),
+        phase: MachinePhase::Started,
+        state: row.state.as_str().to_owned(),
+        version: row.instance_id.clone(),
+        region: row.region.clone(),
+        volume: None,
+        config_hash: mark(metadata::CONFIG),
+        secrets_hash: mark(metadata::SECRETS),
+        addresses: split(marks.get(metadata::ADDRESSES).map(String::as_str)),
+        restarted_at: mark(metadata::RESTARTED_AT),
+        image_digest: None,
+        image_version: None,
+        health: Health::Unknown,
+        exit: None,
+        host: Host::Reachable,
+        services: Services::Public,
+        hostname: mark(metadata::HOSTNAME),
+        started: None,
+        idling: Idling::Off,
+        boot: Boot::Done,
+        source: Source::List,
+        since: now,
+        read_at: now,
+    })
 }
 
 fn phase(now: Timestamp, machine: &Machine) -> MachinePhase {
@@ -139,8 +175,8 @@ fn health(machine: &Machine) -> Health {
     if ours.all(|check| check.status == CheckResult::Passing) { Health::Passing } else { Health::Failing }
 }
 
-fn addresses(machine: &Machine) -> Vec<String> {
-    let marked = machine.metadata(metadata::ADDRESSES).unwrap_or_default();
+fn split(marked: Option<&str>) -> Vec<String> {
+    let marked = marked.unwrap_or_default();
     marked.split(',').filter(|address| !address.is_empty()).map(str::to_owned).collect()
 }
 

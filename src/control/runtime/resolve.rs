@@ -166,7 +166,7 @@ fn pin(
         },
         blueprint: blueprint_name.to_owned(),
         blueprint_generation: generation,
-        spec: pinned_content(blueprint),
+        spec: Arc::new(pinned_content(blueprint)),
         image_digest: None,
         image_seen_time: None,
     }

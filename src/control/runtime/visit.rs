@@ -152,7 +152,7 @@ async fn finish(ctx: &Context, facts: &mut Facts, entry: &mut Entry, step: &Step
     }
     let now = ctx.clock.now();
     match record(ctx, now, facts, entry, step).await {
-        Ok(()) => Action::requeue(pause(now, facts, step)),
+        Ok(()) => pause(now, facts, step).map_or_else(Action::await_change, Action::requeue),
         Err(failure) => {
             tracing::info!(
                 runtime = facts.runtime.name_any(),
@@ -165,20 +165,22 @@ async fn finish(ctx: &Context, facts: &mut Facts, entry: &mut Entry, step: &Step
     }
 }
 
-/// When to come back if nothing happens before. At rest the feed and the sweep tell of changes.
-fn pause(now: Timestamp, facts: &Facts, step: &Step) -> Duration {
+/// When to come back if nothing happens before. At rest the feed and the sweep tell of changes: a timer for each of
+/// thousands would take memory for nothing.
+fn pause(now: Timestamp, facts: &Facts, step: &Step) -> Option<Duration> {
     let pause = match step {
-        Step::Wait(wait) => wait.again,
-        Step::Rest(Rest::Refused(_, again)) => *again,
-        Step::Rest(_) | Step::Look(_) | Step::Do(_) => SignedDuration::from_hours(12),
+        Step::Wait(wait) => Some(wait.again),
+        Step::Rest(Rest::Refused(_, again)) => Some(*again),
+        Step::Rest(_) => None,
+        Step::Look(_) | Step::Do(_) => Some(SignedDuration::ZERO),
     };
     let pause = match (step.rest(), hostname::again(now, facts)) {
         (Some(Rest::Running | Rest::Degraded | Rest::Sleeping | Rest::Stopped), Some(again)) => {
-            again.min(pause)
+            Some(pause.map_or(again, |pause| again.min(pause)))
         }
         _ => pause,
     };
-    Duration::try_from(pause).unwrap_or_default().max(Duration::from_millis(20))
+    pause.map(|pause| Duration::try_from(pause).unwrap_or_default().max(Duration::from_millis(20)))
 }
 
 /// At rest secret values are forgotten, and read again when something needs them.

@@ -222,7 +222,7 @@ pub(super) async fn versions(client: &Client) -> Result<BTreeMap<String, String>
     for (kind, plural) in [("Runtime", "runtimes"), ("NameClaim", "nameclaims"), ("Workspace", "workspaces")]
     {
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource(kind, plural));
-        for object in api.list(&ListParams::default()).await?.items {
+        for object in api.list_metadata(&ListParams::default()).await?.items {
             let key = format!("{kind} {}/{}", object.namespace().unwrap_or_default(), object.name_any());
             versions.insert(key, object.resource_version().unwrap_or_default());
         }

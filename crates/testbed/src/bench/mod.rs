@@ -4,16 +4,18 @@
 //! server takes the same writes when nobody decides anything, so that a slow machine tells from a slow operator.
 
 mod calls;
+mod edits;
 mod fleet;
 mod machine;
 mod raw;
 mod report;
 mod run;
 mod sample;
+mod tasks;
 mod usage;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -22,21 +24,32 @@ use serde_json::Value;
 use crate::progress::Progress;
 use crate::repository;
 
+/// From so many Runtimes on there is one run, at Fly's least delay, and none is deleted at its end.
+const LARGE: usize = 2_000;
+/// From so many on task history is kept.
+const WITH_HISTORY: usize = 10_000;
+
 /// What is measured, and how often.
 #[derive(Debug, Clone, Args)]
 pub struct BenchOptions {
     /// Numbers of Runtimes.
-    #[arg(long, value_delimiter = ',', default_values_t = [100, 1000])]
+    #[arg(long, value_delimiter = ',', default_values_t = [100, 500, 1_000, 5_000, 10_000])]
     n: Vec<usize>,
     /// Delays of each answer of Fly, in milliseconds.
     #[arg(long, value_delimiter = ',', default_values_t = [0, 50])]
     latency: Vec<u64>,
-    /// Runs of each pair; the table shows medians.
+    /// Runs of each pair; the table shows medians. From 2,000 Runtimes on there is one, at the first delay.
     #[arg(long, default_value_t = 3)]
     runs: usize,
     /// Seconds at rest, in the first run of each pair. 0 leaves them out.
     #[arg(long, default_value_t = 120)]
     rest: u64,
+    /// Edits of a spec at rest, one after the other, in the first run of each pair.
+    #[arg(long, default_value_t = 200)]
+    edits: usize,
+    /// Finished tasks of each Runtime, from 10,000 Runtimes on. Below no history is kept.
+    #[arg(long, default_value_t = 3)]
+    tasks: usize,
     /// Namespaces, each with a Workspace, over which the Runtimes are spread.
     #[arg(long, default_value_t = 10)]
     namespaces: usize,
@@ -60,6 +73,51 @@ struct Cell {
     runtimes: usize,
     latency_ms: u64,
     rest: Duration,
+    edits: usize,
+    tasks: usize,
+}
+
+impl Cell {
+    fn new(options: &BenchOptions, runtimes: usize, latency_ms: u64, run: usize) -> Self {
+        let first = run == 0;
+        Self {
+            runtimes,
+            latency_ms,
+            rest: Duration::from_secs(if first { options.rest } else { 0 }),
+            edits: if first { options.edits } else { 0 },
+            tasks: if runtimes >= WITH_HISTORY { options.tasks } else { 0 },
+        }
+    }
+
+    /// Whether it takes so long that some of it is left out.
+    fn is_large(&self) -> bool {
+        self.runtimes >= LARGE
+    }
+}
+
+impl BenchOptions {
+    /// Every pair, with its number of runs.
+    fn pairs(&self) -> Vec<(usize, u64, usize)> {
+        let delays = |runtimes: usize| match runtimes {
+            LARGE.. => &self.latency[..self.latency.len().min(1)],
+            _ => &self.latency[..],
+        };
+        let runs = |runtimes: usize| if runtimes >= LARGE { self.runs.min(1) } else { self.runs };
+        self.n.iter().flat_map(|&n| delays(n).iter().map(move |&delay| (n, delay, runs(n)))).collect()
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    /// Minutes that all of it takes on two cores that do nothing else.
+    fn minutes(&self) -> f64 {
+        let seconds = |(runtimes, _, runs): (usize, u64, usize)| {
+            let once = self.rest + 90 + self.edits as u64 / 3;
+            let history = if runtimes >= WITH_HISTORY { self.tasks as f64 / 150.0 } else { 0.0 };
+            let each = runtimes as f64 * (1.0 / 20.0 + history);
+            let raw = runtimes.min(LARGE) as f64 / 15.0;
+            once as f64 + runs as f64 * (each + raw + 25.0)
+        };
+        self.pairs().into_iter().map(seconds).sum::<f64>() / 60.0
+    }
 }
 
 /// Measures, prints the table and writes the JSON.
@@ -69,26 +127,25 @@ pub async fn bench(options: BenchOptions) -> Result<()> {
     std::fs::create_dir_all(&out).with_context(|| format!("make {}", out.display()))?;
     let machine = machine::describe();
     let mut measured = Vec::new();
-    for &runtimes in &options.n {
-        for &latency_ms in &options.latency {
-            let mut runs = Vec::new();
-            for run in 0..options.runs {
-                let rest = Duration::from_secs(if run == 0 { options.rest } else { 0 });
-                progress.note(&format!(
-                    "{runtimes} Runtimes, Fly at {latency_ms} ms, run {} of {}",
-                    run + 1,
-                    options.runs
-                ));
-                let cell = Cell { runtimes, latency_ms, rest };
-                let run = run::run(&options, &cell, progress)
-                    .await
-                    .with_context(|| format!("measure {runtimes} Runtimes at {latency_ms} ms"))?;
-                runs.push(run);
-            }
-            let entry = report::Entry { runtimes, latency_ms, runs };
-            report::write(&out, &machine, &entry)?;
-            measured.push(entry);
+    progress.note(&format!("this takes about {:.0} minutes on two quiet cores", options.minutes()));
+    let began = Instant::now();
+    for (runtimes, latency_ms, count) in options.pairs() {
+        let mut runs = Vec::new();
+        for run in 0..count {
+            progress.note(&format!(
+                "{runtimes} Runtimes, Fly at {latency_ms} ms, run {} of {count}, after {} min",
+                run + 1,
+                began.elapsed().as_secs() / 60
+            ));
+            let cell = Cell::new(&options, runtimes, latency_ms, run);
+            let run = Box::pin(run::run(&options, &cell, progress))
+                .await
+                .with_context(|| format!("measure {runtimes} Runtimes at {latency_ms} ms"))?;
+            runs.push(run);
         }
+        let entry = report::Entry { runtimes, latency_ms, runs };
+        report::write(&out, &machine, &entry)?;
+        measured.push(entry);
     }
     report::print(&machine, &measured);
     println(&format!("\nJSON: {}", out.display()));

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use kube::Client;
 use serde::Serialize;
 use serde_json::json;
 
 use super::calls::{ApiCalls, ApiSpan, fly_requests, ledger_head};
+use super::edits::{self, Edits};
 use super::raw::{self, Writers};
 use super::usage::{Clocks, Spent, memory};
-use super::{BenchOptions, Cell, fleet, sample};
+use super::{BenchOptions, Cell, fleet, sample, tasks};
 use crate::control_plane::Audit;
 use crate::fly_sim::{FlySimOptions, RateLimits};
 use crate::kubeconfig::Identity;
+use crate::objects::eventually;
 use crate::platform;
 use crate::progress::Progress;
 use crate::rig::{Rig, RigOptions};
@@ -23,6 +25,9 @@ use crate::rig::{Rig, RigOptions};
 const SETTLING: Duration = Duration::from_secs(20);
 const STOPPING: Duration = Duration::from_secs(30);
 const READY_WITHIN: Duration = Duration::from_mins(1);
+const VERIFIED_WITHIN: Duration = Duration::from_mins(10);
+/// Most Runtimes that are written raw: the rate doesn't depend on their number.
+const RAW: usize = 1_000;
 
 /// What one run measured.
 #[derive(Debug, Clone, Serialize)]
@@ -46,10 +51,12 @@ pub(super) struct Run {
     pub(super) rest_mb: f64,
     /// The cost of rest, where it was measured.
     pub(super) rest: Option<Rest>,
+    /// How long an edit of a spec takes at rest, where it was measured.
+    pub(super) edits: Option<Edits>,
     /// What a restart costs then.
     pub(super) restart: Option<Restart>,
-    /// Runtimes that were gone in a second.
-    pub(super) deletion_rate: f64,
+    /// Runtimes that were gone in a second, where that was measured.
+    pub(super) deletion_rate: Option<f64>,
     /// Runtimes in a second when the same is written without the operator.
     pub(super) raw_rate: f64,
     /// Processor time of that.
@@ -78,6 +85,8 @@ pub(super) struct Rest {
 pub(super) struct Restart {
     /// Seconds until it is ready to act.
     pub(super) ready_seconds: f64,
+    /// Seconds until it has compared every Runtime's Machine with what is declared.
+    pub(super) verified_seconds: f64,
     /// Its processor time until everything is at rest again, in seconds.
     pub(super) cpu_seconds: f64,
     /// Its most memory, in MB.
@@ -116,32 +125,51 @@ pub(super) async fn run(options: &BenchOptions, cell: &Cell, progress: Progress)
     let sample = sample::take(&client).await.context("bring a first Runtime to Ready")?;
     let mut run = creation(&rig, &client, options, cell).await?;
     progress.note(&format!("  {:.1} Runtimes/s to Ready", run.ready_rate));
+    if cell.tasks > 0 {
+        // The operator makes one by itself.
+        let places = fleet::places('r', options.namespaces, cell.runtimes);
+        tasks::finish(operator(&rig).await?, places, cell.tasks - 1).await?;
+    }
     if cell.rest > Duration::ZERO {
         tokio::time::sleep(SETTLING).await;
         run.rest = Some(rest(&rig, &client, cell.rest).await?);
     }
     (run.rest_mb, run.peak_mb) = memory(rig.operator.process().pid())?;
+    if cell.edits > 0 {
+        let places = fleet::places('r', options.namespaces, cell.runtimes);
+        run.edits = Some(edits::measure(&rig.fly, &client, &places, cell.edits).await?);
+        // Their dashboards' last word comes some seconds later.
+        tokio::time::sleep(SETTLING).await;
+    }
     if cell.rest > Duration::ZERO {
         run.restart = Some(restart(&mut rig, &client).await?);
     }
-    run.deletion_rate = per_second(cell.runtimes + 1, fleet::delete_all(&client, options.namespaces).await?);
-    progress.note(&format!("  {:.1} Runtimes/s to gone", run.deletion_rate));
+    if !cell.is_large() {
+        let rate = per_second(cell.runtimes + 1, fleet::delete_all(&client, options.namespaces).await?);
+        progress.note(&format!("  {rate:.1} Runtimes/s to gone"));
+        run.deletion_rate = Some(rate);
+    }
     rig.operator.stop(STOPPING).await?;
-    let identity = Identity::service_account(platform::NAMESPACE, platform::SERVICE_ACCOUNT);
-    let writers = Writers { platform: client, operator: rig.cluster.client(&identity).await? };
+    let writers = Writers { platform: client, operator: operator(&rig).await? };
     let parts = Parts { rig: &rig };
     let before = Clocks::read(&parts)?;
-    let taken =
-        raw::measure(writers, &sample, options.namespaces, cell.runtimes, options.concurrency).await?;
+    let count = cell.runtimes.min(RAW);
+    let taken = raw::measure(writers, &sample, options.namespaces, count, options.concurrency).await?;
     run.raw_cpu = Clocks::read(&parts)?.since(&before);
-    run.raw_rate = per_second(cell.runtimes, taken);
+    run.raw_rate = per_second(count, taken);
     progress.note(&format!("  {:.1} Runtimes/s raw", run.raw_rate));
     Ok(run)
 }
 
+/// A client with the operator's own rights.
+async fn operator(rig: &Rig) -> Result<Client> {
+    let identity = Identity::service_account(platform::NAMESPACE, platform::SERVICE_ACCOUNT);
+    rig.cluster.client(&identity).await
+}
+
 fn rig_options(options: &BenchOptions, cell: &Cell) -> RigOptions {
     let mut config = vec![
-        ("/taskHistory/perRuntime", json!(0)),
+        ("/taskHistory/perRuntime", json!(cell.tasks)),
         ("/concurrency", json!(options.concurrency)),
         ("/logging/level", json!("warn")),
     ];
@@ -186,8 +214,9 @@ async fn creation(rig: &Rig, client: &Client, options: &BenchOptions, cell: &Cel
         peak_mb: 0.0,
         rest_mb: 0.0,
         rest: None,
+        edits: None,
         restart: None,
-        deletion_rate: 0.0,
+        deletion_rate: None,
         raw_rate: 0.0,
         raw_cpu: Spent::default(),
     })
@@ -225,10 +254,21 @@ async fn restart(rig: &mut Rig, client: &Client) -> Result<Restart> {
     rig.operator.restart()?;
     rig.operator.wait_ready(READY_WITHIN).await?;
     let ready_seconds = began.elapsed().as_secs_f64();
+    eventually("every Runtime verified", VERIFIED_WITHIN, async || {
+        let metrics = rig.operator.metrics().await?;
+        let left = metrics.lines().find_map(|line| line.strip_prefix("moorage_runtimes_unverified "));
+        match left.context("an operator without that metric")? {
+            "0" => Ok(()),
+            left => bail!("{left} are not"),
+        }
+    })
+    .await?;
+    let verified_seconds = began.elapsed().as_secs_f64();
     tokio::time::sleep(SETTLING).await;
     let clocks = Clocks::read(&Parts { rig })?;
     Ok(Restart {
         ready_seconds,
+        verified_seconds,
         cpu_seconds: clocks.of("operator"),
         peak_mb: memory(rig.operator.process().pid())?.1,
         fly: fly_requests(&rig.fly, head).await?.values().sum(),

@@ -13,7 +13,7 @@ pub(super) mod request;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::facts::{Absence, Facts, Known, NamespaceFact, Proof, Refusal};
+use super::facts::{Absence, Facts, Known, NamespaceFact, Proof, Refusal, Source};
 use super::resolve::{Resolved, power_of, resolve};
 use super::step::{Effect, Look, Rest, Step, Wait, Waiting};
 use crate::api::{RUNTIME_FINALIZER, Runtime, annotation, reason};
@@ -30,7 +30,21 @@ pub fn decide(now: Timestamp, facts: &Facts) -> Step {
         None => live(now, facts).unwrap_or_else(|step| step),
     };
     let step = if is_deleted(&facts.runtime) { step } else { request::attended(now, facts, step) };
-    held(facts, step)
+    held(facts, read_in_full(facts, step))
+}
+
+/// What the organisation's list shows of a Machine is enough to rest on, with a spec that was seen to be realised.
+/// Before anything is done or waited for, the Machine itself is read.
+fn read_in_full(facts: &Facts, step: Step) -> Step {
+    let listed = facts.known.machine.present().is_some_and(|machine| machine.source == Source::List);
+    let observed = facts.runtime.status.as_ref().map(|status| status.observed_generation);
+    let realised = observed == facts.runtime.metadata.generation;
+    match step {
+        Step::Wait(wait) if wait.what == Waiting::Retry => Step::Wait(wait),
+        Step::Do(_) | Step::Wait(_) if listed => Step::Look(Look::Machine),
+        Step::Rest(Rest::Running) if listed && !realised => Step::Look(Look::Machine),
+        step => step,
+    }
 }
 
 /// Every stage of a Runtime that should be there, in order.

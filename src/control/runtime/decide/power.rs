@@ -4,11 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::{
     EnvFact, Facts, Health, Host, Idling, Known, MachineFact, MachinePhase, ProbeFact, ProbeResult, Refusal,
+    Source,
 };
 use super::super::resolve::{Power, Resolved};
 use super::super::step::{Effect, Launch, Look, Rest, Step, Wait, Waiting};
 use super::provision::token_for_launch;
 use super::{Reached, look_again};
+use crate::api::condition::{self, ConditionStatus, ConditionType};
 use crate::api::reason;
 use crate::api::runtime::SleepMode;
 use crate::control::runtime::{desired, sleep};
@@ -111,7 +113,7 @@ pub(super) fn look_after(now: Timestamp, machine: &MachineFact, what: Waiting) -
 pub(in crate::control::runtime) fn config_is_applied(facts: &Facts, resolved: &Resolved) -> bool {
     let Known::Present(machine) = &facts.known.machine else { return false };
     machine.config_hash.as_deref() == Some(desired::config_hash(facts, resolved).as_str())
-        && machine.idling == sleep::idling(resolved.sleep)
+        && (machine.source == Source::List || machine.idling == sleep::idling(resolved.sleep))
         && has_pinned_image(machine, resolved)
 }
 
@@ -155,6 +157,13 @@ fn running(now: Timestamp, facts: &Facts, machine: &MachineFact, resolved: &Reso
 /// It was started: it serves once its checks pass and it answers at its URL. One that may sleep isn't asked at its
 /// URL: to Fly's proxy the question is a request, which wakes it or keeps it awake.
 fn serving(now: Timestamp, facts: &Facts, machine: &MachineFact, resolved: &Resolved) -> Reached<Step> {
+    if machine.source == Source::List {
+        return if was_serving(facts) {
+            Ok(Step::Rest(Rest::Running))
+        } else {
+            Err(Step::Look(Look::Machine))
+        };
+    }
     let by_url =
         facts.cluster.settings.readiness == Readiness::ChecksAndURL && resolved.sleep == SleepMode::Never;
     match (&machine.health, by_url) {
@@ -166,6 +175,15 @@ fn serving(now: Timestamp, facts: &Facts, machine: &MachineFact, resolved: &Reso
         (_, true) if long_started(now, machine) => without_checks(now, facts, machine),
         _ => Err(look_after(now, machine, Waiting::Gateway)),
     }
+}
+
+/// The list doesn't tell whether a gateway serves. One that the status shows as serving keeps its word until the
+/// sweep asks it; it says nothing about what is to be done.
+pub(in crate::control::runtime) fn was_serving(facts: &Facts) -> bool {
+    let conditions = facts.runtime.status.as_ref().map(|status| status.conditions.as_slice());
+    condition::find(conditions.unwrap_or_default(), ConditionType::Available).is_some_and(|available| {
+        available.status == ConditionStatus::True && available.reason == reason::RUNNING
+    })
 }
 
 /// Fly's checks fail, or were never reported: the gateway's own word at its URL tells whether it serves.
