@@ -14,6 +14,7 @@ pub mod payment_receipt;
 pub mod plan;
 pub mod reason;
 pub mod refs;
+pub mod replacement;
 pub mod runtime;
 pub mod runtime_task;
 pub mod state;

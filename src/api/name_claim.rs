@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::blueprint::BlueprintSpec;
 use super::plan::CpuKind;
+use super::replacement::{Displaced, RefusedPlan, Replacement, Resizing, Restored};
 use super::runtime::DeletionPolicy;
 
 /// A name that is unique in the cluster, with its holder.
@@ -164,6 +165,46 @@ pub struct RuntimeIdentity {
     /// The last snapshot of a Runtime deleted under `Snapshot`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<SnapshotRecord>,
+    /// Size of the volume in GB, where it isn't its Plan's: a volume only grows.
+    #[serde(rename = "volumeGB", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 500))]
+    pub volume_gb: Option<i32>,
+    /// How often another volume has taken the place of the first. Machine and volume are named after it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 0))]
+    #[x_kube(validation = Rule::new("self >= oldSelf").message("must not decrease: Machines and volumes are named after it"))]
+    pub incarnation: i32,
+    /// The highest number that an incarnation was given, completed or not: none is given twice.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 0))]
+    #[x_kube(validation = Rule::new("self >= oldSelf").message("must not decrease: a number is never given twice"))]
+    pub last_incarnation: i32,
+    /// The move to another volume that is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replacement: Option<Replacement>,
+    /// Volumes that others have taken the place of, and that aren't removed yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub displaced: Vec<Displaced>,
+    /// The snapshot that the volume was made from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<Restored>,
+    /// A change of size that the Machine hasn't got yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resizing: Option<Resizing>,
+    /// A size that Fly had no room for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_plan: Option<RefusedPlan>,
+    /// Since when the volume's host doesn't answer, where `spec.recovery` says what then.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreachable_since: Option<Timestamp>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &i32) -> bool {
+    *number == 0
 }
 
 /// A hostname, and what stands under it. The name is recorded before anything is done under it.
@@ -272,7 +313,21 @@ impl RuntimeIdentity {
             pin,
             hostname: None,
             snapshot: None,
+            volume_gb: None,
+            incarnation: 0,
+            last_incarnation: 0,
+            replacement: None,
+            displaced: Vec::new(),
+            restored: None,
+            resizing: None,
+            refused_plan: None,
+            unreachable_since: None,
         }
+    }
+
+    /// Size of its volume in GB.
+    pub fn volume_size(&self) -> i32 {
+        self.volume_gb.unwrap_or(self.pin.plan.volume_gb)
     }
 }
 

@@ -118,6 +118,10 @@ reasons! {
         PLAN_TOO_SMALL = "PlanTooSmall";
         /// A Runtime with more than 2048 MB can't be suspended.
         SUSPEND_TOO_LARGE = "SuspendTooLarge";
+        /// The Plan has to be paid for, and no order funds it; the earlier size runs on.
+        PLAN_NOT_PAID = "PlanNotPaid";
+        /// There is no such snapshot of this Runtime.
+        SNAPSHOT_NOT_FOUND = "SnapshotNotFound";
         /// A Secret that the environment refers to doesn't exist.
         SECRET_NOT_FOUND = "SecretNotFound";
         /// A Secret lacks the key.

@@ -82,7 +82,7 @@ use super::state::RuntimeState;
 #[kube(validation = Rule::new("!has(oldSelf.status) || !has(oldSelf.status.external) || !has(oldSelf.status.external.volumeID) || (has(self.spec.regions) == has(oldSelf.spec.regions) && (!has(self.spec.regions) || self.spec.regions == oldSelf.spec.regions))").message("`spec.regions` must not change once the volume exists: a volume stays in its region").field_path(".spec"))]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.slug) == has(oldSelf.slug)").message("`slug` must not be added or removed: it names the hostname and the app"))]
-#[x_kube(validation = Rule::new("has(self.planRef) == has(oldSelf.planRef)").message("`planRef` must not be added or removed"))]
+#[x_kube(validation = Rule::new("!has(oldSelf.planRef) || has(self.planRef)").message("`planRef` must not be removed: name the Plan that it should run with"))]
 pub struct RuntimeSpec {
     /// The namespace's Workspace. May be left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -90,8 +90,8 @@ pub struct RuntimeSpec {
     /// What it runs. Left out: the Blueprint `openclaw`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blueprint_ref: Option<NameRef>,
-    /// Its size and price. Left out: the Workspace's default. It never changes.
-    #[x_kube(validation = Rule::new("self == oldSelf").message("must not change: a Runtime keeps the size that it was made with"))]
+    /// Its size and price; another one resizes it. Left out: the Workspace's default at the time that it is made, which
+    /// it then keeps. A volume only grows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_ref: Option<NameRef>,
     /// First label of its default hostname, unique in the cluster. Left out: made from the Workspace's subdomain
@@ -126,6 +126,37 @@ pub struct RuntimeSpec {
     /// decides which are allowed.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
+    /// What is done when the host of its volume is lost. Left out: it waits for the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Recovery>,
+}
+
+/// What is done when the host of a volume is lost.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Recovery {
+    /// `Wait` for the host, which keeps every byte; or `Restore` the newest snapshot elsewhere, which loses what was
+    /// written since.
+    #[serde(default)]
+    pub on_host_loss: HostLossPolicy,
+    /// Minutes that the host is waited for before a snapshot is restored.
+    #[schemars(range(min = 1, max = 10080))]
+    #[serde(default = "an_hour")]
+    pub after_minutes: i32,
+}
+
+/// What is done when the host of a volume is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum HostLossPolicy {
+    /// It is waited for: no byte is lost.
+    #[default]
+    Wait,
+    /// The newest snapshot is restored on another host.
+    Restore,
+}
+
+fn an_hour() -> i32 {
+    60
 }
 
 /// Whether a Runtime should run.
@@ -279,6 +310,10 @@ pub enum OperationType {
     Restart,
     /// Another configuration.
     Update,
+    /// Another size.
+    Resize,
+    /// The same on another host, for want of room.
+    Move,
     /// To nothing, as the deletion policy says.
     Destroy,
     /// A snapshot of its volume.
@@ -334,11 +369,32 @@ pub struct External {
     #[schemars(length(max = 8))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// Size of the volume in GB. A volume only grows.
+    #[serde(rename = "volumeGB", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 500))]
+    pub volume_gb: Option<i32>,
+    /// The snapshot that the volume was made from, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored_from: Option<RestoredFrom>,
     /// Public addresses of the app.
     #[schemars(length(max = 16), inner(length(max = 64)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<String>,
+}
+
+/// The snapshot that a volume was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoredFrom {
+    /// Id of the snapshot.
+    #[serde(rename = "snapshotID")]
+    #[schemars(length(max = 64))]
+    pub snapshot_id: String,
+    /// When the snapshot was made: what was written later isn't there.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_time: Option<Timestamp>,
 }
 
 /// The gateway that runs in a Runtime.

@@ -194,6 +194,8 @@ pub struct Timing {
     pub feed_seconds: u32,
     /// Longest pause of the slow retries after an error.
     pub slow_retry_seconds: u32,
+    /// Time for which a volume that another took the place of is kept while that one serves.
+    pub keep_displaced_seconds: u32,
     /// Time for which a freed name is kept for its last holder.
     pub tombstone_seconds: u32,
     /// Time that running work has to end when the process is asked to. Should be some seconds below the Pod's
@@ -228,6 +230,7 @@ impl Default for Timing {
             destroy_deadline_seconds: 1800,
             feed_seconds: 2,
             slow_retry_seconds: 600,
+            keep_displaced_seconds: 3600,
             tombstone_seconds: 30 * 24 * 3600,
             drain_seconds: 25,
         }

@@ -21,6 +21,9 @@ fn transitions() -> Vec<Transition> {
     let runtime = |from: &Value, breaks, says| field("Runtime", from.clone(), stopped(), breaks, says);
     let tenant = json!({"tenantID": "01234567"});
     let standing = json!({"runtime": identity()});
+    let moved_on = |number: i32| json!({"runtime": {"incarnation": number, "lastIncarnation": 4}});
+    let mut moved = standing.clone();
+    merge(&mut moved, &moved_on(2));
     let confirm = || json!({"confirm": {"uid": "77aa"}});
     let tombstone = json!({"releaseTime": "2026-01-01T00:00:00Z", "message": "Nothing is left."});
     let claim = |from: &Value, keeps, breaks, says| field("NameClaim", from.clone(), keeps, breaks, says);
@@ -28,10 +31,14 @@ fn transitions() -> Vec<Transition> {
     vec![
         runtime(&slug, json!({"slug": "other"}), "must not change: it names the hostname and the app"),
         runtime(&slug, json!({"slug": null}), removed),
-        runtime(&json!({}), slug.clone(), removed),
-        runtime(&plan, json!({"planRef": {"name": "pro"}}), "a Runtime keeps the size that it was made with"),
-        runtime(&plan, json!({"planRef": null}), removed),
-        runtime(&json!({}), plan.clone(), removed),
+        field(
+            "Runtime",
+            plan.clone(),
+            json!({"planRef": {"name": "pro"}}),
+            json!({"planRef": null}),
+            "`planRef` must not be removed",
+        ),
+        field("Runtime", json!({}), plan, slug, removed),
         field(
             "Workspace",
             json!({}),
@@ -60,6 +67,13 @@ fn transitions() -> Vec<Transition> {
         claim(&tenant, confirm(), json!({"tenantID": null}), "`tenantID` must not be removed"),
         claim(&standing, more(), json!({"runtime": {"identity": "zzzzzzzz"}}), "must not change"),
         claim(&standing, more(), json!({"runtime": {"app": "other"}}), "must not change"),
+        claim(&moved, moved_on(3), moved_on(1), "must not decrease: Machines and volumes are named after it"),
+        claim(
+            &moved,
+            moved_on(3),
+            json!({"runtime": {"lastIncarnation": 1}}),
+            "a number is never given twice",
+        ),
         claim(
             &standing,
             json!({"runtime": null, "tombstone": tombstone}),

@@ -11,8 +11,10 @@
 mod faults;
 mod hostnames;
 mod model_check;
+mod moves;
 mod paths;
 mod restart;
 mod sleep;
 mod update_available;
+mod volumes;
 mod world;

@@ -23,6 +23,8 @@ use moorage::control::runtime::view::{effect_name, view};
 use moorage::engine::config::{Mode, Readiness};
 use secrecy::SecretString;
 
+use crate::moves::Moves;
+
 /// What stands outside the operator.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -63,6 +65,10 @@ pub struct World {
     pub records: BTreeMap<String, Vec<String>>,
     /// Hostnames of the app, with their certificates.
     pub certificates: BTreeMap<String, String>,
+    /// Volumes, snapshots and hosts in more detail.
+    pub moves: Moves,
+    /// How many effects were tried.
+    pub attempts: usize,
     /// Every effect that took place, in order.
     pub ledger: Vec<&'static str>,
     /// Time for which lists, and GET of an app, don't show what was just made.
@@ -130,6 +136,8 @@ impl World {
             base: None,
             records: BTreeMap::new(),
             certificates: BTreeMap::new(),
+            moves: Moves::default(),
+            attempts: 0,
             ledger: Vec::new(),
             lag: SignedDuration::ZERO,
             made: BTreeMap::new(),
@@ -158,16 +166,17 @@ impl World {
     }
 
     pub fn facts(&self, known: Knowledge) -> Facts {
-        Facts {
+        let named = self.runtime.spec.plan_ref.as_ref().map_or("trial", |plan| plan.name.as_str());
+        let pinned = self.claim.as_ref().and_then(|claim| claim.runtime.as_ref());
+        let pinned = pinned.map(|identity| identity.pin.plan.name.clone());
+        let mut facts = Facts {
             runtime: Arc::new(self.runtime.clone()),
             cluster: Cluster {
                 workspace: None,
+                plan: self.plan_named(named).map(|plan| (named.to_owned(), plan)),
+                pinned_plan: pinned.and_then(|name| self.plan_named(&name)),
                 blueprint: Some(("openclaw".into(), self.blueprint.0, Arc::new(self.blueprint.1.clone()))),
                 newest_image: self.newest_image.clone(),
-                plan: Some((
-                    "trial".into(),
-                    PlanSpec { memory_mb: self.memory_mb, ..plan(self.order_required) },
-                )),
                 policy: self.policy.clone(),
                 claim: self.claim.clone().map_or(ClaimFact::Free, |claim| ClaimFact::Held(Arc::new(claim))),
                 other_slugs: 0,
@@ -177,7 +186,9 @@ impl World {
                 settings: settings(),
             },
             known,
-        }
+        };
+        facts.align();
+        facts
     }
 
     /// Somebody asks for something.
@@ -192,11 +203,11 @@ impl World {
         });
     }
 
-    fn identity(&self) -> RuntimeIdentity {
+    pub fn identity(&self) -> RuntimeIdentity {
         self.claim.as_ref().unwrap().runtime.clone().unwrap()
     }
 
-    fn id(&mut self, prefix: &str) -> String {
+    pub fn id(&mut self, prefix: &str) -> String {
         self.counter += 1;
         format!("{prefix}{}", self.counter)
     }
@@ -235,14 +246,15 @@ impl World {
     pub fn violations(&self) -> Vec<&'static str> {
         let usable = self.volumes.iter().filter(|(_, phase)| *phase == VolumePhase::Usable).count();
         let machines = self.ledger.iter().filter(|effect| **effect == "CreateMachine").count();
-        let removed = usable < self.volumes.len() && self.runtime.metadata.deletion_timestamp.is_none();
         let answered: std::collections::BTreeSet<_> =
             self.finished.iter().map(|finish| &finish.uid).collect();
+        let removed = usable + self.moves.cleared.len() < self.volumes.len()
+            && self.runtime.metadata.deletion_timestamp.is_none();
         let all = [
             (answered.len() < self.finished.len(), "a request answered twice"),
-            (usable > 1, "two volumes"),
+            (usable > self.allowed_volumes(), "two volumes"),
             (self.v6 > 1 || self.v4 > 1, "an address twice"),
-            (machines > 1, "two Machines"),
+            (machines > 1 + self.moves.machines as usize, "two Machines"),
             (removed, "a volume removed without intent"),
             (self.gone && !self.records.is_empty(), "a name that leads to nobody's Runtime"),
             (!self.app && !self.records.is_empty(), "a name that leads to nowhere"),
@@ -271,7 +283,7 @@ impl World {
         let metadata = &self.runtime.metadata;
         let object =
             (&self.runtime.spec, &metadata.finalizers, metadata.deletion_timestamp.is_some(), status);
-        let fly = (self.app, self.v6, self.v4, &self.volumes, machine, self.snapshots);
+        let fly = (self.app, self.v6, self.v4, &self.volumes, machine, self.snapshots, &self.moves);
         format!("{:?}", (object, claim, &self.token, fly, self.gone))
     }
 
@@ -304,7 +316,7 @@ impl World {
         }
     }
 
-    fn shown(&self, what: &'static str) -> bool {
+    pub fn shown(&self, what: &'static str) -> bool {
         self.made.get(what).is_none_or(|at| at.duration_until(self.now) >= self.lag)
     }
 
@@ -337,19 +349,20 @@ impl World {
                 });
                 match found {
                     Some((id, phase)) => {
-                        known.volume = Known::Present(VolumeFact {
-                            id: id.clone(),
-                            region: "fra".into(),
-                            phase: *phase,
-                            attached: None,
-                        })
+                        known.volume = Known::Present(self.volume_fact(id, *phase));
                     }
                     None => known.volume.miss(now),
                 }
             }
-            Look::Machine => match &self.machine {
+            Look::NewVolume => self.look_new_volume(known),
+            Look::Snapshots => self.look_snapshots(known),
+            Look::Displaced => self.look_displaced(known),
+            Look::Machine => match self.machine.as_ref().filter(|machine| self.is_named(machine)) {
                 Some(machine) => {
-                    let machine = MachineFact { read_at: now, ..machine.clone() };
+                    let mut machine = MachineFact { read_at: now, ..machine.clone() };
+                    if self.is_lost(machine.volume.as_ref()) {
+                        machine.host = Host::Unreachable;
+                    }
                     if machine.phase == MachinePhase::Stopped {
                         known.stop_asked = None;
                     }
@@ -427,6 +440,10 @@ impl World {
                 claim.confirm = None;
             }
             Effect::RecordIdentity(identity) => {
+                if identity.incarnation > self.identity().incarnation {
+                    self.moves.machines += 1;
+                    self.moves.left.extend(self.machine.take());
+                }
                 self.claim.as_mut().unwrap().runtime = Some((**identity).clone())
             }
             Effect::ReleaseClaim(release) => {
@@ -459,7 +476,9 @@ impl World {
             Effect::DetachHostname(name) => drop(self.certificates.remove(name)),
             Effect::CreateVolume { .. } => {
                 let id = self.id("vol_");
-                self.volumes.push((id, VolumePhase::Usable));
+                let identity = self.identity();
+                let size = identity.volume_size();
+                self.admit(&id, desired::volume_name(&identity), size, "empty".into());
             }
             Effect::DeleteVolume { id } => {
                 assert!(
@@ -519,6 +538,7 @@ impl World {
                     self.wake();
                 }
             }
+            Effect::ReplaceVolume | Effect::ExtendVolume { .. } | Effect::Clear(_) => self.apply_move(effect),
             Effect::DestroyMachine => self.machine = None,
             Effect::DeleteApp => {
                 assert!(self.machine.is_none(), "an app removed under its Machine");
@@ -548,6 +568,13 @@ impl World {
         machine.state = "stopped".into();
     }
 
+    /// Whether a look finds the Machine: by its recorded id, or by the name of what is recorded.
+    fn is_named(&self, machine: &MachineFact) -> bool {
+        let identity = self.identity();
+        let recorded = identity.machine_id.as_ref() == Some(&machine.id);
+        recorded || machine.id == desired::machine_name(&identity)
+    }
+
     /// As Fly does: one that is off when it is updated stays off.
     fn launch(&mut self, facts: &Facts, launch: Launch) {
         let resolved = resolve(facts).unwrap();
@@ -558,7 +585,9 @@ impl World {
         let off = self.machine.as_ref().is_some_and(|machine| machine.phase != MachinePhase::Started);
         let runs = launch == Launch::Start && !off;
         let mark = |key: &str| config.metadata.get(key).cloned();
-        let id = self.machine.as_ref().map_or_else(|| "m1".to_owned(), |machine| machine.id.clone());
+        let name = desired::machine_name(&self.identity());
+        let id = self.machine.as_ref().map_or(name, |machine| machine.id.clone());
+        self.moves.guest = config.guest.as_ref().and_then(|guest| Some((guest.cpus?, guest.memory_mb?)));
         let version = self.id("v");
         let before = self.machine.as_ref().and_then(|machine| machine.started);
         self.machine = Some(MachineFact {
@@ -633,11 +662,13 @@ impl World {
             Effect::DetachHostname(name) => drop(known.hostname.detached.insert(name.clone())),
             Effect::CreateVolume { .. } => {
                 let (id, phase) = self.volumes.last().unwrap().clone();
-                known.volume = Known::Present(VolumeFact { id, region: "fra".into(), phase, attached: None });
+                known.volume = Known::Present(self.volume_fact(&id, phase));
             }
             Effect::DeleteVolume { id } => {
                 known.removed_volumes.insert(id.clone());
-                if let Known::Present(volume) = &mut known.volume {
+                if let Known::Present(volume) = &mut known.volume
+                    && volume.id == *id
+                {
                     volume.phase = VolumePhase::Going;
                 }
             }
@@ -741,19 +772,47 @@ pub fn run_for(
     (None, known)
 }
 
+/// Runs until something is so, or it rests.
+pub fn run_until(world: &mut World, is_so: impl Fn(&World) -> bool) {
+    let mut known = Knowledge::default();
+    while !is_so(world) {
+        let mut facts = world.facts(known.clone());
+        match decide(world.now, &facts) {
+            Step::Rest(_) => return,
+            Step::Wait(wait) => world.now += wait.again.max(SignedDuration::from_millis(10)),
+            Step::Look(look) => {
+                world.look(look, &mut facts);
+                known = facts.known;
+            }
+            Step::Do(effect) => known = strike(world, facts, &effect, None),
+        }
+    }
+}
+
 pub fn strike(world: &mut World, mut facts: Facts, effect: &Effect, fault: Option<Fault>) -> Knowledge {
     moorage::control::runtime::act::begin(world.now, &mut facts, effect);
+    let before = facts.own_claim().and_then(|claim| claim.runtime.clone());
+    world.attempts += 1;
+    let mut told = facts.clone();
+    let refused = world.refuses(effect, &mut told);
     match fault {
+        None if refused => told.known,
         None => {
             world.apply(effect, &facts);
             let mut facts = Facts { runtime: Arc::new(world.runtime.clone()), ..facts };
             facts.cluster = world.facts(Knowledge::default()).cluster;
+            world.learn_move(effect, before.as_ref(), &mut facts);
             world.learn(effect, &mut facts);
             facts.known
         }
         Some(Fault::CrashBefore) => {
             world.requests.iter_mut().for_each(|request| request.origin = Origin::Found);
             Knowledge::default()
+        }
+        Some(Fault::CrashAfter) if refused => Knowledge::default(),
+        Some(_) if refused => {
+            moorage::control::runtime::act::forget(&mut facts, effect);
+            facts.known
         }
         Some(Fault::CrashAfter) => {
             world.apply(effect, &facts);
@@ -772,7 +831,7 @@ pub fn strike(world: &mut World, mut facts: Facts, effect: &Effect, fault: Optio
     }
 }
 
-fn plan(requires_order: bool) -> PlanSpec {
+pub fn plan(requires_order: bool) -> PlanSpec {
     PlanSpec {
         display_name: None,
         cpu_kind: CpuKind::Shared,
@@ -819,6 +878,7 @@ fn settings() -> Settings {
         stop_deadline: second(420),
         destroy_deadline: second(1800),
         slow_retry: second(600),
+        keep_displaced: second(3600),
     }
 }
 
@@ -856,7 +916,12 @@ pub fn knowledge_key(known: &Knowledge, now: Timestamp) -> String {
                 ago(known.snapshot_asked),
                 ago(known.app_delete_asked)
             ],
-            &known.removed_volumes,
+            (
+                &known.removed_volumes,
+                known.moving.number,
+                shape(&known.moving.fresh, now),
+                &known.moving.cleared_machines,
+            ),
         )
     )
 }

@@ -97,6 +97,8 @@ fn operation_of(effect: &Effect) -> Option<OperationType> {
     match effect {
         Effect::CreateApp | Effect::CreateMachine(_) => Some(OperationType::Provision),
         Effect::UpdateMachine(_) => Some(OperationType::Update),
+        Effect::ExtendVolume { .. } => Some(OperationType::Resize),
+        Effect::ReplaceVolume => Some(OperationType::Restore),
         Effect::StartMachine => Some(OperationType::Start),
         Effect::StopMachine => Some(OperationType::Stop),
         Effect::DestroyMachine | Effect::DeleteApp | Effect::ReleaseClaim(_) => Some(OperationType::Destroy),

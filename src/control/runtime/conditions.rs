@@ -1,11 +1,15 @@
 //! The conditions of a Runtime, and its state, from the outcome of a visit. Pure.
 
+use jiff::Timestamp;
+
 use super::decide::is_deleted;
 use super::decide::power::{awaiting, config_is_applied, was_serving};
+use super::decide::resize::{Wish, wish};
 use super::facts::{Facts, Health, Known, MachinePhase, Refusal, Source};
 use super::resolve::{Power, resolve};
 use super::sleep;
 use crate::api::condition::{ConditionStatus, ConditionType, Wanted};
+use crate::api::name_claim::RuntimeIdentity;
 use crate::api::reason;
 use crate::api::runtime::{OperationType, RuntimeStatus};
 use crate::api::state::RuntimeState;
@@ -49,14 +53,15 @@ impl Outcome {
             Self::Progress { state, .. } => *state,
             Self::Stalled(_) if is_deleted(&facts.runtime) => RuntimeState::Destroying,
             Self::Stalled(_) => RuntimeState::Error,
-            Self::Awaiting(refusal) => held_state(refusal, old),
+            Self::Awaiting(refusal) => held_state(facts, refusal, old),
         }
     }
 }
 
-/// What isn't funded or is suspended is shown as stopped; what is held keeps its word.
-fn held_state(refusal: &Refusal, old: &RuntimeStatus) -> RuntimeState {
+/// What isn't funded or is suspended is shown as stopped, unless it runs on with what is paid for; what is held keeps its word.
+fn held_state(facts: &Facts, refusal: &Refusal, old: &RuntimeStatus) -> RuntimeState {
     match refusal.reason {
+        reason::AWAITING_ORDER | reason::AWAITING_RESUME if serves(facts) => RuntimeState::Running,
         reason::AWAITING_ORDER | reason::AWAITING_RESUME => RuntimeState::Stopped,
         _ => old.state.unwrap_or_default(),
     }
@@ -136,12 +141,7 @@ fn provisioned(facts: &Facts, outcome: &Outcome) -> Wanted {
     let missing = matches!(facts.known.machine, Known::Missing(_));
     let type_ = ConditionType::Provisioned;
     if recorded && !missing && !is_deleted(&facts.runtime) {
-        return Wanted::new(
-            type_,
-            ConditionStatus::True,
-            reason::PROVISIONED,
-            "App, volume and Machine exist.",
-        );
+        return Wanted::new(type_, ConditionStatus::True, reason::PROVISIONED, standing(identity));
     }
     Wanted::new(
         type_,
@@ -150,6 +150,27 @@ fn provisioned(facts: &Facts, outcome: &Outcome) -> Wanted {
         "App, volume and Machine don't all exist.",
     )
 }
+
+/// What stands, and what of it isn't as the Plan has it.
+fn standing(identity: Option<&RuntimeIdentity>) -> String {
+    let Some(identity) = identity else { return ALL_EXIST.to_owned() };
+    let (size, plan) = (identity.volume_size(), &identity.pin.plan);
+    let larger = (size > plan.volume_gb).then(|| {
+        format!(
+            "The volume keeps its {size} GB, although the Plan `{}` has {}: a volume never shrinks.",
+            plan.name, plan.volume_gb
+        )
+    });
+    let displaced = (!identity.displaced.is_empty()).then(|| {
+        "The volume that was there before is kept until the one in its place has served for a while."
+            .to_owned()
+    });
+    let told: Vec<String> = [Some(ALL_EXIST.to_owned()), larger, displaced].into_iter().flatten().collect();
+    told.join(" ")
+}
+
+/// Of a Runtime that lacks nothing.
+const ALL_EXIST: &str = "App, volume and Machine exist.";
 
 fn config_applied(facts: &Facts, outcome: &Outcome) -> Wanted {
     let type_ = ConditionType::ConfigApplied;
@@ -208,8 +229,20 @@ fn entitled(facts: &Facts) -> Wanted {
             let (reason, message) = refusal.map(|it| (it.reason, it.message)).unwrap_or_default();
             Wanted::new(type_, ConditionStatus::False, reason, message)
         }
+        Ok(Power::Run | Power::Stop) if let Some(refusal) = unpaid(facts) => {
+            Wanted::new(type_, ConditionStatus::False, refusal.reason, refusal.message)
+        }
         Ok(Power::Run | Power::Stop) => Wanted::new(type_, ConditionStatus::True, reason::ALLOWED, ""),
         Err(refusal) => Wanted::new(type_, ConditionStatus::Unknown, refusal.reason, UNRESOLVED),
+    }
+}
+
+/// Another size is asked for, and isn't paid for.
+fn unpaid(facts: &Facts) -> Option<Refusal> {
+    let identity = facts.own_claim()?.runtime.as_ref()?;
+    match wish(Timestamp::MAX, facts, identity) {
+        Wish::Refused(refusal) if refusal.reason == reason::PLAN_NOT_PAID => Some(refusal),
+        _ => None,
     }
 }
 

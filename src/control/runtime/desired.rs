@@ -20,8 +20,8 @@ use crate::gateway::identity::Persona;
 use crate::gateway::seed::{Seed, seed};
 use crate::gateway::settings::{GatewaySettings, Origin, ProxyRange};
 
-/// Name of a Runtime's one Machine, unique in its app.
-pub const MACHINE_NAME: &str = "gateway";
+/// Name of a Runtime's first Machine, unique in its app.
+const MACHINE_NAME: &str = "gateway";
 /// The variable that carries the gateway's token.
 pub const TOKEN_ENV: &str = "OPENCLAW_GATEWAY_TOKEN";
 
@@ -51,9 +51,26 @@ pub fn network(identity: &RuntimeIdentity) -> String {
     format!("m-{}", identity.identity)
 }
 
+/// Name of the Runtime's one Machine, unique in its app: that on another volume has another name, so that a lost reply
+/// is found again and nothing old is mistaken for it.
+pub fn machine_name(identity: &RuntimeIdentity) -> String {
+    match identity.incarnation {
+        0 => MACHINE_NAME.to_owned(),
+        number => format!("{MACHINE_NAME}-{number}"),
+    }
+}
+
 /// Name of the Runtime's volume. Volumes carry no metadata, so the name is the mark.
 pub fn volume_name(identity: &RuntimeIdentity) -> String {
-    format!("m_{}", identity.identity)
+    named_volume(identity, identity.incarnation)
+}
+
+/// Name of the volume of an incarnation.
+pub fn named_volume(identity: &RuntimeIdentity, incarnation: i32) -> String {
+    match incarnation {
+        0 => format!("m_{}", identity.identity),
+        number => format!("m_{}_{number}", identity.identity),
+    }
 }
 
 /// The identity with the volume that stands, recorded already or not.

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 pub use super::known::{Absence, AbsenceKind, Known, Proof, Source};
+use super::moving::Moving;
 pub use super::request::{Pursuit, Request, RequestKind};
 use super::step::Look;
 use crate::api::name_claim::{NameClaimSpec, Pin};
@@ -33,6 +34,8 @@ pub struct Cluster {
     pub workspace: Option<Arc<Workspace>>,
     /// The Plan that the spec or the Workspace names.
     pub plan: Option<(String, PlanSpec)>,
+    /// The Plan that it was made from, if it still exists.
+    pub pinned_plan: Option<PlanSpec>,
     /// The Blueprint that the spec names, with its generation.
     pub blueprint: Option<(String, i64, Arc<BlueprintSpec>)>,
     /// What the tag of the Blueprint's image was last seen to stand for.
@@ -96,6 +99,8 @@ pub struct Settings {
     pub destroy_deadline: SignedDuration,
     /// Pause of slow retries.
     pub slow_retry: SignedDuration,
+    /// Time that a new volume has to serve before the one that it took the place of is removed.
+    pub keep_displaced: SignedDuration,
 }
 
 /// What is known of Fly and of Secrets. Nothing in here is needed after a restart: it can all be asked for again.
@@ -145,6 +150,8 @@ pub struct Knowledge {
     pub hostname: super::hostname::Deeds,
     /// Volumes that were removed in this process's life.
     pub removed_volumes: BTreeSet<String>,
+    /// What is known of a move to another volume, and of what moves left behind.
+    pub moving: Moving,
     /// When each thing was last looked at.
     pub looked: BTreeMap<Look, Timestamp>,
 }
@@ -178,6 +185,19 @@ pub struct VolumeFact {
     pub phase: VolumePhase,
     /// The Machine that holds it.
     pub attached: Option<String>,
+    /// Its size in GB.
+    pub size_gb: i32,
+    /// Whether all of it is there.
+    pub filling: Filling,
+}
+
+/// Whether a volume that was made from another, or from a snapshot, can be mounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filling {
+    /// It can.
+    Mountable,
+    /// Fly still fills it.
+    UnderWay,
 }
 
 /// Whether a volume is usable.

@@ -1,5 +1,7 @@
 //! Looks at one thing outside and takes what is seen into the facts.
 
+mod moving;
+
 use fly_machines::types::{ListMachines, Volume};
 use fly_machines::{ErrorClass, types as fly};
 use jiff::{SignedDuration, Timestamp};
@@ -8,8 +10,8 @@ use super::decide::is_deleted;
 use super::desired;
 use super::env;
 use super::facts::{
-    Absence, AbsenceKind, Facts, Known, MachineFact, Origin, ProbeFact, Refusal, SnapshotFact, SnapshotPhase,
-    VolumeFact, VolumePhase,
+    Absence, AbsenceKind, Facts, Filling, Known, MachineFact, Origin, ProbeFact, Refusal, SnapshotFact,
+    SnapshotPhase, VolumeFact, VolumePhase,
 };
 use super::machine_fact::machine_fact;
 use super::step::Look;
@@ -31,6 +33,9 @@ pub async fn look(ctx: &Context, now: Timestamp, facts: &mut Facts, look: Look) 
         Look::Machine => machine(ctx, now, facts).await?,
         Look::Snapshot => snapshot(ctx, now, facts).await?,
         Look::RequestedSnapshot => requested_snapshot(ctx, now, facts).await?,
+        Look::NewVolume => moving::new_volume(ctx, now, facts).await?,
+        Look::Snapshots => moving::snapshots(ctx, facts).await?,
+        Look::Displaced => moving::displaced(ctx, now, facts).await,
         Look::Probe => probe(ctx, now, facts).await,
         Look::Turn => {
             facts.known.hostname.turn = ctx.base_domain.as_ref().map(|base| base.turn(now));
@@ -144,7 +149,15 @@ async fn by_id(ctx: &Context, identity: &RuntimeIdentity, id: &str) -> Result<Op
 
 /// The oldest volume of our name that isn't a spare.
 async fn by_volume_name(ctx: &Context, identity: &RuntimeIdentity) -> Result<Option<Volume>, Failure> {
-    let name = desired::volume_name(identity);
+    named_volume(ctx, identity, &desired::volume_name(identity)).await
+}
+
+/// The oldest volume of a name that isn't a spare.
+async fn named_volume(
+    ctx: &Context,
+    identity: &RuntimeIdentity,
+    name: &str,
+) -> Result<Option<Volume>, Failure> {
     let listed = match ctx.fly.volumes(&identity.app).list().await {
         Ok(listed) => listed,
         Err(error) if error.is_not_found() => Vec::new(),
@@ -166,6 +179,8 @@ pub fn volume_fact(volume: &Volume) -> VolumeFact {
         region: volume.region.clone(),
         phase: if volume.state.is_gone() { VolumePhase::Going } else { VolumePhase::Usable },
         attached: volume.attached_to().map(str::to_owned),
+        size_gb: i32::try_from(volume.size_gb).unwrap_or_default(),
+        filling: if volume.state.is_mountable() { Filling::Mountable } else { Filling::UnderWay },
     }
 }
 
@@ -207,11 +222,12 @@ async fn read_machine(
 }
 
 async fn by_name(ctx: &Context, identity: &RuntimeIdentity) -> Result<Option<String>, Failure> {
+    let name = desired::machine_name(identity);
     let filter = ListMachines { summary: true, ..ListMachines::default() };
     match ctx.fly.machines(&identity.app).list(&filter).await {
         Ok(machines) => Ok(machines
             .into_iter()
-            .find(|machine| machine.name == desired::MACHINE_NAME && !machine.state.is_gone())
+            .find(|machine| machine.name == name && !machine.state.is_gone())
             .map(|machine| machine.id)),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error.into()),

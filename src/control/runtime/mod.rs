@@ -15,6 +15,7 @@ pub mod known;
 pub mod look;
 pub mod machine_fact;
 pub mod metadata;
+pub mod moving;
 pub mod observe;
 pub mod probe;
 pub mod record;

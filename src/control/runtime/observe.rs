@@ -19,7 +19,9 @@ use crate::engine::config::Config;
 /// The facts at the start of a visit.
 pub fn gather(ctx: &Context, runtime: Arc<Runtime>, known: Knowledge) -> Facts {
     let cluster = cluster(ctx, &runtime);
-    Facts { runtime, cluster, known }
+    let mut facts = Facts { runtime, cluster, known };
+    facts.align();
+    facts
 }
 
 /// What the caches say now.
@@ -37,6 +39,7 @@ pub fn cluster(ctx: &Context, runtime: &Runtime) -> Cluster {
     let blueprint = blueprint(ctx, runtime);
     let image = blueprint.as_ref().map(|(_, _, spec)| spec.image.as_str());
     Cluster {
+        pinned_plan: pinned_plan(ctx, &claim),
         plan: plan(ctx, runtime, workspace.as_deref()),
         newest_image: image.and_then(|image| ctx.claims.newest_image(image)),
         blueprint,
@@ -99,6 +102,12 @@ fn plan(
     Some((name.to_owned(), plan.spec.clone()))
 }
 
+fn pinned_plan(ctx: &Context, claim: &ClaimFact) -> Option<crate::api::PlanSpec> {
+    let ClaimFact::Held(claim) = claim else { return None };
+    let name = &claim.runtime.as_ref()?.pin.plan.name;
+    ctx.stores.plans.get(&ObjectRef::new(name)).map(|plan| plan.spec.clone())
+}
+
 fn blueprint(ctx: &Context, runtime: &Runtime) -> Option<(String, i64, Arc<crate::api::BlueprintSpec>)> {
     let named = runtime.spec.blueprint_ref.as_ref().map(|reference| reference.name.as_str());
     let name = named.unwrap_or(&ctx.config.defaults.blueprint);
@@ -142,5 +151,6 @@ fn settings(config: &Config) -> Settings {
         stop_deadline: seconds(config.timing.stop_deadline_seconds),
         destroy_deadline: seconds(config.timing.destroy_deadline_seconds),
         slow_retry: seconds(config.timing.slow_retry_seconds),
+        keep_displaced: seconds(config.timing.keep_displaced_seconds),
     }
 }

@@ -113,12 +113,7 @@ fn fresh_pin(facts: &Facts) -> Result<(Pin, Funding), Refusal> {
     let funding = funding(plan);
     let policy = &facts.cluster.policy;
     if !policy.allows_plan(plan_name, funding) {
-        return Err(Refusal::new(
-            reason::PLAN_NOT_ALLOWED,
-            format!(
-                "The Plan `{plan_name}` is not allowed in this namespace. Choose one that `kubectl get mws` shows under limits, or ask the platform for a WorkspacePolicy that lists it."
-            ),
-        ));
+        return Err(plan_not_allowed(plan_name));
     }
     if !policy.allows_blueprint(blueprint_name) {
         return Err(Refusal::new(
@@ -138,15 +133,54 @@ fn fresh_pin(facts: &Facts) -> Result<(Pin, Funding), Refusal> {
         ));
     }
     if plan.memory_mb < blueprint.minimum_memory_mb {
-        return Err(Refusal::new(
-            reason::PLAN_TOO_SMALL,
-            format!(
-                "The Plan `{plan_name}` has {} MB of memory, and the Blueprint `{blueprint_name}` needs {}. Choose a larger Plan.",
-                plan.memory_mb, blueprint.minimum_memory_mb
-            ),
-        ));
+        return Err(plan_too_small(plan_name, plan, blueprint_name, blueprint));
     }
     Ok((pin(plan_name, plan, blueprint_name, generation, blueprint), funding))
+}
+
+/// No policy allows the Plan.
+pub(super) fn plan_not_allowed(plan: &str) -> Refusal {
+    Refusal::new(
+        reason::PLAN_NOT_ALLOWED,
+        format!(
+            "The Plan `{plan}` is not allowed in this namespace. Choose one that `kubectl get mws` shows under limits, or ask the platform for a WorkspacePolicy that lists it."
+        ),
+    )
+}
+
+/// The Plan has less memory than the Blueprint needs.
+pub(super) fn plan_too_small(
+    plan_name: &str,
+    plan: &PlanSpec,
+    blueprint_name: &str,
+    blueprint: &BlueprintSpec,
+) -> Refusal {
+    Refusal::new(
+        reason::PLAN_TOO_SMALL,
+        format!(
+            "The Plan `{plan_name}` has {} MB of memory, and the Blueprint `{blueprint_name}` needs {}. Choose a larger Plan.",
+            plan.memory_mb, blueprint.minimum_memory_mb
+        ),
+    )
+}
+
+/// There is no such Plan.
+pub(super) fn plan_not_found(name: &str) -> Refusal {
+    Refusal::new(
+        reason::PLAN_NOT_FOUND,
+        format!("There is no Plan `{name}`. See `kubectl get plans` for those that there are."),
+    )
+}
+
+/// The size of a Plan, to be kept whatever becomes of the Plan.
+pub(super) fn pinned_plan(name: &str, plan: &PlanSpec) -> PinnedPlan {
+    PinnedPlan {
+        name: name.to_owned(),
+        cpu_kind: plan.cpu_kind,
+        cpus: plan.cpus,
+        memory_mb: plan.memory_mb,
+        volume_gb: plan.volume_gb,
+    }
 }
 
 fn pin(
@@ -157,13 +191,7 @@ fn pin(
     blueprint: &BlueprintSpec,
 ) -> Pin {
     Pin {
-        plan: PinnedPlan {
-            name: plan_name.to_owned(),
-            cpu_kind: plan.cpu_kind,
-            cpus: plan.cpus,
-            memory_mb: plan.memory_mb,
-            volume_gb: plan.volume_gb,
-        },
+        plan: pinned_plan(plan_name, plan),
         blueprint: blueprint_name.to_owned(),
         blueprint_generation: generation,
         spec: Arc::new(pinned_content(blueprint)),
@@ -175,10 +203,7 @@ fn pin(
 fn plan(facts: &Facts) -> Result<(&str, &PlanSpec), Refusal> {
     match (&facts.cluster.plan, plan_name(facts)) {
         (Some((name, plan)), _) => Ok((name, plan)),
-        (None, Some(name)) => Err(Refusal::new(
-            reason::PLAN_NOT_FOUND,
-            format!("There is no Plan `{name}`. See `kubectl get plans` for those that there are."),
-        )),
+        (None, Some(name)) => Err(plan_not_found(name)),
         (None, None) => Err(Refusal::new(
             reason::PLAN_NOT_SET,
             "No Plan is named. Set `spec.planRef`, or `spec.defaultPlanRef` of the Workspace.",
@@ -209,13 +234,14 @@ fn blueprint(facts: &Facts) -> Result<(&str, i64, &Arc<BlueprintSpec>), Refusal>
     ))
 }
 
-fn funding(plan: &PlanSpec) -> Funding {
+/// Whether a Plan has to be paid for.
+pub(super) fn funding(plan: &PlanSpec) -> Funding {
     if plan.requires_order { Funding::Order } else { Funding::Free }
 }
 
 /// A pinned Runtime is funded as its Plan says; where the Plan has gone, it was allowed when it was pinned.
 fn pinned_funding(facts: &Facts) -> Funding {
-    facts.cluster.plan.as_ref().map_or(Funding::Free, |(_, plan)| funding(plan))
+    facts.cluster.pinned_plan.as_ref().map_or(Funding::Free, funding)
 }
 
 fn power(facts: &Facts, funding: Funding) -> Power {

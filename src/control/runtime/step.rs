@@ -35,6 +35,12 @@ pub enum Look {
     Snapshot,
     /// The snapshots of the volume, for the one that a request asks for.
     RequestedSnapshot,
+    /// The volume that a move makes, by its name.
+    NewVolume,
+    /// The snapshots that could be restored.
+    Snapshots,
+    /// The oldest volume that a move left behind.
+    Displaced,
     /// The environment's secret values.
     Env,
     /// The gateway, at its URL.
@@ -75,6 +81,17 @@ pub enum Effect {
         /// Where.
         region: String,
     },
+    /// Make the volume that takes the place of the recorded one, as the claim's replacement says.
+    ReplaceVolume,
+    /// Make the volume larger.
+    ExtendVolume {
+        /// Which.
+        id: String,
+        /// Its new size in GB.
+        size_gb: i32,
+    },
+    /// Clear up what a move left behind.
+    Clear(Clearing),
     /// Remove a volume.
     DeleteVolume {
         /// Which.
@@ -116,6 +133,19 @@ pub enum Effect {
     DestroyMachine,
     /// Remove the app.
     DeleteApp,
+}
+
+/// What is cleared up behind a move. It never holds up anything else: what fails is tried again later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Clearing {
+    /// Stop the Machine of this id.
+    Stop(String),
+    /// Remove the Machine of this id.
+    Machine(String),
+    /// Make a last snapshot of the volume of this id, kept for as long as Fly can.
+    Snapshot(String),
+    /// Remove the volume of this id.
+    Volume(String),
 }
 
 /// Whether a Machine is to run once it is made or changed.
@@ -196,6 +226,10 @@ pub enum Waiting {
     AppGone,
     /// The snapshot, to be made.
     Snapshot,
+    /// The new volume, to be filled.
+    NewVolume,
+    /// What a move left behind, to be cleared up.
+    Displaced,
     /// The pause after something went wrong.
     Retry,
     /// Something that goes on aside, while the Runtime rests like this.

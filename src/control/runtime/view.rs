@@ -6,15 +6,17 @@ use super::conditions::{Outcome, conditions};
 use super::decide::is_deleted;
 use super::decide::power::config_is_applied;
 use super::decide::request::restart_is_due;
+use super::decide::resize::{Wish, wish};
 use super::desired;
 use super::facts::{Facts, Known, MachinePhase, Refusal, Token, TroubleClass};
 use super::hostname;
 use super::resolve::{Power, resolve};
 use super::sleep;
-use super::step::{Effect, Look, Rest, Step, Wait, Waiting};
+use super::step::{Clearing, Effect, Look, Rest, Step, Wait, Waiting};
 use crate::api::condition::{self, ConditionStatus, ConditionType, whole_seconds};
+use crate::api::replacement::ReplacementCause;
 use crate::api::runtime::{
-    External, GatewayStatus, LastError, Operation, OperationType, Pinned, RuntimeStatus,
+    External, GatewayStatus, LastError, Operation, OperationType, Pinned, RestoredFrom, RuntimeStatus,
 };
 use crate::api::state::RuntimeState;
 use crate::api::{NameRef, reason};
@@ -72,7 +74,7 @@ fn outcome(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeStatus) -> O
 
 /// Something is under way, unless it went wrong for good or takes too long.
 fn progress(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeStatus) -> Outcome {
-    let kind = operation_type(facts, old);
+    let kind = operation_type(now, facts, old);
     let trouble = facts.known.trouble.as_ref();
     if let Some(trouble) = trouble.filter(|trouble| trouble.class == TroubleClass::Human) {
         return Outcome::Stalled(Refusal::new(trouble.reason, trouble.message.clone()));
@@ -126,21 +128,51 @@ fn transitional(facts: &Facts, kind: OperationType) -> RuntimeState {
             | OperationType::Restart
             | OperationType::Update
             | OperationType::Snapshot
-            | OperationType::Restore
             | OperationType::Upgrade,
             _,
         ) => RuntimeState::Starting,
+        (OperationType::Resize | OperationType::Restore | OperationType::Move, _) => changing(facts),
+    }
+}
+
+/// The state of one whose volume or size changes: on its way to what it is to be in the end.
+fn changing(facts: &Facts) -> RuntimeState {
+    match resolve(facts).map(|resolved| resolved.power) {
+        Ok(Power::Stop | Power::Unfunded | Power::Suspended) => RuntimeState::Stopping,
+        Ok(Power::Run) | Err(_) => RuntimeState::Starting,
+    }
+}
+
+/// What a change of volume or size is called, while it goes on.
+fn moving(now: Timestamp, facts: &Facts) -> Option<OperationType> {
+    let identity = facts.own_claim()?.runtime.as_ref()?;
+    match identity.replacement.as_ref().map(|replacement| replacement.cause) {
+        Some(ReplacementCause::Fork) if identity.resizing.is_none() => Some(OperationType::Move),
+        Some(ReplacementCause::Fork) => Some(OperationType::Resize),
+        Some(ReplacementCause::Restore | ReplacementCause::Rollback | ReplacementCause::HostLoss) => {
+            Some(OperationType::Restore)
+        }
+        None if identity.resizing.is_some() || matches!(wish(now, facts, identity), Wish::Another(_)) => {
+            Some(OperationType::Resize)
+        }
+        None => None,
     }
 }
 
 /// What kind of change is under way: the one that the status names while it goes on, else what the facts say.
-fn operation_type(facts: &Facts, old: &RuntimeStatus) -> OperationType {
+fn operation_type(now: Timestamp, facts: &Facts, old: &RuntimeStatus) -> OperationType {
     if is_deleted(&facts.runtime) {
         return OperationType::Destroy;
     }
     let Ok(resolved) = resolve(facts) else { return OperationType::Update };
     let under_way = old.operation.as_ref().map(|operation| operation.type_);
+    if under_way != Some(OperationType::Provision)
+        && let Some(kind) = moving(now, facts)
+    {
+        return kind;
+    }
     match (under_way, &facts.known.machine) {
+        (Some(kind @ (OperationType::Resize | OperationType::Restore | OperationType::Move)), _) => kind,
         (Some(OperationType::Provision), _) if resolved.power == Power::Run => OperationType::Provision,
         (_, Known::Unknown | Known::Missing(_)) if !was_at_rest(old) => OperationType::Provision,
         _ if resolved.power != Power::Run => OperationType::Stop,
@@ -206,6 +238,11 @@ fn external(facts: &Facts, old: &RuntimeStatus) -> Option<External> {
         },
         volume_id: identity.volume_id.clone(),
         region: identity.region.clone(),
+        volume_gb: identity.volume_id.as_ref().map(|_| identity.volume_size()),
+        restored_from: identity.restored.as_ref().map(|restored| RestoredFrom {
+            snapshot_id: restored.snapshot_id.clone(),
+            snapshot_time: restored.snapshot_time,
+        }),
         addresses: match (addresses.is_empty(), before) {
             (true, Some(external)) if matches!(facts.known.v6, Known::Unknown) => external.addresses.clone(),
             _ => addresses,
@@ -269,6 +306,9 @@ fn look_name(look: Look) -> &'static str {
         Look::Machine => "ReadMachine",
         Look::Snapshot => "ReadSnapshot",
         Look::RequestedSnapshot => "ReadRequestedSnapshot",
+        Look::NewVolume => "ReadNewVolume",
+        Look::Snapshots => "ReadSnapshots",
+        Look::Displaced => "ReadDisplacedVolume",
         Look::Env => "ReadEnvironment",
         Look::Probe => "ProbeGateway",
         Look::Turn => "AwaitTurn",
@@ -295,6 +335,12 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::ImportCertificate(_) => "ImportCertificate",
         Effect::DetachHostname(_) => "DetachHostname",
         Effect::CreateVolume { .. } => "CreateVolume",
+        Effect::ReplaceVolume => "ReplaceVolume",
+        Effect::ExtendVolume { .. } => "ExtendVolume",
+        Effect::Clear(Clearing::Stop(_)) => "StopDisplacedMachine",
+        Effect::Clear(Clearing::Machine(_)) => "DestroyDisplacedMachine",
+        Effect::Clear(Clearing::Snapshot(_)) => "SnapshotDisplacedVolume",
+        Effect::Clear(Clearing::Volume(_)) => "DeleteDisplacedVolume",
         Effect::DeleteVolume { .. } => "DeleteVolume",
         Effect::SnapshotVolume { .. } => "SnapshotVolume",
         Effect::TakeSnapshot { .. } => "TakeSnapshot",
@@ -322,6 +368,8 @@ fn wait_name(waiting: &Waiting) -> &'static str {
         Waiting::VolumeGone => "WaitForVolumeGone",
         Waiting::AppGone => "WaitForAppGone",
         Waiting::Snapshot => "WaitForSnapshot",
+        Waiting::NewVolume => "WaitForNewVolume",
+        Waiting::Displaced => "WaitForDisplaced",
         Waiting::Retry => "WaitForRetry",
         Waiting::Aside(_) => "WaitForRequest",
     }
@@ -341,6 +389,8 @@ fn doing(step: &Step) -> &'static str {
             Waiting::VolumeGone => "Fly removes the volume.",
             Waiting::AppGone => "Fly removes the app.",
             Waiting::Snapshot => "Fly makes the last snapshot.",
+            Waiting::NewVolume => "Fly fills the new volume.",
+            Waiting::Displaced => "Waiting for the host of what an earlier move left behind.",
             Waiting::Retry => "Waiting before the next try.",
             Waiting::Aside(_) => "Carrying out what was asked for.",
         },
@@ -348,6 +398,8 @@ fn doing(step: &Step) -> &'static str {
         Step::Do(Effect::CreateVolume { .. }) => "Making the volume.",
         Step::Do(Effect::SetRecords(_) | Effect::ImportCertificate(_)) => "Setting up the hostname.",
         Step::Do(Effect::RemoveRecords(_) | Effect::DetachHostname(_)) => "Taking the hostname away.",
+        Step::Do(Effect::ReplaceVolume) => "Making the volume that takes the place of the old one.",
+        Step::Do(Effect::ExtendVolume { .. }) => "Making the volume larger.",
         Step::Do(Effect::CreateMachine(_)) => "Making the Machine.",
         _ => "Working on it.",
     }

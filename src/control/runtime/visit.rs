@@ -10,8 +10,8 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use super::act::act;
-use super::decide::decide;
 use super::decide::hostname::is_beside;
+use super::decide::{decide, displaced};
 use super::facts::{Facts, Refusal, TroubleClass};
 use super::hostname;
 use super::look::look;
@@ -89,6 +89,7 @@ async fn steps(ctx: &Context, facts: &mut Facts, entry: &mut Entry) -> Step {
         match done {
             Ok(()) => {
                 facts.cluster = refreshed(ctx, facts);
+                facts.align();
             }
             Err(failure) => {
                 tracing::info!(
@@ -152,7 +153,10 @@ async fn finish(ctx: &Context, facts: &mut Facts, entry: &mut Entry, step: &Step
     }
     let now = ctx.clock.now();
     match record(ctx, now, facts, entry, step).await {
-        Ok(()) => pause(now, facts, step).map_or_else(Action::await_change, Action::requeue),
+        Ok(()) => {
+            let due = [pause(now, facts, step), clearing(now, facts)].into_iter().flatten().min();
+            due.map_or_else(Action::await_change, Action::requeue)
+        }
         Err(failure) => {
             tracing::info!(
                 runtime = facts.runtime.name_any(),
@@ -181,6 +185,11 @@ fn pause(now: Timestamp, facts: &Facts, step: &Step) -> Option<Duration> {
         _ => pause,
     };
     pause.map(|pause| Duration::try_from(pause).unwrap_or_default().max(Duration::from_millis(20)))
+}
+
+/// When what a move left behind is to be cleared up.
+fn clearing(now: Timestamp, facts: &Facts) -> Option<Duration> {
+    displaced::due(now, facts).and_then(|due| Duration::try_from(due).ok())
 }
 
 /// At rest secret values are forgotten, and read again when something needs them.

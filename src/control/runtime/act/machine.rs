@@ -26,7 +26,7 @@ pub(super) async fn create_machine(
     let launch = desired::launch(launch, &mut config);
     let request = fly::CreateMachine {
         config,
-        name: Some(desired::MACHINE_NAME.into()),
+        name: Some(desired::machine_name(identity)),
         region: identity.region.clone(),
         launch,
         min_secrets_version: facts.known.secrets.as_ref().map(|secrets| secrets.version),
@@ -35,6 +35,7 @@ pub(super) async fn create_machine(
     let machine = ctx.fly.machines(&identity.app).create(&request).await?;
     note_machine(now, facts, identity, Some(machine));
     facts.known.started = Some(Attempt { at: now, count: 0 });
+    facts.known.moving.no_room = 0;
     Ok(())
 }
 
@@ -64,6 +65,7 @@ pub(super) async fn update_machine(
     };
     let machine = machines.update(&before.id, &request).await?;
     facts.known.probe = None;
+    facts.known.moving.no_room = 0;
     facts.known.started = Some(Attempt { at: now, count: 0 });
     note_machine(now, facts, identity, Some(machine));
     Ok(())
@@ -131,6 +133,7 @@ pub(super) async fn start(
     facts.known.probe = None;
     ctx.fly.machines(&identity.app).start(&id).await?;
     facts.known.started = Some(Attempt { at: now, count });
+    facts.known.moving.no_room = 0;
     reread(ctx, now, facts, identity, &id).await
 }
 

@@ -3,6 +3,7 @@
 mod app;
 mod hostname;
 mod machine;
+mod replace;
 mod request;
 mod volume;
 
@@ -38,7 +39,12 @@ pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
         Effect::RemoveFinalizer => metadata::remove_finalizer(ctx, facts).await,
         Effect::ClaimSlug(new) => claim::create(ctx, facts, new).await,
         Effect::TakeOverClaim(new) => claim::take_over(ctx, facts, new).await,
-        Effect::RecordIdentity(identity) => claim::record(ctx, facts, identity).await,
+        Effect::RecordIdentity(identity) => {
+            let before = facts.own_claim().and_then(|claim| claim.runtime.clone());
+            claim::record(ctx, facts, identity).await?;
+            facts.recorded(now, before.as_ref(), identity);
+            Ok(())
+        }
         Effect::ReleaseClaim(release) => claim::release(ctx, facts, release).await,
         // The visit writes the status whenever a step asks for it.
         Effect::RecordIntent => Ok(()),
@@ -93,6 +99,9 @@ async fn on_fly(
         Effect::ImportCertificate(record) => hostname::import_certificate(ctx, facts, identity, record).await,
         Effect::DetachHostname(name) => hostname::detach(ctx, facts, identity, name).await,
         Effect::CreateVolume { region } => volume::create_volume(ctx, facts, identity, region).await,
+        Effect::ReplaceVolume => replace::make(ctx, facts, identity).await,
+        Effect::ExtendVolume { id, size_gb } => replace::extend(ctx, facts, identity, id, *size_gb).await,
+        Effect::Clear(what) => replace::clear(ctx, now, facts, identity, what).await,
         Effect::DeleteVolume { id } => volume::delete_volume(ctx, facts, identity, id).await,
         Effect::SnapshotVolume { id } => volume::snapshot(ctx, now, facts, identity, id).await,
         Effect::TakeSnapshot { volume } => request::take_snapshot(ctx, facts, identity, volume).await,
@@ -138,7 +147,10 @@ impl Failed {
                 facts.known.volume = Known::Missing(Absence::at(now, AbsenceKind::NotMade));
                 Ok(())
             }
-            (Effect::CreateMachine(_), ErrorClass::Capacity(scope)) => {
+            (Effect::ReplaceVolume, _) => replace::refused(now, facts, identity, error),
+            (Effect::CreateMachine(_), ErrorClass::Capacity(scope))
+                if identity.machine_id.is_none() && identity.incarnation == 0 =>
+            {
                 let identity = desired::with_volume(facts, identity);
                 facts.known.full_volume.clone_from(&identity.volume_id);
                 let region = identity.region.clone().unwrap_or_default();
@@ -148,6 +160,16 @@ impl Failed {
                 facts.known.machine = Known::Missing(Absence::at(now, AbsenceKind::NotMade));
                 facts.known.volume = Known::Unknown;
                 Ok(())
+            }
+            (
+                Effect::CreateMachine(_)
+                | Effect::UpdateMachine(_)
+                | Effect::StartMachine
+                | Effect::ExtendVolume { .. },
+                ErrorClass::Capacity(_),
+            ) => {
+                facts.known.moving.no_room = facts.known.moving.no_room.saturating_add(1);
+                Err(error.into())
             }
             _ => Err(error.into()),
         }
@@ -175,11 +197,15 @@ pub fn forget(facts: &mut Facts, effect: &Effect) {
         | Effect::ImportCertificate(_)
         | Effect::DetachHostname(_)
         | Effect::FinishTask(_) => {}
-        Effect::CreateVolume { .. } | Effect::DeleteVolume { .. } => known.volume = Known::Unknown,
+        Effect::CreateVolume { .. } | Effect::DeleteVolume { .. } | Effect::ExtendVolume { .. } => {
+            known.volume = Known::Unknown;
+        }
         Effect::SnapshotVolume { .. } => known.snapshot = Known::Unknown,
         Effect::TakeSnapshot { .. } => {
             known.pursuit.iter_mut().for_each(|pursuit| pursuit.snapshot = Known::Unknown);
         }
+        Effect::ReplaceVolume => known.moving.fresh = Known::Unknown,
+        Effect::Clear(_) => known.moving.left = None,
         _ => known.machine = Known::Unknown,
     }
 }

@@ -12,7 +12,7 @@ use crate::api::name_claim::RuntimeIdentity;
 use crate::control::context::Context;
 
 /// The longest that Fly keeps a snapshot, in days.
-const LONGEST_RETENTION: u32 = 60;
+pub(super) const LONGEST_RETENTION: u32 = 60;
 
 pub(super) async fn create_volume(
     ctx: &Context,
@@ -20,10 +20,9 @@ pub(super) async fn create_volume(
     identity: &RuntimeIdentity,
     region: &str,
 ) -> Result<(), Failed> {
-    let plan = &identity.pin.plan;
-    let volume =
-        fly::CreateVolume::new(desired::volume_name(identity), region, plan.volume_gb.unsigned_abs())
-            .compute(desired::guest(plan));
+    let size = identity.volume_size().unsigned_abs();
+    let volume = fly::CreateVolume::new(desired::volume_name(identity), region, size)
+        .compute(desired::guest(&identity.pin.plan));
     let made = ctx.fly.volumes(&identity.app).create(&volume).await?;
     facts.known.volume = Known::Present(volume_fact(&made));
     Ok(())

@@ -144,6 +144,9 @@ pub(super) fn everything_recorded(now: Timestamp, facts: &Facts, identity: &Runt
     }
     // Fly moves a Machine to another host with a new volume under a new id.
     let standing = facts.known.volume.present().map(|volume| volume.id.clone());
+    if wanted.volume_id.is_none() {
+        wanted.volume_gb = facts.known.volume.present().map(|volume| volume.size_gb);
+    }
     wanted.volume_id = machine.volume.clone().or(wanted.volume_id).or(standing);
     wanted.region = wanted.region.or_else(|| Some(machine.region.clone()));
     if wanted == *identity { Ok(()) } else { Err(Step::Do(Effect::RecordIdentity(Box::new(wanted)))) }

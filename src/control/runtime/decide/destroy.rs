@@ -6,7 +6,7 @@ use super::super::facts::{
     Absence, Facts, Known, MachineFact, MachinePhase, Proof, Services, SnapshotPhase, VolumePhase,
 };
 use super::super::step::{Effect, Look, Release, Rest, Step, Waiting};
-use super::{Reached, absence_proved, has_finalizer, look_again};
+use super::{Reached, absence_proved, displaced, has_finalizer, look_again};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::{RuntimeIdentity, SnapshotRecord, Tombstone};
 use crate::api::runtime::DeletionPolicy;
@@ -51,9 +51,11 @@ fn app_exists(now: Timestamp, facts: &Facts) -> Reached<bool> {
 
 fn remove_all(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
     no_addresses(now, facts)?;
+    no_move(now, facts, identity)?;
     no_machine(now, facts)?;
     volume_recorded(now, facts, identity)?;
     no_volume(now, facts, identity)?;
+    displaced::taken_down(now, facts, identity, identity.deletion_policy)?;
     Err(match facts.known.app_delete_asked {
         None => Step::Do(Effect::DeleteApp),
         Some(_) => again(now, facts, Look::App, Waiting::AppGone),
@@ -62,6 +64,7 @@ fn remove_all(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reac
 
 fn keep_snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
     no_addresses(now, facts)?;
+    no_move(now, facts, identity)?;
     machine_stopped(now, facts)?;
     volume_recorded(now, facts, identity)?;
     let Some(volume) = identity.volume_id.clone() else { return remove_all(now, facts, identity) };
@@ -70,6 +73,7 @@ fn keep_snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> R
     }
     no_machine(now, facts)?;
     no_volume(now, facts, identity)?;
+    displaced::taken_down(now, facts, identity, identity.deletion_policy)?;
     let Some(kept) = &identity.snapshot else { return remove_all(now, facts, identity) };
     let message =
         format!("The snapshot {} is kept until Fly removes it, in the empty app {}.", kept.id, identity.app);
@@ -86,6 +90,7 @@ fn keep_all(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reache
     if facts.known.machine.present().is_some_and(|machine| machine.services == Services::Public) {
         return Err(Step::Do(Effect::DetachServices));
     }
+    displaced::taken_down(now, facts, identity, identity.deletion_policy)?;
     let cost = f64::from(identity.pin.plan.volume_gb) * 0.15;
     let message = format!(
         "The app {} is kept, stopped and unreachable; its volume goes on to cost about ${cost:.2} a month.",
@@ -97,6 +102,21 @@ fn keep_all(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reache
 fn release(now: Timestamp, left: Option<RuntimeIdentity>, message: &str) -> Step {
     let tombstone = Tombstone { release_time: whole_seconds(now), message: message.to_owned() };
     Step::Do(Effect::ReleaseClaim(Box::new(Release { tombstone, left })))
+}
+
+/// A move that was under way is dropped: what it made never booted, and goes with the spares.
+fn no_move(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+    if identity.replacement.is_none() {
+        return Ok(());
+    }
+    let mut dropped = RuntimeIdentity { replacement: None, ..identity.clone() };
+    match &facts.known.moving.fresh {
+        Known::Unknown => return Err(Step::Look(Look::NewVolume)),
+        Known::Missing(absence) => absence_proved(now, facts, *absence, Look::NewVolume, "volume")?,
+        Known::Present(volume) if volume.phase == VolumePhase::Going => {}
+        Known::Present(volume) => dropped.spare_volume_ids.push(volume.id.clone()),
+    }
+    Err(Step::Do(Effect::RecordIdentity(Box::new(dropped))))
 }
 
 fn no_addresses(now: Timestamp, facts: &Facts) -> Reached<()> {
@@ -111,7 +131,7 @@ fn no_addresses(now: Timestamp, facts: &Facts) -> Reached<()> {
 }
 
 /// The Machine that stands, or none if that is proved.
-fn machine(now: Timestamp, facts: &Facts) -> Reached<Option<&MachineFact>> {
+pub(super) fn machine(now: Timestamp, facts: &Facts) -> Reached<Option<&MachineFact>> {
     match &facts.known.machine {
         Known::Unknown => Err(Step::Look(Look::Machine)),
         Known::Present(machine) => Ok(Some(machine)),
@@ -122,7 +142,7 @@ fn machine(now: Timestamp, facts: &Facts) -> Reached<Option<&MachineFact>> {
     }
 }
 
-fn no_machine(now: Timestamp, facts: &Facts) -> Reached<()> {
+pub(super) fn no_machine(now: Timestamp, facts: &Facts) -> Reached<()> {
     let Some(machine) = machine(now, facts)? else { return Ok(()) };
     Err(match (machine.phase, facts.known.destroy_asked) {
         (MachinePhase::Destroying, _) => again(now, facts, Look::Machine, Waiting::MachineGone),
@@ -161,6 +181,7 @@ fn volume_recorded(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) ->
             let recorded = RuntimeIdentity {
                 volume_id: Some(volume.id.clone()),
                 region: Some(volume.region.clone()),
+                volume_gb: Some(volume.size_gb),
                 ..identity.clone()
             };
             Err(Step::Do(Effect::RecordIdentity(Box::new(recorded))))

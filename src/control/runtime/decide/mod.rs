@@ -6,16 +6,21 @@
 
 pub(super) mod claim;
 mod destroy;
+pub(super) mod displaced;
 pub mod hostname;
 pub(super) mod power;
 mod provision;
+mod recover;
+pub(super) mod replace;
 pub(super) mod request;
+pub(super) mod resize;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::facts::{Absence, Facts, Known, NamespaceFact, Proof, Refusal, Source};
 use super::resolve::{Resolved, power_of, resolve};
 use super::step::{Effect, Look, Rest, Step, Wait, Waiting};
+use crate::api::name_claim::RuntimeIdentity;
 use crate::api::{RUNTIME_FINALIZER, Runtime, annotation, reason};
 use crate::engine::config::Mode;
 
@@ -75,13 +80,28 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
         power::halted(now, facts, resolved.power)?;
     }
     provision::app(now, facts)?;
+    replace::complete(now, facts, identity)?;
     provision::addresses(now, facts)?;
     provision::token(facts)?;
     provision::env(facts, &resolved)?;
     provision::volume(now, facts, identity, &resolved)?;
+    recover::host(now, facts, identity, &resolved)?;
+    power::host_answers(now, facts)?;
+    replace::room(now, facts, identity)?;
+    resize::sized(now, facts, identity)?;
     provision::machine(now, facts, identity, &resolved)?;
+    resize::settled(facts, identity, &resolved)?;
     claim::everything_recorded(now, facts, identity)?;
-    hostname::beside(now, facts, identity, power::reached(now, facts, &resolved))
+    let rest = rested(now, facts, identity, &resolved);
+    hostname::beside(now, facts, identity, rest)
+}
+
+/// The Machine runs, or is off, as it should be, and nothing is left to be cleared up or to be told.
+fn rested(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, resolved: &Resolved) -> Reached<Step> {
+    let rest = power::reached(now, facts, resolved)?;
+    displaced::cleared(now, facts, identity, &rest)?;
+    resize::agreed(now, facts, identity, &rest)?;
+    Ok(rest)
 }
 
 /// Whether its claim knows a Machine.

@@ -20,9 +20,7 @@ use crate::gateway::exit::ExitCause;
 /// The Machine runs, or is stopped, as it should be.
 pub(super) fn reached(now: Timestamp, facts: &Facts, resolved: &Resolved) -> Reached<Step> {
     let Known::Present(machine) = &facts.known.machine else { return Err(Step::Look(Look::Machine)) };
-    if machine.host == Host::Unreachable {
-        return Err(unreachable(now, facts, machine));
-    }
+    host_answers(now, facts)?;
     settled(now, machine)?;
     halted(now, facts, resolved.power)?;
     configured(facts, machine, resolved)?;
@@ -55,6 +53,14 @@ pub(super) fn halted(now: Timestamp, facts: &Facts, power: Power) -> Reached<()>
         (MachinePhase::Started, _) => Err(Step::Do(Effect::StopMachine)),
         (_, Idling::Off) => Ok(()),
         (_, Idling::Stop | Idling::Suspend | Idling::Mixed) => Err(Step::Do(Effect::KeepOff)),
+    }
+}
+
+/// The Machine's host answers, as far as is known.
+pub(super) fn host_answers(now: Timestamp, facts: &Facts) -> Reached<()> {
+    match facts.known.machine.present() {
+        Some(machine) if machine.host == Host::Unreachable => Err(unreachable(now, facts, machine)),
+        _ => Ok(()),
     }
 }
 

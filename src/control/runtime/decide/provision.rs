@@ -118,6 +118,7 @@ pub(super) fn volume(
     let recorded = RuntimeIdentity {
         volume_id: Some(volume.id.clone()),
         region: Some(volume.region.clone()),
+        volume_gb: Some(volume.size_gb),
         ..identity.clone()
     };
     Err(Step::Do(Effect::RecordIdentity(Box::new(recorded))))
@@ -142,7 +143,7 @@ fn absent_volume(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, reso
     }
 }
 
-fn lost(facts: &Facts, identity: &RuntimeIdentity) -> Step {
+pub(super) fn lost(facts: &Facts, identity: &RuntimeIdentity) -> Step {
     refused(
         facts,
         Refusal::new(
@@ -164,7 +165,8 @@ fn give_up_full(
     resolved: &Resolved,
 ) -> Option<Step> {
     let ours = identity.volume_id.as_ref().is_none_or(|recorded| *recorded == volume.id);
-    let never_booted = identity.machine_id.is_none() && ours;
+    // What was copied or restored holds data, booted or not.
+    let never_booted = identity.machine_id.is_none() && identity.incarnation == 0 && ours;
     let full = facts.known.full_volume.as_deref() == Some(volume.id.as_str());
     if !never_booted || !full || volume.attached.is_some() {
         return None;
@@ -172,7 +174,7 @@ fn give_up_full(
     if region_with_room(now, facts, resolved).is_none() {
         return Some(no_room(now, facts, resolved));
     }
-    let mut given_up = RuntimeIdentity { volume_id: None, region: None, ..identity.clone() };
+    let mut given_up = RuntimeIdentity { volume_id: None, region: None, volume_gb: None, ..identity.clone() };
     given_up.spare_volume_ids.push(volume.id.clone());
     Some(Step::Do(Effect::RecordIdentity(Box::new(given_up))))
 }

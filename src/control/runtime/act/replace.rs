@@ -1,0 +1,153 @@
+//! Effects of a move to another volume, and on what moves left behind.
+
+use fly_machines::types as fly;
+use fly_machines::types::{Guest, MachineDeletion};
+use fly_machines::{ErrorClass, Outcome};
+use jiff::Timestamp;
+
+use super::super::desired;
+use super::super::facts::{Facts, Known, Refusal};
+use super::super::look::volume_fact;
+use super::super::moving::COPY_PAUSE;
+use super::super::step::Clearing;
+use super::super::trouble::Failure;
+use super::Failed;
+use super::volume::LONGEST_RETENTION;
+use crate::api::name_claim::RuntimeIdentity;
+use crate::api::reason;
+use crate::api::replacement::{Replacement, ReplacementCause};
+use crate::control::context::Context;
+
+/// Makes the volume that takes the place of the recorded one.
+pub(super) async fn make(ctx: &Context, facts: &mut Facts, identity: &RuntimeIdentity) -> Result<(), Failed> {
+    let Some(replacement) = &identity.replacement else { return Ok(()) };
+    let volume = request(identity, replacement, desired::guest(&identity.pin.plan));
+    let made = ctx.fly.volumes(&identity.app).create(&volume).await?;
+    facts.known.moving.fresh = Known::Present(volume_fact(&made));
+    Ok(())
+}
+
+fn request(identity: &RuntimeIdentity, replacement: &Replacement, guest: Guest) -> fly::CreateVolume {
+    let name = desired::named_volume(identity, replacement.incarnation);
+    let region = identity.region.clone().unwrap_or_default();
+    let made = match replacement.cause {
+        ReplacementCause::Fork => {
+            fly::CreateVolume { region: Some(region), ..fly::CreateVolume::fork(name, &replacement.source) }
+        }
+        ReplacementCause::Restore | ReplacementCause::Rollback | ReplacementCause::HostLoss => {
+            let size_gb = Some(identity.volume_size().unsigned_abs());
+            fly::CreateVolume { size_gb, ..fly::CreateVolume::restore(name, region, &replacement.source) }
+        }
+    };
+    made.compute(guest)
+}
+
+/// What to make of a refusal to make it. What passes by itself is tried again; for the rest the move is given up.
+pub(super) fn refused(
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+    error: fly_machines::Error,
+) -> Result<(), Failure> {
+    let cause = identity.replacement.as_ref().map(|replacement| replacement.cause);
+    let for_good = match error.class() {
+        ErrorClass::Invalid | ErrorClass::VolumeMissing | ErrorClass::PolicyBlocked => true,
+        ErrorClass::Capacity(_) | ErrorClass::Quota | ErrorClass::WrongState => {
+            cause == Some(ReplacementCause::Fork)
+        }
+        _ => false,
+    };
+    if !for_good || error.outcome() == Outcome::Unknown {
+        return Err(error.into());
+    }
+    match cause {
+        Some(ReplacementCause::Fork | ReplacementCause::Restore) => {
+            facts.known.moving.refused = Some(format!("{}: {}.", error.message(), error.remedy()));
+            facts.known.moving.no_copy_until = now.saturating_add(COPY_PAUSE).ok();
+            Ok(())
+        }
+        // There is nothing to go back to.
+        _ => Err(Refusal::new(
+            reason::SNAPSHOT_NOT_FOUND,
+            format!("Fly can't restore the snapshot. {}: {}.", error.message(), error.remedy()),
+        )
+        .into()),
+    }
+}
+
+/// Makes the volume larger, unless an earlier request did.
+pub(super) async fn extend(
+    ctx: &Context,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+    id: &str,
+    size_gb: i32,
+) -> Result<(), Failed> {
+    let volumes = ctx.fly.volumes(&identity.app);
+    let wanted = size_gb.unsigned_abs();
+    let standing = volumes.get(id).await?;
+    let volume = if standing.size_gb >= wanted { standing } else { volumes.extend(id, wanted).await?.volume };
+    facts.known.volume = if volume.id == id { Known::Present(volume_fact(&volume)) } else { Known::Unknown };
+    Ok(())
+}
+
+/// Clears something up. A failure is noted and tried again later: it holds up nothing else.
+pub(super) async fn clear(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+    what: &Clearing,
+) -> Result<(), Failed> {
+    let done = match what {
+        Clearing::Stop(id) => stop(ctx, identity, id).await,
+        Clearing::Machine(id) => ctx.fly.machines(&identity.app).delete(id, MachineDeletion::Force).await,
+        Clearing::Snapshot(id) => snapshot(ctx, identity, id).await,
+        Clearing::Volume(id) => ctx.fly.volumes(&identity.app).delete(id).await,
+    };
+    facts.known.moving.left = None;
+    match done {
+        Ok(()) => note(facts, what),
+        Err(error) if matches!(error.class(), ErrorClass::NotFound | ErrorClass::VolumeMissing) => {
+            note(facts, what);
+        }
+        Err(error) => {
+            tracing::info!(app = identity.app, %error, "what a move left behind can't be cleared up yet");
+            let pause = if error.class() == ErrorClass::Settling {
+                jiff::SignedDuration::from_secs(1)
+            } else {
+                facts.cluster.settings.slow_retry
+            };
+            facts.known.moving.left_next = now.saturating_add(pause).ok();
+        }
+    }
+    Ok(())
+}
+
+fn note(facts: &mut Facts, what: &Clearing) {
+    facts.known.moving.left_next = None;
+    match what {
+        Clearing::Stop(id) | Clearing::Machine(id) => {
+            facts.known.moving.cleared_machines.insert(id.clone());
+        }
+        Clearing::Volume(id) => {
+            facts.known.removed_volumes.insert(id.clone());
+        }
+        Clearing::Snapshot(_) => {}
+    }
+}
+
+async fn stop(ctx: &Context, identity: &RuntimeIdentity, id: &str) -> fly_machines::Result<()> {
+    ctx.fly.machines(&identity.app).stop(id, &fly::StopMachine::default()).await
+}
+
+async fn snapshot(ctx: &Context, identity: &RuntimeIdentity, id: &str) -> fly_machines::Result<()> {
+    let volumes = ctx.fly.volumes(&identity.app);
+    let keep = fly::UpdateVolume { snapshot_retention: Some(LONGEST_RETENTION), auto_backup_enabled: None };
+    volumes.update(id, &keep).await?;
+    match volumes.create_snapshot(id).await {
+        // One is under way already.
+        Err(error) if error.class() == ErrorClass::Settling => Ok(()),
+        made => made,
+    }
+}

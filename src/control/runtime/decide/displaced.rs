@@ -1,0 +1,146 @@
+//! What moves left behind: Machines on hosts that didn't answer, and volumes that others took the place of.
+//!
+//! Such a volume is removed once the one in its place has served for an hour without being stopped; unless it was the
+//! source of a copy, which holds all that it held, only with a snapshot of it made since. See docs/adr.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::facts::{Facts, SnapshotPhase};
+use super::super::moving::LeftState;
+use super::super::step::{Clearing, Effect, Look, Rest, Step, Wait, Waiting};
+use super::Reached;
+use super::replace::record;
+use crate::api::condition::whole_seconds;
+use crate::api::name_claim::RuntimeIdentity;
+use crate::api::replacement::{Displaced, ReplacementCause};
+use crate::api::runtime::DeletionPolicy;
+
+/// Nothing that was left behind is due to be cleared up.
+pub(super) fn cleared(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, rest: &Step) -> Reached<()> {
+    if identity.displaced.is_empty() {
+        return Ok(());
+    }
+    machines(now, facts, identity)?;
+    served(now, identity, rest)?;
+    if !matches!(rest, Step::Rest(Rest::Running | Rest::Sleeping)) {
+        return Ok(());
+    }
+    let Some(left) = ripe(now, facts, identity) else { return Ok(()) };
+    volume(now, facts, identity, left)
+}
+
+/// When clearing up goes on, if anything was left behind.
+pub(in crate::control::runtime) fn due(now: Timestamp, facts: &Facts) -> Option<SignedDuration> {
+    let identity = facts.own_claim()?.runtime.as_ref()?;
+    let keep = facts.cluster.settings.keep_displaced;
+    let ripe = |left: &Displaced| match (&left.machine_id, left.served_since) {
+        (Some(_), _) => Some(now),
+        (None, Some(since)) => since.saturating_add(keep).ok(),
+        (None, None) => None,
+    };
+    let first = identity.displaced.iter().filter_map(ripe).min()?;
+    let at = first.max(facts.known.moving.left_next.unwrap_or(first));
+    Some(now.duration_until(at).max(SignedDuration::from_secs(1)))
+}
+
+fn waits(now: Timestamp, facts: &Facts) -> Option<SignedDuration> {
+    facts.known.moving.left_next.map(|next| now.duration_until(next)).filter(SignedDuration::is_positive)
+}
+
+/// Machines go as soon as their hosts answer: nothing may serve on an old volume.
+fn machines(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+    let cleared = &facts.known.moving.cleared_machines;
+    let is_done = |left: &Displaced| left.machine_id.as_ref().is_some_and(|id| cleared.contains(id));
+    if identity.displaced.iter().any(is_done) {
+        let mut wanted = identity.clone();
+        wanted.displaced.iter_mut().filter(|left| is_done(left)).for_each(|left| left.machine_id = None);
+        return Err(record(wanted));
+    }
+    let standing = identity.displaced.iter().find_map(|left| left.machine_id.clone());
+    match standing.filter(|_| waits(now, facts).is_none()) {
+        Some(id) => Err(Step::Do(Effect::Clear(Clearing::Machine(id)))),
+        None => Ok(()),
+    }
+}
+
+/// Since when the volumes in their place have served is recorded; a stop begins the time anew.
+fn served(now: Timestamp, identity: &RuntimeIdentity, rest: &Step) -> Reached<()> {
+    let wanted = match rest {
+        Step::Rest(Rest::Running) => Some(whole_seconds(now)),
+        Step::Rest(Rest::Stopped | Rest::Awaiting(_)) => None,
+        _ => return Ok(()),
+    };
+    if identity.displaced.iter().all(|left| left.served_since.is_some() == wanted.is_some()) {
+        return Ok(());
+    }
+    let mut changed = identity.clone();
+    for left in &mut changed.displaced {
+        left.served_since = wanted.and(left.served_since).or(wanted);
+    }
+    Err(record(changed))
+}
+
+/// The first volume whose successor has served long enough.
+fn ripe<'i>(now: Timestamp, facts: &Facts, identity: &'i RuntimeIdentity) -> Option<&'i Displaced> {
+    let keep = facts.cluster.settings.keep_displaced;
+    let long = |left: &&Displaced| {
+        left.machine_id.is_none() && left.served_since.is_some_and(|at| at.duration_until(now) >= keep)
+    };
+    identity.displaced.iter().find(long)
+}
+
+fn volume(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, left: &Displaced) -> Reached<()> {
+    if facts.known.removed_volumes.contains(&left.volume_id) {
+        return Err(forgotten(identity, &left.volume_id));
+    }
+    if waits(now, facts).is_some() {
+        return Ok(());
+    }
+    let id = left.volume_id.clone();
+    if left.cause == ReplacementCause::Fork {
+        return Err(Step::Do(Effect::Clear(Clearing::Volume(id))));
+    }
+    let seen = facts.known.moving.left.as_ref().filter(|seen| seen.volume_id == id);
+    Err(match seen.map(|seen| seen.state) {
+        Some(LeftState::Gone) => forgotten(identity, &id),
+        Some(LeftState::Bare) => Step::Do(Effect::Clear(Clearing::Snapshot(id))),
+        Some(LeftState::Snapshot(SnapshotPhase::Created)) => Step::Do(Effect::Clear(Clearing::Volume(id))),
+        Some(LeftState::Snapshot(SnapshotPhase::Pending)) | None => Step::Look(Look::Displaced),
+    })
+}
+
+fn forgotten(identity: &RuntimeIdentity, volume: &str) -> Step {
+    let mut rest = identity.clone();
+    rest.displaced.retain(|left| left.volume_id != volume);
+    record(rest)
+}
+
+/// Before a deleted Runtime is let go, what its moves left behind goes too; under `Retain` it stops.
+pub(super) fn taken_down(
+    now: Timestamp,
+    facts: &Facts,
+    identity: &RuntimeIdentity,
+    policy: DeletionPolicy,
+) -> Reached<()> {
+    let pause = |step| match waits(now, facts) {
+        Some(again) => Step::Wait(Wait { what: Waiting::Displaced, again }),
+        None => step,
+    };
+    if policy == DeletionPolicy::Retain {
+        let standing = identity.displaced.iter().filter_map(|left| left.machine_id.as_ref());
+        let on = standing.filter(|id| !facts.known.moving.cleared_machines.contains(*id)).min();
+        return match on {
+            Some(id) => Err(pause(Step::Do(Effect::Clear(Clearing::Stop(id.clone()))))),
+            None => Ok(()),
+        };
+    }
+    machines(now, facts, identity)?;
+    if let Some(id) = identity.displaced.iter().find_map(|left| left.machine_id.clone()) {
+        return Err(pause(Step::Do(Effect::Clear(Clearing::Machine(id)))));
+    }
+    let Some(left) = identity.displaced.first() else { return Ok(()) };
+    if facts.known.removed_volumes.contains(&left.volume_id) {
+        return Err(forgotten(identity, &left.volume_id));
+    }
+    Err(pause(Step::Do(Effect::Clear(Clearing::Volume(left.volume_id.clone())))))
+}

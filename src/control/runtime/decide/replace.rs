@@ -1,0 +1,200 @@
+//! The move to another volume: a copy on another host, or the state of a snapshot.
+//!
+//! The claim says first what is meant to be; then the old Machine stops, the new volume is made, the old Machine goes,
+//! and one write of the claim puts the new volume in the place of the old one. The ordinary stages make the Machine on
+//! it. The old volume stays until the new one has served for a while.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::facts::{Facts, Filling, Host, Known, MachineFact, Refusal, VolumeFact, VolumePhase};
+use super::super::moving::PATIENCE;
+use super::super::resolve::Power;
+use super::super::step::{Effect, Look, Rest, Step, Waiting};
+use super::{Reached, absence_proved, destroy, look_again, power};
+use crate::api::condition::whole_seconds;
+use crate::api::name_claim::RuntimeIdentity;
+use crate::api::reason;
+use crate::api::replacement::{
+    Displaced, MAX_DISPLACED, RefusedPlan, Replacement, ReplacementCause, Restored,
+};
+use crate::control::runtime::moving::COPY_PAUSE;
+
+/// What a new volume is to be made from, and why.
+#[derive(Clone, Debug)]
+pub(in crate::control::runtime) struct Origin {
+    /// Why.
+    pub cause: ReplacementCause,
+    /// Id of the volume, for a fork, or of the snapshot.
+    pub source: String,
+    /// When the snapshot was made.
+    pub snapshot_time: Option<Timestamp>,
+    /// UID of the task that asked for it.
+    pub task: Option<String>,
+}
+
+/// The identity with a move begun. Its number is new even if an earlier move was given up.
+pub(in crate::control::runtime) fn begun(identity: &RuntimeIdentity, origin: Origin) -> RuntimeIdentity {
+    let incarnation = identity.last_incarnation.max(identity.incarnation).saturating_add(1);
+    let Origin { cause, source, snapshot_time, task } = origin;
+    RuntimeIdentity {
+        last_incarnation: incarnation,
+        replacement: Some(Replacement { cause, incarnation, source, snapshot_time, task }),
+        ..identity.clone()
+    }
+}
+
+/// Whether so many volumes were left behind that no move may begin.
+pub(in crate::control::runtime) fn is_crowded(identity: &RuntimeIdentity) -> bool {
+    identity.displaced.len() >= MAX_DISPLACED
+}
+
+/// No move is under way.
+pub(super) fn complete(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+    let Some(replacement) = &identity.replacement else { return Ok(()) };
+    let old = old_machine(now, facts)?;
+    if reachable(old) {
+        // No request may start it either: what it wrote then would be lost.
+        power::halted(now, facts, Power::Stop)?;
+    }
+    let fresh = new_volume(now, facts, identity, replacement)?;
+    if let Some(machine) = old.filter(|_| reachable(old)) {
+        recorded_machine(identity, machine)?;
+        destroy::no_machine(now, facts)?;
+    }
+    let lost = old.filter(|_| !reachable(old)).map(|machine| machine.id.clone());
+    Err(record(switched(now, identity, replacement, fresh, lost)))
+}
+
+fn old_machine(now: Timestamp, facts: &Facts) -> Reached<Option<&MachineFact>> {
+    destroy::machine(now, facts)
+}
+
+fn reachable(machine: Option<&MachineFact>) -> bool {
+    machine.is_some_and(|machine| machine.host == Host::Reachable)
+}
+
+/// Only a recorded Machine is removed.
+fn recorded_machine(identity: &RuntimeIdentity, machine: &MachineFact) -> Reached<()> {
+    if identity.machine_id.as_deref() == Some(machine.id.as_str()) {
+        return Ok(());
+    }
+    Err(record(RuntimeIdentity { machine_id: Some(machine.id.clone()), ..identity.clone() }))
+}
+
+fn new_volume<'f>(
+    now: Timestamp,
+    facts: &'f Facts,
+    identity: &RuntimeIdentity,
+    replacement: &Replacement,
+) -> Reached<&'f VolumeFact> {
+    match &facts.known.moving.fresh {
+        Known::Unknown => Err(Step::Look(Look::NewVolume)),
+        Known::Missing(absence) => {
+            if facts.known.moving.refused.is_some() {
+                return Err(record(given_up(now, identity)));
+            }
+            absence_proved(now, facts, *absence, Look::NewVolume, "volume")?;
+            Err(Step::Do(Effect::ReplaceVolume))
+        }
+        // Somebody took it away: another is made, under a number of its own.
+        Known::Present(volume) if volume.phase == VolumePhase::Going => {
+            Err(record(again(identity, replacement)))
+        }
+        Known::Present(volume) if volume.filling == Filling::UnderWay => {
+            Err(look_again(now, facts, Look::NewVolume, SignedDuration::from_secs(1), Waiting::NewVolume))
+        }
+        Known::Present(volume) => Ok(volume),
+    }
+}
+
+fn again(identity: &RuntimeIdentity, replacement: &Replacement) -> RuntimeIdentity {
+    let Replacement { cause, source, snapshot_time, task, .. } = replacement.clone();
+    begun(identity, Origin { cause, source, snapshot_time, task })
+}
+
+/// Fly won't make it: everything stays where it is, and a size that found no room is taken back.
+fn given_up(now: Timestamp, identity: &RuntimeIdentity) -> RuntimeIdentity {
+    let mut kept = RuntimeIdentity { replacement: None, ..identity.clone() };
+    if let Some(resizing) = kept.resizing.take() {
+        let retry = now.saturating_add(COPY_PAUSE).unwrap_or(now);
+        kept.refused_plan =
+            Some(RefusedPlan { plan: kept.pin.plan.name.clone(), retry_time: whole_seconds(retry) });
+        kept.volume_gb = Some(kept.volume_size());
+        kept.pin.plan = resizing.from;
+    }
+    kept
+}
+
+/// The new volume takes the place of the old one, which is kept for a while.
+fn switched(
+    now: Timestamp,
+    identity: &RuntimeIdentity,
+    replacement: &Replacement,
+    fresh: &VolumeFact,
+    lost_machine: Option<String>,
+) -> RuntimeIdentity {
+    let old = identity.volume_id.clone().map(|volume_id| Displaced {
+        volume_id,
+        machine_id: lost_machine,
+        cause: replacement.cause,
+        since: whole_seconds(now),
+        served_since: None,
+    });
+    RuntimeIdentity {
+        volume_id: Some(fresh.id.clone()),
+        region: Some(fresh.region.clone()),
+        volume_gb: Some(fresh.size_gb),
+        machine_id: None,
+        incarnation: replacement.incarnation,
+        replacement: None,
+        displaced: identity.displaced.iter().cloned().chain(old).collect(),
+        restored: restored(identity, replacement),
+        snapshot: None,
+        unreachable_since: None,
+        ..identity.clone()
+    }
+}
+
+fn restored(identity: &RuntimeIdentity, replacement: &Replacement) -> Option<Restored> {
+    if replacement.cause == ReplacementCause::Fork {
+        return identity.restored.clone();
+    }
+    Some(Restored {
+        snapshot_id: replacement.source.clone(),
+        snapshot_time: replacement.snapshot_time,
+        cause: replacement.cause,
+        task: replacement.task.clone(),
+    })
+}
+
+/// The volume's host has room for its Machine; where it hasn't, the volume is copied to another.
+pub(super) fn room(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+    let moving = &facts.known.moving;
+    let Some(volume) = identity.volume_id.clone().filter(|_| moving.no_room >= PATIENCE) else {
+        return Ok(());
+    };
+    if is_crowded(identity) || moving.no_copy_until.is_some_and(|until| until > now) {
+        return Ok(());
+    }
+    let origin = Origin { cause: ReplacementCause::Fork, source: volume, snapshot_time: None, task: None };
+    Err(record(begun(identity, origin)))
+}
+
+/// For the person who reads why a size isn't taken on.
+pub(in crate::control::runtime) fn no_room_for(plan: &str, runs: &str) -> Refusal {
+    Refusal::new(
+        reason::CAPACITY,
+        format!(
+            "Fly has no room for the Plan `{plan}` where the volume is, and couldn't copy the volume to another host. It runs on with `{runs}`. It is tried again by itself each hour; set `spec.planRef` to `{runs}` to leave it at that."
+        ),
+    )
+}
+
+pub(super) fn record(identity: RuntimeIdentity) -> Step {
+    Step::Do(Effect::RecordIdentity(Box::new(identity)))
+}
+
+/// A refusal that is looked at again after a while.
+pub(super) fn rest(refusal: Refusal, again: SignedDuration) -> Step {
+    Step::Rest(Rest::Refused(refusal, again))
+}

@@ -1,0 +1,119 @@
+//! What is known of a move to another volume, and of what earlier moves left behind.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::facts::{Facts, Known, SnapshotPhase, VolumeFact};
+use super::known::{Absence, AbsenceKind};
+use crate::api::name_claim::RuntimeIdentity;
+
+/// What is known. Nothing of it is needed after a restart.
+#[derive(Clone, Debug, Default)]
+pub struct Moving {
+    /// The incarnation that the facts about volume and Machine are of.
+    pub of: i32,
+    /// The incarnation that `fresh` would be the volume of; 0 while no move is under way.
+    pub number: i32,
+    /// The volume that is made.
+    pub fresh: Known<VolumeFact>,
+    /// Why Fly won't make it.
+    pub refused: Option<String>,
+    /// How many times in a row the volume's host had no room for its Machine.
+    pub no_room: u32,
+    /// Until when no copy on another host is tried again.
+    pub no_copy_until: Option<Timestamp>,
+    /// Snapshots that can be restored.
+    pub snapshots: Option<Vec<Restorable>>,
+    /// The volume that was left behind and is looked at.
+    pub left: Option<Left>,
+    /// When to go on with clearing up, at the earliest.
+    pub left_next: Option<Timestamp>,
+    /// Machines left behind that were stopped or removed in this process's life.
+    pub cleared_machines: BTreeSet<String>,
+}
+
+/// A snapshot that can be restored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restorable {
+    /// Its id.
+    pub id: String,
+    /// The volume that it is of.
+    pub volume_id: String,
+    /// When it was made.
+    pub made: Option<Timestamp>,
+}
+
+/// A volume that was left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Its id.
+    pub volume_id: String,
+    /// How it stands.
+    pub state: LeftState,
+}
+
+/// How a volume that was left behind stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeftState {
+    /// It is gone, or on its way.
+    Gone,
+    /// It stands, and no snapshot of it was asked for since.
+    Bare,
+    /// It stands, with a snapshot made since.
+    Snapshot(SnapshotPhase),
+}
+
+/// How often in a row a host may have no room before a copy is made on another.
+pub const PATIENCE: u32 = 3;
+
+/// Time for which a copy that Fly refused isn't tried again.
+pub const COPY_PAUSE: SignedDuration = SignedDuration::from_hours(1);
+
+impl Facts {
+    /// What was known of a volume and a Machine that aren't the recorded ones any more is forgotten. The claim may have
+    /// changed under the facts at any time: by our own write, or by one whose reply was lost.
+    pub fn align(&mut self) {
+        let Some(identity) = self.own_claim().and_then(|claim| claim.runtime.as_ref()) else { return };
+        let incarnation = identity.incarnation;
+        let number = identity.replacement.as_ref().map_or(0, |replacement| replacement.incarnation);
+        let known = &mut self.known;
+        if known.moving.of != incarnation {
+            known.volume = Known::Unknown;
+            known.machine = Known::Unknown;
+            known.snapshot = Known::Unknown;
+            known.probe = None;
+            known.started = None;
+            known.stop_asked = None;
+            known.destroy_asked = None;
+            known.full_volume = None;
+            known.moving = Moving { of: incarnation, ..Moving::default() };
+        }
+        if known.moving.number != number {
+            let no_copy_until = known.moving.no_copy_until;
+            known.moving = Moving {
+                of: incarnation,
+                number,
+                no_copy_until,
+                cleared_machines: std::mem::take(&mut known.moving.cleared_machines),
+                ..Moving::default()
+            };
+        }
+    }
+
+    /// After our own write of the claim: what it has just given a name to can't be there yet.
+    pub fn recorded(&mut self, now: Timestamp, before: Option<&RuntimeIdentity>, written: &RuntimeIdentity) {
+        let fresh = self.known.moving.fresh.clone();
+        self.align();
+        let standing = self.own_claim().and_then(|claim| claim.runtime.as_ref()) == Some(written);
+        let Some(before) = before.filter(|_| standing) else { return };
+        let not_made = Absence::at(now, AbsenceKind::NotMade);
+        if written.replacement.is_some() && written.last_incarnation > before.last_incarnation {
+            self.known.moving.fresh = Known::Missing(not_made);
+        }
+        if written.incarnation > before.incarnation {
+            self.known.machine = Known::Missing(not_made);
+            self.known.volume = fresh;
+        }
+    }
+}

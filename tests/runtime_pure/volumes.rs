@@ -1,0 +1,411 @@
+//! Other sizes, full and lost hosts, migrations: what the customer left on the volume stays.
+
+use crate::world::{Fault, World, run, run_until, second};
+use moorage::api::NameRef;
+use moorage::api::condition::{ConditionType, find};
+use moorage::api::replacement::ReplacementCause;
+use moorage::api::runtime::{DeletionPolicy, HostLossPolicy, PowerState, Recovery};
+use moorage::control::runtime::facts::{MachinePhase, VolumePhase};
+use moorage::control::runtime::step::Rest;
+
+const FAULTS: [Fault; 4] = [Fault::CrashBefore, Fault::CrashAfter, Fault::LostReply, Fault::LostRequest];
+
+fn running() -> World {
+    let mut world = World::new();
+    world.policy.plans =
+        Some(["trial", "pro", "narrow", "tiny", "sold"].map(str::to_owned).into_iter().collect());
+    world.runtime.spec.plan_ref = Some(NameRef::new("trial"));
+    assert_eq!(run(&mut world, None), Rest::Running);
+    world.write("diary");
+    world.ledger.clear();
+    world.now += second(60);
+    world
+}
+
+fn resize(world: &mut World, plan: &str) {
+    world.edit(|spec| spec.plan_ref = Some(NameRef::new(plan)));
+}
+
+fn stopped() -> World {
+    let mut world = running();
+    world.power(PowerState::Stopped);
+    assert_eq!(run(&mut world, None), Rest::Stopped);
+    world.ledger.clear();
+    world
+}
+
+fn on_full_host() -> World {
+    let mut world = running();
+    world.fill_host();
+    world
+}
+
+/// With yesterday's snapshot, on a host that is lost.
+fn on_lost_host() -> World {
+    let mut world = running();
+    world.backup();
+    world.write("diary, continued");
+    world.edit(|spec| {
+        spec.recovery = Some(Recovery { on_host_loss: HostLossPolicy::Restore, after_minutes: 10 });
+    });
+    assert_eq!(run(&mut world, None), Rest::Running);
+    world.lose_host();
+    world.now += second(60);
+    world
+}
+
+/// Waits as long as it takes for everything to be cleared up.
+fn cleared(world: &mut World) {
+    for _ in 0..12 {
+        run(world, None);
+        world.now += second(1800);
+    }
+}
+
+/// A history of a volume, what it ends in, and what the customer then finds on it.
+struct History {
+    name: &'static str,
+    before: fn() -> World,
+    change: fn(&mut World),
+    end: Rest,
+    content: &'static str,
+}
+
+fn histories() -> Vec<History> {
+    vec![
+        History {
+            name: "resize",
+            before: running,
+            change: |world| resize(world, "pro"),
+            end: Rest::Running,
+            content: "diary",
+        },
+        History {
+            name: "resize down",
+            before: running,
+            change: |world| resize(world, "narrow"),
+            end: Rest::Running,
+            content: "diary",
+        },
+        History {
+            name: "resize stopped",
+            before: stopped,
+            change: |world| resize(world, "pro"),
+            end: Rest::Stopped,
+            content: "diary",
+        },
+        History {
+            name: "fork to resize",
+            before: on_full_host,
+            change: |world| resize(world, "pro"),
+            end: Rest::Running,
+            content: "diary",
+        },
+        History {
+            name: "fork to start",
+            before: || {
+                let mut world = stopped();
+                world.fill_host();
+                world
+            },
+            change: |world| world.power(PowerState::Running),
+            end: Rest::Running,
+            content: "diary",
+        },
+        History {
+            name: "host loss",
+            before: on_lost_host,
+            change: |_| {},
+            end: Rest::Running,
+            content: "diary",
+        },
+    ]
+}
+
+/// Runs on until the end is reached: a lost host is waited for.
+fn settle(world: &mut World, end: &Rest, fault: Option<(usize, Fault)>) -> Rest {
+    let begun = world.attempts;
+    let mut rest = run(world, fault);
+    for _ in 0..100 {
+        if rest == *end {
+            break;
+        }
+        world.now += second(30);
+        let left = fault.and_then(|(at, fault)| Some((at.checked_sub(world.attempts - begun)?, fault)));
+        rest = run(world, left);
+    }
+    rest
+}
+
+#[test]
+fn one_fault_at_every_effect_changes_nothing_in_the_end() {
+    every_fault(second(0));
+}
+
+#[test]
+fn nor_does_it_while_lists_lag_behind() {
+    every_fault(second(20));
+}
+
+fn every_fault(lag: jiff::SignedDuration) {
+    for history in histories() {
+        let mut reference = (history.before)();
+        (history.change)(&mut reference);
+        let begun = reference.attempts;
+        assert_eq!(settle(&mut reference, &history.end, None), history.end, "{}", history.name);
+        assert_eq!(reference.content(), history.content, "{}", history.name);
+        let attempts = reference.attempts - begun;
+        for at in 0..attempts {
+            for fault in FAULTS {
+                let mut world = (history.before)();
+                world.lag = lag;
+                (history.change)(&mut world);
+                let told = format!("{} with {fault:?} at {at}", history.name);
+                assert_eq!(settle(&mut world, &history.end, Some((at, fault))), history.end, "{told}");
+                assert_eq!(world.summary(), reference.summary(), "{told}: {:?}", world.ledger);
+                assert_eq!(world.content(), history.content, "{told}");
+            }
+        }
+    }
+}
+
+fn message(world: &World, type_: ConditionType) -> String {
+    find(&world.runtime.status.as_ref().unwrap().conditions, type_).unwrap().message.clone()
+}
+
+fn reason(world: &World, type_: ConditionType) -> String {
+    find(&world.runtime.status.as_ref().unwrap().conditions, type_).unwrap().reason.clone()
+}
+
+#[test]
+fn a_volume_grows_before_the_machine_changes() {
+    let mut world = running();
+    resize(&mut world, "pro");
+    assert_eq!(run(&mut world, None), Rest::Running);
+    let effects = ["ExtendVolume", "RecordIdentity", "SetSecrets", "UpdateMachine", "RecordIdentity"];
+    let told: Vec<_> = world.ledger.iter().filter(|effect| effects.contains(effect)).copied().collect();
+    assert_eq!(told, effects, "{:?}", world.ledger);
+    let identity = world.identity();
+    assert_eq!((identity.pin.plan.name.as_str(), identity.volume_size()), ("pro", 20));
+    assert_eq!(world.moves.guest, Some((4, 4096)));
+}
+
+#[test]
+fn a_smaller_plan_keeps_the_larger_volume_and_says_so() {
+    let mut world = running();
+    resize(&mut world, "narrow");
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.identity().volume_size(), 10);
+    let told = message(&world, ConditionType::Provisioned);
+    assert!(told.contains("keeps its 10 GB") && told.contains("`narrow` has 5"), "{told}");
+}
+
+#[test]
+fn a_stopped_runtime_takes_another_size_without_a_start() {
+    let mut world = stopped();
+    resize(&mut world, "pro");
+    assert_eq!(run(&mut world, None), Rest::Stopped);
+    assert!(!world.ledger.contains(&"StartMachine"));
+    assert_eq!(world.machine.as_ref().unwrap().phase, MachinePhase::Stopped);
+    assert_eq!(world.moves.guest, Some((4, 4096)));
+}
+
+#[test]
+fn without_a_plan_in_the_spec_the_pin_stays() {
+    let mut world = running();
+    world.edit(|spec| spec.plan_ref = None);
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.ledger, [""; 0]);
+    assert_eq!(world.identity().pin.plan.name, "trial");
+}
+
+#[test]
+fn what_cannot_be_had_is_refused_while_the_old_size_runs_on() {
+    for (plan, wanted) in [("none", "PlanNotFound"), ("tiny", "PlanTooSmall"), ("barred", "PlanNotFound")] {
+        let mut world = running();
+        resize(&mut world, plan);
+        let Rest::Refused(refusal, _) = run(&mut world, None) else { panic!("{plan} was taken on") };
+        assert_eq!(refusal.reason, wanted);
+        assert_eq!(world.ledger, [""; 0], "{plan}");
+        assert_eq!(reason(&world, ConditionType::Available), "Running", "{plan}");
+        resize(&mut world, "trial");
+        assert_eq!(run(&mut world, None), Rest::Running);
+        assert_eq!(world.ledger, [""; 0], "{plan}");
+    }
+    let mut world = running();
+    world.policy.plans = Some(["trial".to_owned()].into());
+    resize(&mut world, "pro");
+    let Rest::Refused(refusal, _) = run(&mut world, None) else { panic!("it was taken on") };
+    assert_eq!(refusal.reason, "PlanNotAllowed");
+}
+
+#[test]
+fn what_nobody_pays_for_is_not_taken_on() {
+    let mut world = running();
+    resize(&mut world, "sold");
+    let Rest::Awaiting(refusal) = run(&mut world, None) else { panic!("it was taken on") };
+    assert_eq!(refusal.reason, "AwaitingOrder");
+    assert_eq!(world.ledger, [""; 0]);
+    assert_eq!(reason(&world, ConditionType::Entitled), "PlanNotPaid");
+    let status = world.runtime.status.as_ref().unwrap();
+    assert_eq!(status.state, Some(moorage::api::state::RuntimeState::Running));
+}
+
+#[test]
+fn the_source_of_a_copy_goes_once_the_copy_has_served_for_an_hour() {
+    let mut world = on_full_host();
+    resize(&mut world, "pro");
+    assert_eq!(run(&mut world, None), Rest::Running);
+    let old = world.identity().displaced[0].clone();
+    assert_eq!(old.cause, ReplacementCause::Fork);
+    assert_eq!(world.machine.as_ref().unwrap().volume, world.identity().volume_id);
+    world.now += second(3000);
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert!(world.moves.cleared.is_empty(), "after 50 minutes");
+    world.power(PowerState::Stopped);
+    assert_eq!(run(&mut world, None), Rest::Stopped);
+    world.now += second(3600);
+    world.moves.full = None;
+    world.power(PowerState::Running);
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert!(world.moves.cleared.is_empty(), "it didn't serve meanwhile");
+    world.now += second(3600);
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.moves.cleared, [old.volume_id]);
+    assert!(world.identity().displaced.is_empty());
+    assert_eq!(world.content(), "diary");
+}
+
+#[test]
+fn a_size_that_finds_no_room_anywhere_is_taken_back() {
+    let mut world = on_full_host();
+    world.moves.no_copies = true;
+    // A start needs room as well, which is there once the larger size has been given up.
+    resize(&mut world, "pro");
+    run_until(&mut world, |world| world.identity().refused_plan.is_some());
+    world.moves.full = None;
+    let Rest::Refused(refusal, _) = run(&mut world, None) else { panic!("it doesn't tell") };
+    assert_eq!(refusal.reason, "Capacity");
+    for part in ["`pro`", "runs on with `trial`", "tried again"] {
+        assert!(refusal.message.contains(part), "{}", refusal.message);
+    }
+    assert_eq!(world.machine.as_ref().unwrap().phase, MachinePhase::Started);
+    assert_eq!(world.moves.guest, Some((2, 2048)));
+    assert_eq!(world.identity().pin.plan.name, "trial");
+    world.now += second(3601);
+    world.moves.no_copies = false;
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.moves.guest, Some((4, 4096)), "after an hour it is tried again");
+}
+
+#[test]
+fn a_lost_host_is_waited_for_without_a_policy() {
+    let mut world = on_lost_host();
+    world.edit(|spec| spec.recovery = None);
+    world.ledger.clear();
+    for _ in 0..50 {
+        let Rest::Refused(refusal, _) = run(&mut world, None) else { panic!("it went on") };
+        assert_eq!(refusal.reason, "HostUnreachable");
+        world.now += second(600);
+    }
+    assert_eq!(world.ledger, [""; 0], "nothing is made, nor written");
+    world.find_host();
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.content(), "diary, continued");
+}
+
+#[test]
+fn a_host_that_comes_back_in_time_changes_nothing() {
+    let mut world = on_lost_host();
+    assert!(matches!(run(&mut world, None), Rest::Refused(..)));
+    world.now += second(300);
+    world.find_host();
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.content(), "diary, continued");
+    assert_eq!(world.identity().unreachable_since, None);
+    assert_eq!(world.identity().incarnation, 0);
+}
+
+#[test]
+fn without_a_snapshot_a_lost_host_is_waited_for() {
+    let mut world = on_lost_host();
+    world.moves.shots.clear();
+    for _ in 0..50 {
+        assert!(matches!(run(&mut world, None), Rest::Refused(..)));
+        world.now += second(60);
+    }
+    assert!(!world.ledger.contains(&"ReplaceVolume"));
+}
+
+#[test]
+fn what_a_lost_host_held_is_removed_when_it_answers_again() {
+    let mut world = on_lost_host();
+    assert_eq!(settle(&mut world, &Rest::Running, None), Rest::Running);
+    let status = world.runtime.status.clone().unwrap().external.unwrap();
+    let restored = status.restored_from.unwrap();
+    assert_eq!(restored.snapshot_id, "vs_1");
+    assert!(restored.snapshot_time.is_some());
+    let old = world.identity().displaced[0].clone();
+    assert!(old.machine_id.is_some());
+    cleared(&mut world);
+    assert_eq!(world.moves.left.len(), 1, "its host doesn't answer");
+    assert!(world.moves.cleared.is_empty());
+    world.find_host();
+    cleared(&mut world);
+    assert!(world.moves.left.is_empty());
+    assert_eq!(world.moves.cleared, std::slice::from_ref(&old.volume_id));
+    let last = world.moves.shots.last().unwrap();
+    assert_eq!((&last.volume, last.volume_now.content.as_str()), (&old.volume_id, "diary, continued"));
+    assert!(world.identity().displaced.is_empty());
+}
+
+#[test]
+fn a_migration_is_just_recorded() {
+    let mut world = running();
+    let old = world.identity().volume_id.unwrap();
+    let detail = world.moves.volumes[&old].clone();
+    world.volumes.clear();
+    world.admit("vol_moved", detail.name, detail.size_gb, detail.content);
+    world.machine.as_mut().unwrap().volume = Some("vol_moved".into());
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.ledger, ["RecordIdentity"]);
+    assert_eq!(world.identity().volume_id.as_deref(), Some("vol_moved"));
+    assert_eq!(world.content(), "diary");
+}
+
+#[test]
+fn what_moves_left_behind_goes_with_a_deleted_runtime() {
+    for policy in [DeletionPolicy::Delete, DeletionPolicy::Snapshot] {
+        let mut world = on_full_host();
+        resize(&mut world, "pro");
+        assert_eq!(run(&mut world, None), Rest::Running);
+        world.delete(policy);
+        assert_eq!(run(&mut world, None), Rest::Gone);
+        assert!(world.volumes.iter().all(|(_, phase)| *phase != VolumePhase::Usable), "{policy:?}");
+    }
+    let mut world = on_full_host();
+    resize(&mut world, "pro");
+    assert_eq!(run(&mut world, None), Rest::Running);
+    world.delete(DeletionPolicy::Retain);
+    assert_eq!(run(&mut world, None), Rest::Gone);
+    let standing = world.volumes.iter().filter(|(_, phase)| *phase == VolumePhase::Usable).count();
+    assert_eq!(standing, 2);
+}
+
+#[test]
+fn a_runtime_deleted_in_the_middle_of_a_move_leaves_nothing() {
+    let mut reference = on_full_host();
+    resize(&mut reference, "pro");
+    assert_eq!(run(&mut reference, None), Rest::Running);
+    for at in 0..reference.ledger.len() {
+        for policy in [DeletionPolicy::Delete, DeletionPolicy::Snapshot] {
+            let mut world = on_full_host();
+            resize(&mut world, "pro");
+            run_until(&mut world, |world| world.ledger.len() >= at);
+            world.delete(policy);
+            assert_eq!(run(&mut world, None), Rest::Gone, "{policy:?} at {at}");
+            let standing = world.volumes.iter().filter(|(_, phase)| *phase == VolumePhase::Usable).count();
+            assert_eq!(standing, 0, "{policy:?} after {:?}: {:?}", &reference.ledger[..at], world.ledger);
+        }
+    }
+}
