@@ -58,6 +58,7 @@ impl Outcome {
 fn held_state(refusal: &Refusal, old: &RuntimeStatus) -> RuntimeState {
     match refusal.reason {
         reason::AWAITING_ORDER | reason::AWAITING_RESUME => RuntimeState::Stopped,
+        reason::AWAITING_CONFIRM => RuntimeState::Destroying,
         _ => old.state.unwrap_or_default(),
     }
 }

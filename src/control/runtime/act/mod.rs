@@ -39,6 +39,7 @@ pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
         Effect::ClaimSlug(new) => claim::create(ctx, facts, new).await,
         Effect::TakeOverClaim(new) => claim::take_over(ctx, facts, new).await,
         Effect::RecordIdentity(identity) => claim::record(ctx, facts, identity).await,
+        Effect::BeginDeletion => claim::begin_deletion(ctx, now, facts).await,
         Effect::ReleaseClaim(release) => claim::release(ctx, facts, release).await,
         // The visit writes the status whenever a step asks for it.
         Effect::RecordIntent => Ok(()),
