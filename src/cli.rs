@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::admin::confirm::Confirm;
 use crate::process::RunArgs;
 use crate::rights;
 
@@ -21,6 +22,10 @@ pub struct Cli {
 pub enum Command {
     /// Runs the operator.
     Run(RunArgs),
+    /// Confirms what waits for the platform: held deletions, takeovers in a restored cluster. Uses the current
+    /// kubeconfig.
+    #[command(subcommand)]
+    Confirm(Confirm),
     /// Writes the CustomResourceDefinitions, one file each, or to standard output.
     Crds {
         /// Folder to write to.

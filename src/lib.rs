@@ -3,6 +3,7 @@
 //! `docs/ARCHITECTURE.md` maps the code. A decision is found in a `decide` module, an effect in `act`, and a word
 //! that users see in [`api`].
 
+pub mod admin;
 pub mod api;
 pub mod cli;
 pub mod control;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
+use moorage::admin::{self, AdminError, confirm};
 use moorage::cli::{Cli, Command};
 use moorage::generate;
 use moorage::process::{self, BoxError, Parts};
@@ -28,9 +29,19 @@ fn controllers(parts: Parts) -> BoxFuture<'static, Result<(), BoxError>> {
     moorage::control::run::run(parts).map_err(BoxError::from).boxed()
 }
 
+/// Does something with the current kubeconfig.
+fn by_hand(work: impl AsyncFnOnce(kube::Client) -> Result<(), AdminError>) -> Result<(), BoxError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { work(admin::client().await?).await })?;
+    Ok(())
+}
+
 fn run(command: Command) -> Result<(), BoxError> {
     match command {
         Command::Run(args) => process::run(&args, controllers)?,
+        Command::Confirm(what) => {
+            by_hand(async |client| confirm::run(client, &what, |line| println!("{line}")).await)?;
+        }
         Command::Crds { dir: Some(dir) } => generate::write_crds(&dir)?,
         Command::Crds { dir: None } => {
             generate::crds()?.into_iter().for_each(|(_, text)| println!("---\n{text}"));

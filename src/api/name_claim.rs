@@ -52,6 +52,13 @@ use super::runtime::DeletionPolicy;
         description = "Its app at Fly."
     ),
     printcolumn(
+        name = "Deletion",
+        type_ = "string",
+        json_path = ".spec.deletion.phase",
+        description = "Whether its last deletion was let go on, or is held.",
+        priority = "1"
+    ),
+    printcolumn(
         name = "Released",
         type_ = "date",
         json_path = ".spec.tombstone.releaseTime",
@@ -74,7 +81,7 @@ pub struct NameClaimSpec {
     pub name: String,
     /// Who holds it.
     pub holder: Holder,
-    /// Set by the platform: this object, too, may hold the name and what stands under it.
+    /// Set by the platform: its word on what waits for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirm: Option<Confirm>,
     /// For a namespace: the id of its tenant, which never changes.
@@ -85,6 +92,9 @@ pub struct NameClaimSpec {
     /// For a slug: what stands at Fly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<RuntimeIdentity>,
+    /// For a slug: the last deletion under it, of a Runtime that had a volume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<Deletion>,
     /// Set once the holder has given the name up; until it ends the name is kept for that holder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tombstone: Option<Tombstone>,
@@ -116,13 +126,52 @@ pub struct Holder {
     pub uid: String,
 }
 
-/// The platform's word that another object of the same name takes over.
+/// The platform's word on what waits for it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Confirm {
-    /// UID of the object that takes over.
+    /// UID of the object that takes over, or whose deletion goes on.
     #[schemars(length(min = 1, max = 64))]
     pub uid: String,
+    /// What is confirmed: that another object of the same name takes over, or that a held deletion goes on.
+    #[serde(default)]
+    pub action: ConfirmAction,
+}
+
+/// What the platform confirms.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum ConfirmAction {
+    /// The object takes over the name, and what stands at Fly under it.
+    #[default]
+    Takeover,
+    /// The deletion goes on, though very many go at once.
+    Deletion,
+}
+
+/// The deletion of a Runtime that once had a volume. It stays on the claim when the name is taken again, so that
+/// deletions of a short time can be counted.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Deletion {
+    /// UID of the Runtime.
+    #[schemars(length(min = 1, max = 64))]
+    pub uid: String,
+    /// When it began, or was held.
+    #[schemars(with = "k8s_openapi::apimachinery::pkg::apis::meta::v1::Time")]
+    pub time: Timestamp,
+    /// Whether it may go on.
+    pub phase: DeletionPhase,
+}
+
+/// Whether a deletion may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum DeletionPhase {
+    /// It does, and counts among those of its time.
+    Begun,
+    /// Too many went at once: it waits for the platform. What stands at Fly is left as it is.
+    Held,
+    /// It was held, and goes on by the platform's word.
+    Confirmed,
 }
 
 /// What stands at Fly for a Runtime, and what it was made from.
@@ -328,6 +377,27 @@ impl RuntimeIdentity {
     /// Size of its volume in GB.
     pub fn volume_size(&self) -> i32 {
         self.volume_gb.unwrap_or(self.pin.plan.volume_gb)
+    }
+}
+
+impl NameClaimSpec {
+    /// How far the holder's own deletion is.
+    pub fn deletion_phase(&self) -> Option<DeletionPhase> {
+        self.deletion.as_ref().filter(|deletion| deletion.uid == self.holder.uid).map(|it| it.phase)
+    }
+
+    /// Whether the platform has confirmed that the holder's deletion goes on.
+    pub fn deletion_confirmed(&self) -> bool {
+        self.confirm.as_ref().is_some_and(|confirm| {
+            confirm.action == ConfirmAction::Deletion && confirm.uid == self.holder.uid
+        })
+    }
+
+    /// Whether the platform has confirmed that the object with this UID takes over.
+    pub fn takeover_confirmed(&self, uid: Option<&str>) -> bool {
+        self.confirm.as_ref().is_some_and(|confirm| {
+            confirm.action == ConfirmAction::Takeover && Some(confirm.uid.as_str()) == uid
+        })
     }
 }
 

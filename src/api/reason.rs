@@ -90,6 +90,8 @@ reasons! {
         AWAITING_UNPAUSE = "AwaitingUnpause";
         /// The operator runs in read-only mode.
         AWAITING_WRITE_MODE = "AwaitingWriteMode";
+        /// Too many Runtimes are deleted at once: the platform has to confirm.
+        AWAITING_CONFIRM = "AwaitingConfirm";
         /// Objects that depend on this one have to go first.
         AWAITING_DEPENDENTS = "AwaitingDependents";
     }

@@ -259,6 +259,8 @@ pub enum AlertType {
     Unhealthy,
     /// Serves, with a failing check.
     Degraded,
+    /// Its deletion is held until the platform confirms it: too many go at once.
+    DeletionHeld,
 }
 
 /// One task on the dashboard.

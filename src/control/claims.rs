@@ -6,12 +6,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 use tokio::sync::watch;
 
-use crate::api::name_claim::ClaimType;
+use super::brake::{Deletions, Room};
+use crate::api::name_claim::{ClaimType, DeletionPhase};
 use crate::api::{BlueprintSpec, NameClaim};
 use crate::control::rollout::images::{Images, SeenImage};
+use crate::engine::config::DeletionBrake;
 
 /// Every claim, by name.
 #[derive(Debug, Default)]
@@ -26,6 +29,8 @@ struct State {
     by_holder: HashMap<String, HashSet<String>>,
     by_app: HashMap<String, String>,
     slugs: HashMap<String, i32>,
+    /// Deletions of a short time ago.
+    deletions: Deletions,
     listed: Option<HashSet<String>>,
     images: Images,
     /// What claims are pinned to, each once: thousands are pinned to the same.
@@ -108,6 +113,17 @@ impl Claims {
         Some(Reservation { claims: Arc::clone(self), namespace: namespace.to_owned() })
     }
 
+    /// Whether one more deletion may begin now. If so it counts at once, whatever becomes of the write that says so.
+    pub fn begin_deletion(&self, key: &str, now: Timestamp, brake: DeletionBrake) -> Room {
+        self.lock().deletions.begin(key, now, brake)
+    }
+
+    /// Every claim whose deletion is held.
+    pub fn held_deletions(&self) -> Vec<Arc<NameClaim>> {
+        let is_held = |claim: &&Arc<NameClaim>| claim.spec.deletion_phase() == Some(DeletionPhase::Held);
+        self.lock().by_key.values().filter(is_held).cloned().collect()
+    }
+
     /// Takes in a claim as it was read or written, unless a newer one is known.
     pub fn apply(&self, mut claim: NameClaim) {
         // They come with the answers to our own writes, and would be most of what is kept.
@@ -163,6 +179,7 @@ impl State {
         if counts(&claim) {
             *self.slugs.entry(claim.spec.holder.namespace.clone()).or_default() += 1;
         }
+        self.deletions.note(&key, &claim.spec);
         self.by_key.insert(key, Arc::new(claim));
     }
 
@@ -178,6 +195,7 @@ impl State {
 
     fn remove(&mut self, key: &str) {
         let Some(claim) = self.by_key.remove(key) else { return };
+        self.deletions.forget(key, &claim.spec);
         if let Some(keys) = self.by_holder.get_mut(&claim.spec.holder.uid) {
             keys.remove(key);
             if keys.is_empty() {

@@ -48,6 +48,7 @@ fn count(ctx: &Context) {
     let is_in = |state: RuntimeState| runtimes.iter().filter(|runtime| state_of(runtime) == state).count();
     ctx.metrics.runtimes(STATES.map(|(state, word)| (word, is_in(state))));
     ctx.metrics.objects_in_backoff("Runtime", ctx.memory.in_backoff());
+    ctx.metrics.deletions_held(ctx.claims.held_deletions().len());
 }
 
 /// Counts Runtimes whose recorded Machine this process hasn't compared with what is declared.

@@ -1,6 +1,7 @@
 //! The controllers. Each has the same rooms: observe, decide (pure), act, status.
 
 pub mod base_domain;
+pub mod brake;
 pub mod catalog;
 pub mod claims;
 pub mod context;

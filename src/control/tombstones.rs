@@ -19,7 +19,9 @@ const PAUSE: Duration = Duration::from_mins(1);
 
 /// Frees names until `shutdown`.
 pub async fn free(ctx: Arc<Context>, shutdown: CancellationToken) {
-    let kept = SignedDuration::from_secs(ctx.config.timing.tombstone_seconds.into());
+    // A claim isn't removed while its deletion still counts.
+    let counts = SignedDuration::from_mins(ctx.config.deletion_brake.window_minutes.into());
+    let kept = SignedDuration::from_secs(ctx.config.timing.tombstone_seconds.into()).max(counts);
     loop {
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
@@ -68,6 +70,7 @@ mod tests {
             confirm: None,
             tenant_id: None,
             runtime: None,
+            deletion: None,
             tombstone: released.map(|second| Tombstone {
                 release_time: Timestamp::from_second(second).unwrap(),
                 message: String::new(),

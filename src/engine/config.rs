@@ -1,6 +1,7 @@
 //! The operator's configuration: one YAML file, checked at start, with a JSON schema.
 
 pub mod base_domain;
+mod brake;
 mod load;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use base_domain::BaseDomain;
+pub use brake::DeletionBrake;
 pub use load::{ConfigError, Overrides};
 
 /// The configuration file. Unknown keys are refused, so that a typing error isn't silently a default.
@@ -49,6 +51,9 @@ pub struct Config {
     /// RuntimeTasks kept as history.
     #[serde(default)]
     pub task_history: TaskHistory,
+    /// The brake on mass destruction.
+    #[serde(default)]
+    pub deletion_brake: DeletionBrake,
     /// Deadlines and pauses.
     #[serde(default)]
     pub timing: Timing,

@@ -43,6 +43,7 @@ struct Inner {
     fly: observed::Fly,
     runtimes: Family<StateLabel, Gauge>,
     runtimes_unverified: Gauge,
+    deletions_held: Gauge,
     time_to_ready: Histogram,
     leader: Gauge,
     preflight_faults: Gauge,
@@ -76,6 +77,7 @@ impl Metrics {
             fly: observed::Fly::default(),
             runtimes: Family::default(),
             runtimes_unverified: Gauge::default(),
+            deletions_held: Gauge::default(),
             time_to_ready: Histogram::new([5.0, 10.0, 20.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0]),
             leader: Gauge::default(),
             preflight_faults: Gauge::default(),
@@ -108,6 +110,11 @@ impl Metrics {
     /// How many objects of a kind wait after a failure, now.
     pub fn objects_in_backoff(&self, kind: &'static str, objects: usize) {
         self.0.objects_in_backoff.get_or_create(&KindLabel { kind }).set(gauge(objects));
+    }
+
+    /// How many deletions wait for the platform, now.
+    pub fn deletions_held(&self, deletions: usize) {
+        self.0.deletions_held.set(gauge(deletions));
     }
 
     /// A watch has ended in an error and begins again.
@@ -192,6 +199,11 @@ impl Inner {
             "runtimes_unverified",
             "Runtimes whose Machine this process has not yet compared with what is declared",
             self.runtimes_unverified.clone(),
+        );
+        to.register(
+            "deletions_held",
+            "Deletions held by the brake until the platform confirms them",
+            self.deletions_held.clone(),
         );
         to.register(
             "time_to_ready_seconds",

@@ -2,9 +2,10 @@
 
 use crate::hostnames::{base, hosted};
 use crate::world::{Fault, World, run, second};
+use moorage::api::name_claim::{Confirm, ConfirmAction};
 use moorage::api::runtime::{DeletionPolicy, PowerState};
 use moorage::api::state::TaskState;
-use moorage::control::runtime::facts::{MachinePhase, RequestKind};
+use moorage::control::runtime::facts::{MachinePhase, Refusal, RequestKind};
 use moorage::control::runtime::step::Rest;
 use moorage::gateway::exit::ExitCause;
 
@@ -139,6 +140,28 @@ fn histories() -> Vec<History> {
             end: Rest::Gone,
         },
         History {
+            name: "held",
+            before: running,
+            change: |world| {
+                world.brake = true;
+                world.delete(DeletionPolicy::Delete);
+            },
+            end: Rest::Awaiting(Refusal::new("AwaitingConfirm", "")),
+        },
+        History {
+            name: "held and confirmed",
+            before: || {
+                let mut world = running();
+                world.brake = true;
+                world.delete(DeletionPolicy::Snapshot);
+                assert!(matches!(run(&mut world, None), Rest::Awaiting(_)));
+                world.ledger.clear();
+                world
+            },
+            change: |world| confirm(world, ConfirmAction::Deletion, "uid-1"),
+            end: Rest::Gone,
+        },
+        History {
             name: "delete early",
             before: World::new,
             change: |world| {
@@ -158,6 +181,14 @@ fn one_fault_at_every_effect_changes_nothing_in_the_end() {
 #[test]
 fn nor_does_it_while_lists_lag_behind() {
     all(second(20));
+}
+
+/// A rest without its message.
+fn plain(rest: Rest) -> Rest {
+    match rest {
+        Rest::Awaiting(refusal) => Rest::Awaiting(Refusal::new(refusal.reason, "")),
+        other => other,
+    }
 }
 
 fn all(lag: jiff::SignedDuration) {
@@ -180,13 +211,13 @@ fn faults(
 ) {
     let mut reference = before();
     change(&mut reference);
-    assert_eq!(run(&mut reference, None), end, "{name}");
+    assert_eq!(plain(run(&mut reference, None)), end, "{name}");
     for at in 0..reference.ledger.len() {
         for fault in FAULTS {
             let mut world = before();
             world.lag = lag;
             change(&mut world);
-            let reached = run(&mut world, Some((at, fault)));
+            let reached = plain(run(&mut world, Some((at, fault))));
             let told = format!("{name} with {fault:?} at {}", reference.ledger[at]);
             assert_eq!(reached, end, "{told}: {:?}", world.ledger);
             assert_eq!(world.summary(), reference.summary(), "{told}: {:?}", world.ledger);
@@ -212,6 +243,7 @@ fn a_deleted_runtime_goes_in_the_right_order() {
         world.ledger,
         [
             "RecordIdentity",
+            "BeginDeletion",
             "ReleaseAddress",
             "ReleaseAddress",
             "DestroyMachine",
@@ -261,7 +293,8 @@ fn another_object_of_the_same_name_waits_for_the_platform() {
     world.runtime.status = None;
     let Rest::Refused(refusal, _) = run(&mut world, None) else { panic!("it took over by itself") };
     assert_eq!(refusal.reason, "IdentityChanged");
-    world.claim.as_mut().unwrap().confirm = Some(moorage::api::name_claim::Confirm { uid: "uid-2".into() });
+    world.claim.as_mut().unwrap().confirm =
+        Some(Confirm { uid: "uid-2".into(), action: ConfirmAction::Takeover });
     world.ledger.clear();
     assert_eq!(run(&mut world, None), Rest::Running);
     assert!(!world.ledger.iter().any(|effect| effect.starts_with("Create")), "{:?}", world.ledger);
@@ -348,4 +381,49 @@ fn a_deleted_runtime_goes_whatever_was_asked_for() {
     world.delete(DeletionPolicy::Snapshot);
     assert_eq!(run(&mut world, None), Rest::Gone);
     assert!(world.finished.is_empty() && world.snapshots == 1, "{:?}", world.ledger);
+}
+
+fn confirm(world: &mut World, action: ConfirmAction, uid: &str) {
+    world.claim.as_mut().unwrap().confirm = Some(Confirm { uid: uid.into(), action });
+}
+
+#[test]
+fn a_held_deletion_changes_nothing_at_fly_until_just_that_is_confirmed() {
+    let mut world = running();
+    let before = world.summary();
+    world.brake = true;
+    world.delete(DeletionPolicy::Delete);
+    let Rest::Awaiting(refusal) = run(&mut world, None) else { panic!("the brake doesn't hold") };
+    assert_eq!(refusal.reason, "AwaitingConfirm");
+    assert!(refusal.message.contains("moorage confirm deletions"), "{}", refusal.message);
+    assert_eq!(world.ledger, ["RecordIdentity", "BeginDeletion"]);
+    assert_eq!(world.summary(), before);
+    // It stays held once others may go again, and whatever else is confirmed.
+    world.brake = false;
+    for (action, uid) in [(ConfirmAction::Takeover, "uid-1"), (ConfirmAction::Deletion, "uid-2")] {
+        confirm(&mut world, action, uid);
+        assert!(matches!(run(&mut world, None), Rest::Awaiting(_)), "{action:?} {uid}");
+    }
+    confirm(&mut world, ConfirmAction::Deletion, "uid-1");
+    assert_eq!(run(&mut world, None), Rest::Gone);
+}
+
+#[test]
+fn a_confirmed_deletion_lets_nobody_take_over() {
+    let mut world = running();
+    confirm(&mut world, ConfirmAction::Deletion, "uid-2");
+    world.runtime.metadata.uid = Some("uid-2".into());
+    world.runtime.metadata.finalizers = None;
+    world.runtime.status = None;
+    let Rest::Refused(refusal, _) = run(&mut world, None) else { panic!("it took over") };
+    assert_eq!(refusal.reason, "IdentityChanged");
+}
+
+#[test]
+fn what_never_had_a_volume_is_not_held() {
+    let mut world = World::new();
+    world.brake = true;
+    world.runtime.metadata.finalizers = Some(vec![moorage::api::RUNTIME_FINALIZER.into()]);
+    world.delete(DeletionPolicy::Delete);
+    assert_eq!(run(&mut world, None), Rest::Gone);
 }

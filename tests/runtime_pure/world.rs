@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use moorage::api::blueprint::{Gateway, GatewayAdapter, HealthCheck, Stop, StopSignal};
-use moorage::api::name_claim::{ClaimType, Holder, RuntimeIdentity};
+use moorage::api::name_claim::{ClaimType, Deletion, DeletionPhase, Holder, RuntimeIdentity};
 use moorage::api::plan::{CpuKind, Interval};
 use moorage::api::runtime::{DeletionPolicy, External, PowerState, RuntimeStatus};
 use moorage::api::{BlueprintSpec, NameClaimSpec, PlanSpec, RUNTIME_FINALIZER, Runtime, RuntimeSpec};
@@ -20,7 +20,7 @@ use moorage::control::runtime::hostname::{self, Base};
 use moorage::control::runtime::resolve::resolve;
 use moorage::control::runtime::step::{Effect, Finish, Launch, Look, Rest, Step};
 use moorage::control::runtime::view::{effect_name, view};
-use moorage::engine::config::{Mode, Readiness};
+use moorage::engine::config::{DeletionBrake, Mode, Readiness};
 use secrecy::SecretString;
 
 use crate::moves::Moves;
@@ -45,6 +45,8 @@ pub struct World {
     pub blueprint: (i64, BlueprintSpec),
     /// What its image's tag was last seen to stand for.
     pub newest_image: Option<SeenImage>,
+    /// Whether the brake on mass destruction holds.
+    pub brake: bool,
     /// Requests that aren't finished, oldest first.
     pub requests: Vec<Request>,
     /// How requests ended.
@@ -126,6 +128,7 @@ impl World {
             order_required: false,
             blueprint: (1, blueprint()),
             newest_image: None,
+            brake: false,
             requests: Vec::new(),
             finished: Vec::new(),
             slow_clock: SignedDuration::ZERO,
@@ -273,10 +276,14 @@ impl World {
             .status
             .as_ref()
             .map(|status| (status.state, status.external.clone(), status.operation.clone()));
-        let claim = self
-            .claim
-            .as_ref()
-            .map(|claim| (claim.holder.uid.clone(), claim.runtime.clone(), claim.tombstone.is_some()));
+        let claim = self.claim.as_ref().map(|claim| {
+            (
+                claim.holder.uid.clone(),
+                claim.runtime.clone(),
+                claim.deletion_phase(),
+                claim.tombstone.is_some(),
+            )
+        });
         let machine = self.machine.as_ref().map(|machine| {
             (machine.phase, machine.config_hash.clone(), machine.services, machine.idling, machine.boot)
         });
@@ -429,6 +436,7 @@ impl World {
                     confirm: None,
                     tenant_id: None,
                     runtime: Some(new.identity.clone()),
+                    deletion: None,
                     tombstone: None,
                 });
             }
@@ -445,6 +453,15 @@ impl World {
                     self.moves.left.extend(self.machine.take());
                 }
                 self.claim.as_mut().unwrap().runtime = Some((**identity).clone())
+            }
+            Effect::BeginDeletion => {
+                let claim = self.claim.as_mut().unwrap();
+                let phase = match (claim.deletion_confirmed(), self.brake) {
+                    (true, _) => DeletionPhase::Confirmed,
+                    (false, true) => DeletionPhase::Held,
+                    (false, false) => DeletionPhase::Begun,
+                };
+                claim.deletion = Some(Deletion { uid, time: self.now, phase });
             }
             Effect::ReleaseClaim(release) => {
                 let claim = self.claim.as_mut().unwrap();
@@ -873,6 +890,7 @@ fn settings() -> Settings {
         default_regions: vec!["iad".to_owned()].into(),
         mode: Mode::ReadWrite,
         readiness: Readiness::ChecksAndURL,
+        deletion_brake: DeletionBrake::default(),
         absence_grace: second(30),
         start_deadline: second(600),
         stop_deadline: second(420),

@@ -29,6 +29,8 @@ pub fn config() -> Vec<(&'static str, Value)> {
     vec![
         ("/leaderElection", json!("Off")),
         ("/timing/absenceGraceSeconds", json!(2)),
+        // Tests delete many at once; those of the brake set their own limits.
+        ("/deletionBrake/windowMinutes", json!(0)),
         ("/timing/feedSeconds", json!(1)),
         ("/timing/slowRetrySeconds", json!(3)),
     ]

@@ -21,6 +21,8 @@ pub async fn rig() -> &'static Rig {
             ("/timing/slowRetrySeconds", json!(3)),
             ("/timing/tombstoneSeconds", json!(4)),
             ("/timing/absenceGraceSeconds", json!(1)),
+            // Tests delete many at once; those of the brake set their own limits.
+            ("/deletionBrake/windowMinutes", json!(0)),
             ("/timing/feedSeconds", json!(1)),
         ];
         Rig::start(RigOptions { config, ..RigOptions::default() }).await

@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::condition::{Condition, ConditionType, find, is_true};
+use crate::api::reason;
 
 /// Most events that wait to be published; further ones are dropped.
 const MAX_WAITING: usize = 512;
@@ -104,8 +105,17 @@ pub fn news(old: &[Condition], new: &[Condition]) -> Option<News> {
             .filter(|_| is_true(conditions, type_))
             .map(|condition| condition.reason.clone())
     };
-    for (type_, tone) in [(ConditionType::Stalled, Tone::Warning), (ConditionType::Ready, Tone::Normal)] {
+    let told = [
+        (ConditionType::Stalled, Tone::Warning),
+        (ConditionType::Reconciling, Tone::Warning),
+        (ConditionType::Ready, Tone::Normal),
+    ];
+    for (type_, tone) in told {
         let Some(reason) = reason_of(new, type_) else { continue };
+        // Of what is under way, or waits for a person, only a held deletion is a trouble.
+        if type_ == ConditionType::Reconciling && reason != reason::AWAITING_CONFIRM {
+            continue;
+        }
         if reason_of(old, type_).as_ref() == Some(&reason) {
             return None;
         }

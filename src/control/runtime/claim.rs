@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
@@ -11,8 +12,10 @@ use super::decide::claim::limit_reached;
 use super::facts::{Absence, AbsenceKind, Facts, Known};
 use super::step::{NewClaim, Release};
 use super::trouble::Failure;
-use crate::api::name_claim::{ClaimType, Holder, RuntimeIdentity};
+use crate::api::condition::whole_seconds;
+use crate::api::name_claim::{ClaimType, Deletion, DeletionPhase, Holder, RuntimeIdentity};
 use crate::api::{FIELD_MANAGER, NameClaim, NameClaimSpec, label_key};
+use crate::control::brake::Room;
 use crate::control::context::Context;
 
 /// Claims the slug. Creating what exists fails, which is the lock.
@@ -78,6 +81,22 @@ fn remove_absent(standing: &serde_json::Value, wanted: &mut serde_json::Value) {
     }
 }
 
+/// Writes that the deletion begins, if not too many go at once; else that it is held.
+pub async fn begin_deletion(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let Some(claim) = facts.own_claim() else { return Ok(()) };
+    let (slug, uid) = (claim.name.clone(), claim.holder.uid.clone());
+    let brake = ctx.config.deletion_brake;
+    let phase = if claim.deletion_confirmed() {
+        DeletionPhase::Confirmed
+    } else if ctx.claims.begin_deletion(&NameClaim::label_key(&slug), now, brake) == Room::Free {
+        DeletionPhase::Begun
+    } else {
+        DeletionPhase::Held
+    };
+    let deletion = Deletion { uid, time: whole_seconds(now), phase };
+    write(ctx, facts, &slug, json!({"spec": {"deletion": deletion}})).await
+}
+
 /// Gives the slug up. What is left at Fly stays recorded.
 pub async fn release(ctx: &Context, facts: &mut Facts, release: &Release) -> Result<(), Failure> {
     let Some(claim) = facts.own_claim() else { return Ok(()) };
@@ -138,6 +157,7 @@ fn spec(facts: &Facts, new: &NewClaim) -> NameClaimSpec {
         confirm: None,
         tenant_id: None,
         runtime: Some(new.identity.clone()),
+        deletion: None,
         tombstone: None,
     }
 }

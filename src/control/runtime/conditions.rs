@@ -63,6 +63,7 @@ fn held_state(facts: &Facts, refusal: &Refusal, old: &RuntimeStatus) -> RuntimeS
     match refusal.reason {
         reason::AWAITING_ORDER | reason::AWAITING_RESUME if serves(facts) => RuntimeState::Running,
         reason::AWAITING_ORDER | reason::AWAITING_RESUME => RuntimeState::Stopped,
+        reason::AWAITING_CONFIRM => RuntimeState::Destroying,
         _ => old.state.unwrap_or_default(),
     }
 }

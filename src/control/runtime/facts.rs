@@ -89,6 +89,8 @@ pub struct Settings {
     pub mode: crate::engine::config::Mode,
     /// How a gateway is found to be ready.
     pub readiness: crate::engine::config::Readiness,
+    /// When deletions are held.
+    pub deletion_brake: crate::engine::config::DeletionBrake,
     /// Time before absence is believed.
     pub absence_grace: SignedDuration,
     /// Time that a start may take.

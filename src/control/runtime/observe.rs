@@ -146,6 +146,7 @@ fn settings(config: &Config) -> Settings {
         default_regions: config.defaults.regions.as_slice().into(),
         mode: config.mode,
         readiness: config.fly.readiness,
+        deletion_brake: config.deletion_brake,
         absence_grace: seconds(config.timing.absence_grace_seconds),
         start_deadline: seconds(config.timing.start_deadline_seconds),
         stop_deadline: seconds(config.timing.stop_deadline_seconds),

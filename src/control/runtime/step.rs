@@ -62,6 +62,8 @@ pub enum Effect {
     TakeOverClaim(Box<NewClaim>),
     /// Write what stands at Fly to the claim.
     RecordIdentity(Box<RuntimeIdentity>),
+    /// Write to the claim that the deletion begins, or is held because very many go at once.
+    BeginDeletion,
     /// Give the slug up.
     ReleaseClaim(Box<Release>),
     /// Write the status, so that it names the app before the app is made.

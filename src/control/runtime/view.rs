@@ -323,6 +323,7 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::ClaimSlug(_) => "ClaimSlug",
         Effect::TakeOverClaim(_) => "TakeOverClaim",
         Effect::RecordIdentity(_) => "RecordIdentity",
+        Effect::BeginDeletion => "BeginDeletion",
         Effect::ReleaseClaim(_) => "ReleaseClaim",
         Effect::RecordIntent => "RecordIntent",
         Effect::EnsureToken => "EnsureToken",

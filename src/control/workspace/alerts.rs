@@ -18,8 +18,9 @@ const MAX_CAUSE: usize = 300;
 /// The alerts, the unhealthy first, each by name.
 pub fn alerts(now: Timestamp, runtimes: &[Arc<Runtime>], old: &[Alert]) -> Vec<Alert> {
     let unhealthy = runtimes.iter().filter_map(|runtime| unhealthy(runtime));
+    let held = runtimes.iter().filter_map(|runtime| held(runtime));
     let degraded = runtimes.iter().filter_map(|runtime| degraded(now, runtime, old));
-    unhealthy.chain(degraded).take(MAX_ALERTS).collect()
+    held.chain(unhealthy).chain(degraded).take(MAX_ALERTS).collect()
 }
 
 /// Asked to run, and not available for good: a start that is under way is none until its deadline has passed.
@@ -34,6 +35,13 @@ fn unhealthy(runtime: &Runtime) -> Option<Alert> {
     }
     let cause = condition::find(conditions, ConditionType::Ready).unwrap_or(available);
     Some(alert(runtime, AlertType::Unhealthy, available.last_transition_time, cause))
+}
+
+/// Its deletion is held, since very many go at once.
+fn held(runtime: &Runtime) -> Option<Alert> {
+    let ready = condition::find(&runtime.status.as_ref()?.conditions, ConditionType::Ready)?;
+    let is_held = ready.reason == reason::AWAITING_CONFIRM;
+    is_held.then(|| alert(runtime, AlertType::DeletionHeld, ready.last_transition_time, ready))
 }
 
 /// Serves with a failing check. The condition stays true all the while, so that the alert itself keeps since when.

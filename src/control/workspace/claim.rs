@@ -100,6 +100,7 @@ fn spec(facts: &Facts, name: Name) -> NameClaimSpec {
         confirm: None,
         tenant_id: (name == Name::Namespace).then(|| tenant_id(facts)),
         runtime: None,
+        deletion: None,
         tombstone: None,
     }
 }

@@ -61,6 +61,7 @@ pub(crate) fn claim(facts: &Facts, name: Name) -> NameClaim {
             confirm: None,
             tenant_id: tenant,
             runtime: None,
+            deletion: None,
             tombstone: None,
         },
     )

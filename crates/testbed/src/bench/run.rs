@@ -170,6 +170,7 @@ async fn operator(rig: &Rig) -> Result<Client> {
 fn rig_options(options: &BenchOptions, cell: &Cell) -> RigOptions {
     let mut config = vec![
         ("/taskHistory/perRuntime", json!(cell.tasks)),
+        ("/deletionBrake/windowMinutes", json!(0)),
         ("/concurrency", json!(options.concurrency)),
         ("/logging/level", json!("warn")),
     ];

@@ -45,6 +45,7 @@ pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
             facts.recorded(now, before.as_ref(), identity);
             Ok(())
         }
+        Effect::BeginDeletion => claim::begin_deletion(ctx, now, facts).await,
         Effect::ReleaseClaim(release) => claim::release(ctx, facts, release).await,
         // The visit writes the status whenever a step asks for it.
         Effect::RecordIntent => Ok(()),

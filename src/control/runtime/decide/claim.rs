@@ -47,7 +47,7 @@ fn standing<'c>(now: Timestamp, facts: &Facts, claim: &'c NameClaimSpec) -> Stan
     let ours = metadata.uid.as_deref() == Some(claim.holder.uid.as_str());
     let same_namespace = metadata.namespace.as_deref() == Some(claim.holder.namespace.as_str());
     let same_name = same_namespace && metadata.name.as_deref() == Some(claim.holder.name.as_str());
-    let confirmed = claim.confirm.as_ref().map(|confirm| &confirm.uid) == metadata.uid.as_ref();
+    let confirmed = claim.takeover_confirmed(metadata.uid.as_deref());
     let empty = claim.runtime.is_none();
     let over = claim.tombstone.as_ref().is_some_and(|tombstone| tombstone.release_time <= now);
     match &claim.runtime {

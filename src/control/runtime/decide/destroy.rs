@@ -27,6 +27,7 @@ fn taken_down(now: Timestamp, facts: &Facts) -> Reached<()> {
         return Ok(());
     }
     super::claim::deletion_policy_recorded(facts, identity)?;
+    super::brake::released(facts, claim, identity)?;
     super::hostname::gone(facts, identity)?;
     if !app_exists(now, facts)? {
         return Err(release(now, None, "Nothing is left at Fly."));

@@ -4,6 +4,7 @@
 //! that has to come first; so the first stage that isn't reached names the next step, and a Runtime for which
 //! every stage is reached rests.
 
+mod brake;
 pub(super) mod claim;
 mod destroy;
 pub(super) mod displaced;

@@ -51,7 +51,7 @@ fn standing(now: Timestamp, facts: &Facts, name: Name, claim: &NameClaimSpec) ->
             (false, false) => Standing::Discard,
         };
     }
-    let confirmed = claim.confirm.as_ref().is_some_and(|confirm| confirm.uid == us.uid);
+    let confirmed = claim.takeover_confirmed(Some(&us.uid));
     match (same_type && same_namespace && claim.holder.name == us.name, confirmed) {
         (true, true) => Standing::TakeOver,
         (true, false) => Standing::Changed,

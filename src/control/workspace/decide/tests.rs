@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::*;
 use crate::api::Workspace;
-use crate::api::name_claim::{Confirm, Tombstone};
+use crate::api::name_claim::{Confirm, ConfirmAction, Tombstone};
 use crate::api::workspace::MemberKind;
 use crate::control::workspace::facts::Bound;
 use crate::control::workspace::samples::{SLUG, at, claimed, fresh, holder, member, settled};
@@ -48,7 +48,7 @@ fn a_new_one_gets_finalizer_names_and_members_in_this_order() {
 fn a_second_workspace_is_refused_whatever_the_platform_confirms() {
     let facts = claimed(fresh(), Name::Namespace, |claim| {
         claim.holder = holder("acme", "first", "uid-0");
-        claim.confirm = Some(Confirm { uid: "uid-1".into() });
+        claim.confirm = Some(Confirm { uid: "uid-1".into(), action: ConfirmAction::Takeover });
     });
     assert_eq!(reason_of(&step(&facts)), reason::NAMESPACE_TAKEN);
 }
@@ -67,7 +67,7 @@ fn an_earlier_object_of_the_same_name_needs_the_platforms_word() {
     let changed = |confirm: Option<&str>| {
         claimed(fresh(), Name::Namespace, |claim| {
             claim.holder.uid = "uid-0".into();
-            claim.confirm = confirm.map(|uid| Confirm { uid: uid.into() });
+            claim.confirm = confirm.map(|uid| Confirm { uid: uid.into(), action: ConfirmAction::Takeover });
         })
     };
     assert_eq!(reason_of(&step(&changed(None))), reason::IDENTITY_CHANGED);
@@ -83,7 +83,7 @@ fn subdomain(change: impl FnOnce(&mut crate::api::NameClaimSpec)) -> Facts {
 fn a_taken_subdomain_is_refused_and_no_confirmation_helps() {
     let facts = subdomain(|claim| {
         claim.holder = holder("other", "other", "uid-9");
-        claim.confirm = Some(Confirm { uid: "uid-1".into() });
+        claim.confirm = Some(Confirm { uid: "uid-1".into(), action: ConfirmAction::Takeover });
     });
     assert_eq!(reason_of(&step(&facts)), reason::NAME_TAKEN);
     // A slug of our own namespace is somebody else's too, as long as it is held.
