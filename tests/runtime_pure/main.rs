@@ -16,5 +16,6 @@ mod paths;
 mod restart;
 mod sleep;
 mod update_available;
+mod upgrade;
 mod volumes;
 mod world;

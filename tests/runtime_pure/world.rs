@@ -13,6 +13,7 @@ use moorage::api::runtime::{DeletionPolicy, External, PowerState, RuntimeStatus}
 use moorage::api::{BlueprintSpec, NameClaimSpec, PlanSpec, RUNTIME_FINALIZER, Runtime, RuntimeSpec};
 use moorage::control::policy::EffectivePolicy;
 use moorage::control::rollout::images::SeenImage;
+use moorage::control::rollout::pick::Permit;
 use moorage::control::runtime::decide::decide;
 use moorage::control::runtime::desired;
 use moorage::control::runtime::facts::*;
@@ -21,6 +22,7 @@ use moorage::control::runtime::resolve::resolve;
 use moorage::control::runtime::step::{Effect, Finish, Launch, Look, Rest, Step};
 use moorage::control::runtime::view::{effect_name, view};
 use moorage::engine::config::{DeletionBrake, Mode, Readiness};
+use moorage::gateway::exit::ExitCause;
 use secrecy::SecretString;
 
 use crate::moves::Moves;
@@ -71,12 +73,29 @@ pub struct World {
     pub moves: Moves,
     /// How many effects were tried.
     pub attempts: usize,
+    /// Whether the rollout lets it be upgraded.
+    pub permit: Permit,
+    /// The image that the Machine was given.
+    pub image: String,
+    /// Images that don't do what they should.
+    pub broken: BTreeMap<String, Broken>,
     /// Every effect that took place, in order.
     pub ledger: Vec<&'static str>,
     /// Time for which lists, and GET of an app, don't show what was just made.
     pub lag: SignedDuration,
     made: BTreeMap<&'static str, Timestamp>,
     counter: u32,
+}
+
+/// What an image does instead of serving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// It ends by itself.
+    Crashes,
+    /// It runs and never serves.
+    Hangs,
+    /// Fly can't find it.
+    Missing,
 }
 
 /// What goes wrong with one effect.
@@ -141,6 +160,9 @@ impl World {
             certificates: BTreeMap::new(),
             moves: Moves::default(),
             attempts: 0,
+            permit: Permit::None,
+            image: String::new(),
+            broken: BTreeMap::new(),
             ledger: Vec::new(),
             lag: SignedDuration::ZERO,
             made: BTreeMap::new(),
@@ -180,6 +202,7 @@ impl World {
                 pinned_plan: pinned.and_then(|name| self.plan_named(&name)),
                 blueprint: Some(("openclaw".into(), self.blueprint.0, Arc::new(self.blueprint.1.clone()))),
                 newest_image: self.newest_image.clone(),
+                permit: self.permit,
                 policy: self.policy.clone(),
                 claim: self.claim.clone().map_or(ClaimFact::Free, |claim| ClaimFact::Held(Arc::new(claim))),
                 other_slugs: 0,
@@ -410,8 +433,9 @@ impl World {
             Look::Probe => {
                 let version =
                     self.machine.as_ref().map(|machine| machine.version.clone()).unwrap_or_default();
-                known.probe =
-                    Some(ProbeFact { machine_version: version, result: ProbeResult::Live, at: now });
+                let passing = self.machine.as_ref().is_some_and(|machine| machine.health == Health::Passing);
+                let result = if passing { ProbeResult::Live } else { ProbeResult::NotLive };
+                known.probe = Some(ProbeFact { machine_version: version, result, at: now });
             }
         }
     }
@@ -447,7 +471,7 @@ impl World {
                 claim.tombstone = None;
                 claim.confirm = None;
             }
-            Effect::RecordIdentity(identity) => {
+            Effect::RecordIdentity(identity) | Effect::BeginUpgrade(identity) => {
                 if identity.incarnation > self.identity().incarnation {
                     self.moves.machines += 1;
                     self.moves.left.extend(self.machine.take());
@@ -507,7 +531,7 @@ impl World {
                     .filter(|(other, _)| other == id)
                     .for_each(|(_, phase)| *phase = VolumePhase::Going);
             }
-            Effect::SnapshotVolume { .. } => {
+            Effect::SnapshotVolume { .. } | Effect::SnapshotBeforeUpgrade { .. } => {
                 assert!(
                     self.machine.as_ref().is_none_or(|machine| machine.phase == MachinePhase::Stopped),
                     "a snapshot of a running Machine"
@@ -549,7 +573,7 @@ impl World {
             Effect::StartMachine => self.wake(),
             Effect::StopMachine => {
                 let machine = self.machine.as_mut().unwrap();
-                machine.phase = MachinePhase::Stopped;
+                (machine.phase, machine.exit) = (MachinePhase::Stopped, None);
                 if self.visitors > 0 && machine.idling != Idling::Off {
                     self.visitors -= 1;
                     self.wake();
@@ -569,12 +593,18 @@ impl World {
 
     /// The Machine boots.
     pub fn wake(&mut self) {
-        let started = self.now - self.slow_clock;
+        let (started, broken) = (self.now - self.slow_clock, self.broken.get(&self.image).copied());
         let machine = self.machine.as_mut().unwrap();
         machine.started = Some(started);
-        machine.phase = MachinePhase::Started;
+        machine.since = self.now;
         machine.boot = Boot::Done;
-        machine.exit = None;
+        (machine.phase, machine.health, machine.exit) = match broken {
+            Some(Broken::Crashes) => {
+                (MachinePhase::Stopped, Health::Unknown, Some(ExitCause::Crashed { code: 1 }))
+            }
+            Some(Broken::Hangs) => (MachinePhase::Started, Health::Failing, None),
+            Some(Broken::Missing) | None => (MachinePhase::Started, Health::Passing, None),
+        };
     }
 
     /// Fly's proxy finds the Machine idle.
@@ -623,7 +653,7 @@ impl World {
                 .collect(),
             hostname: mark(desired::metadata::HOSTNAME),
             restarted_at: mark(desired::metadata::RESTARTED_AT),
-            image_digest: Some("sha256:abc".into()),
+            image_digest: Some(digest(&config.image)),
             image_version: Some("2026.9.6".into()),
             health: Health::Passing,
             exit: None,
@@ -636,6 +666,16 @@ impl World {
             since: self.now,
             read_at: self.now,
         });
+        self.image = resolved.pin.spec.image;
+        if runs {
+            self.wake();
+        }
+    }
+
+    /// Fly refuses a Machine whose image it can't find.
+    fn misses_image(&self, effect: &Effect, facts: &Facts) -> bool {
+        let launches = matches!(effect, Effect::CreateMachine(_) | Effect::UpdateMachine(_));
+        launches && self.broken.get(&resolve(facts).unwrap().pin.spec.image) == Some(&Broken::Missing)
     }
 
     /// What the operator knows after an effect whose reply it got.
@@ -689,7 +729,9 @@ impl World {
                     volume.phase = VolumePhase::Going;
                 }
             }
-            Effect::SnapshotVolume { .. } => known.snapshot_asked = Some(now),
+            Effect::SnapshotVolume { .. } | Effect::SnapshotBeforeUpgrade { .. } => {
+                known.snapshot_asked = Some(now);
+            }
             Effect::CreateMachine(_)
             | Effect::UpdateMachine(_)
             | Effect::KeepOff
@@ -812,6 +854,11 @@ pub fn strike(world: &mut World, mut facts: Facts, effect: &Effect, fault: Optio
     world.attempts += 1;
     let mut told = facts.clone();
     let refused = world.refuses(effect, &mut told);
+    if world.misses_image(effect, &facts) {
+        let remedy = Refusal::new("ImageNotFound", "Fly can't find the image.");
+        moorage::control::runtime::trouble::note(world.now, &mut facts, remedy.into());
+        return facts.known;
+    }
     match fault {
         None if refused => told.known,
         None => {
@@ -879,6 +926,7 @@ fn blueprint() -> BlueprintSpec {
         },
         stop: Stop { signal: StopSignal::Term, timeout_seconds: 300 },
         gateway: Gateway { adapter: GatewayAdapter::OpenClaw, trusted_proxies: vec!["172.16.0.0/12".into()] },
+        rollout: None,
     }
 }
 
@@ -897,6 +945,15 @@ fn settings() -> Settings {
         destroy_deadline: second(1800),
         slow_retry: second(600),
         keep_displaced: second(3600),
+    }
+}
+
+/// What the text of an image stands for.
+fn digest(image: &str) -> String {
+    match image.split_once('@') {
+        Some((_, digest)) => digest.to_owned(),
+        None if image == blueprint().image => "sha256:abc".to_owned(),
+        None => format!("sha256:of {image}"),
     }
 }
 

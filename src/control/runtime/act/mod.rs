@@ -5,6 +5,7 @@ mod hostname;
 mod machine;
 mod replace;
 mod request;
+mod upgrade;
 mod volume;
 
 use std::sync::Arc;
@@ -41,11 +42,12 @@ pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
         Effect::TakeOverClaim(new) => claim::take_over(ctx, facts, new).await,
         Effect::RecordIdentity(identity) => {
             let before = facts.own_claim().and_then(|claim| claim.runtime.clone());
-            claim::record(ctx, facts, identity).await?;
+            upgrade::record(ctx, facts, identity).await?;
             facts.recorded(now, before.as_ref(), identity);
             Ok(())
         }
         Effect::BeginDeletion => claim::begin_deletion(ctx, now, facts).await,
+        Effect::BeginUpgrade(identity) => upgrade::begin(ctx, facts, identity).await,
         Effect::ReleaseClaim(release) => claim::release(ctx, facts, release).await,
         // The visit writes the status whenever a step asks for it.
         Effect::RecordIntent => Ok(()),
@@ -106,6 +108,7 @@ async fn on_fly(
         Effect::DeleteVolume { id } => volume::delete_volume(ctx, facts, identity, id).await,
         Effect::SnapshotVolume { id } => volume::snapshot(ctx, now, facts, identity, id).await,
         Effect::TakeSnapshot { volume } => request::take_snapshot(ctx, facts, identity, volume).await,
+        Effect::SnapshotBeforeUpgrade { id } => upgrade::snapshot(ctx, now, facts, identity, id).await,
         Effect::CreateMachine(launch) => machine::create_machine(ctx, now, facts, identity, *launch).await,
         Effect::UpdateMachine(launch) => machine::update_machine(ctx, now, facts, identity, *launch).await,
         Effect::KeepOff => machine::keep_off(ctx, now, facts, identity).await,
@@ -201,7 +204,9 @@ pub fn forget(facts: &mut Facts, effect: &Effect) {
         Effect::CreateVolume { .. } | Effect::DeleteVolume { .. } | Effect::ExtendVolume { .. } => {
             known.volume = Known::Unknown;
         }
-        Effect::SnapshotVolume { .. } => known.snapshot = Known::Unknown,
+        Effect::SnapshotVolume { .. } | Effect::SnapshotBeforeUpgrade { .. } => {
+            known.snapshot = Known::Unknown;
+        }
         Effect::TakeSnapshot { .. } => {
             known.pursuit.iter_mut().for_each(|pursuit| pursuit.snapshot = Known::Unknown);
         }

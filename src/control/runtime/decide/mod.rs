@@ -15,6 +15,7 @@ mod recover;
 pub(super) mod replace;
 pub(super) mod request;
 pub(super) mod resize;
+mod upgrade;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -92,14 +93,16 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     resize::sized(now, facts, identity)?;
     provision::machine(now, facts, identity, &resolved)?;
     resize::settled(facts, identity, &resolved)?;
-    claim::everything_recorded(now, facts, identity)?;
+    claim::everything_recorded(now, facts, identity, &resolved)?;
+    upgrade::under_way(now, facts, identity, &resolved)?;
     let rest = rested(now, facts, identity, &resolved);
     hostname::beside(now, facts, identity, rest)
 }
 
 /// The Machine runs, or is off, as it should be, and nothing is left to be cleared up or to be told.
 fn rested(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, resolved: &Resolved) -> Reached<Step> {
-    let rest = power::reached(now, facts, resolved)?;
+    let reached = power::reached(now, facts, resolved);
+    let rest = upgrade::after(now, facts, identity, resolved, reached)?;
     displaced::cleared(now, facts, identity, &rest)?;
     resize::agreed(now, facts, identity, &rest)?;
     Ok(rest)
