@@ -10,11 +10,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::BaseDomain;
+use crate::api::reason;
 use crate::control::context::Context;
 use crate::domains::acme::{AcmeError, Authority};
 use crate::domains::certificate::Certificate;
 use crate::domains::secret::Secrets;
-use crate::domains::{DomainClass, DomainError, dns};
+use crate::domains::{DomainError, dns};
 use crate::engine::config::Mode;
 use crate::engine::config::base_domain::Acme;
 use decide::{Facts, Step, decide};
@@ -109,13 +110,14 @@ fn note(now: Timestamp, stored: &mut Stored, error: AcmeError) {
     stored.problem = Some(error.message);
 }
 
-/// What passes is tried again soon; what is refused after 1, 10 and 100 minutes, then daily.
+/// What the authority refuses is asked again after 1, 10 and 100 minutes, then daily: it counts refusals. The rest is
+/// tried again sooner.
 fn pause(failures: u32, error: &DomainError) -> SignedDuration {
-    let own = match error.class {
-        DomainClass::Transient => SignedDuration::from_secs(5 << failures.min(9)),
-        DomainClass::Human => {
+    let own = match error.reason {
+        reason::CERTIFICATE_REFUSED => {
             SignedDuration::from_mins(10_i64.pow(failures.min(4))).min(SignedDuration::from_hours(24))
         }
+        _ => SignedDuration::from_secs(3 << failures.min(9)),
     };
     let asked = error.retry_after.and_then(|asked| SignedDuration::try_from(asked).ok()).unwrap_or_default();
     own.max(asked)
@@ -131,7 +133,7 @@ mod tests {
         let minutes: Vec<i64> = (0..5).map(|failures| pause(failures, &refused).as_mins()).collect();
         assert_eq!(minutes, [1, 10, 100, 1000, 1440]);
         let passing = DomainError::authority_unavailable("later");
-        assert_eq!(pause(0, &passing).as_secs(), 5);
+        assert_eq!(pause(0, &passing).as_secs(), 3);
         assert!(pause(60, &passing) < SignedDuration::from_hours(1));
         let asked = passing.retry_after(Some(Duration::from_secs(7200)));
         assert_eq!(pause(0, &asked).as_hours(), 2, "what the authority asks for is kept");
