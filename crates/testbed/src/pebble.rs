@@ -55,8 +55,11 @@ impl Pebble {
         command.env("PEBBLE_AUTHZREUSE", "0");
         let process = Process::spawn("pebble", &mut command, &dir.path().join("pebble.log"))?;
         let trusted = reqwest::Certificate::from_pem(ca.as_bytes())?;
-        let http =
-            reqwest::Client::builder().pool_max_idle_per_host(0).add_root_certificate(trusted).build()?;
+        let http = reqwest::Client::builder()
+            .user_agent("testbed")
+            .pool_max_idle_per_host(0)
+            .add_root_certificate(trusted)
+            .build()?;
         let pebble = Self {
             process,
             directory: format!("https://localhost:{}/dir", listen.port()),
@@ -108,8 +111,9 @@ impl Pebble {
     pub async fn suggest_renewal(&self, certificate: &str, answer: &Value) -> Result<()> {
         let body = json!({"Certificate": certificate, "ARIResponse": answer.to_string()});
         let url = format!("{}/set-renewal-info/", self.management);
-        let status = self.http.post(url).json(&body).send().await?.status();
-        ensure!(status.is_success(), "set-renewal-info answered {status}");
+        let answer = self.http.post(url).json(&body).send().await?;
+        let (status, said) = (answer.status(), answer.text().await?);
+        ensure!(status.is_success(), "set-renewal-info answered {status}: {said}");
         Ok(())
     }
 }
@@ -140,9 +144,9 @@ fn program() -> Result<PathBuf> {
     let version = pin.context("tools/pebble/go.mod requires no Pebble")?;
     let dir = cache::root().join("pebble").join(version);
     cache::ensure(&dir, Progress::stderr(), |staging| {
-        let mut build = go::go(&module)?;
-        build.args(["build", "-trimpath", "-ldflags", "-s -w", "-o"]).arg(staging.join("pebble"));
-        let built = build.arg(format!("{MODULE}/cmd/pebble")).output()?;
+        let mut command = go::go(&module)?;
+        command.args(["build", "-trimpath", "-ldflags", "-s -w", "-o"]).arg(staging.join("pebble"));
+        let built = command.arg(format!("{MODULE}/cmd/pebble")).output()?;
         ensure!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         Ok(())
     })?;
