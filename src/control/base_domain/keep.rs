@@ -9,10 +9,11 @@ use kube::Api;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
+use super::acme::Keeper;
 use super::{BaseDomain, News};
 use crate::control::context::Context;
 use crate::domains::certificate::Certificate;
-use crate::engine::config::base_domain::CertificateSource;
+use crate::engine::config::base_domain::{Acme, CertificateSource};
 
 /// Pause between two looks at the Secret: a renewed certificate is in service within two minutes.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -22,7 +23,14 @@ pub const SECRET: &str = "moorage-base-domain";
 /// Keeps the certificate until `shutdown`; returns only then.
 pub async fn keep(ctx: Arc<Context>, shutdown: CancellationToken) {
     let Some(base) = &ctx.base_domain else { return shutdown.cancelled().await };
+    let mut keeper = None;
     loop {
+        if let CertificateSource::Acme(settings) = &base.settings().certificate {
+            tokio::select! {
+                () = order(&ctx, base, settings, &mut keeper) => {}
+                () = shutdown.cancelled() => return,
+            }
+        }
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
             () = shutdown.cancelled() => return,
@@ -33,6 +41,28 @@ pub async fn keep(ctx: Arc<Context>, shutdown: CancellationToken) {
     }
 }
 
+/// Orders the certificate, or renews it, as far as that gets now.
+async fn order(ctx: &Context, base: &BaseDomain, settings: &Acme, keeper: &mut Option<Keeper>) {
+    if keeper.is_none() {
+        match Keeper::new(ctx, base, settings) {
+            Ok(made) => *keeper = Some(made),
+            Err(error) => lacks(ctx, base, &error.message),
+        }
+    }
+    if let Some(keeper) = keeper
+        && let Err(why) = keeper.go_on(ctx, base).await
+    {
+        lacks(ctx, base, &why);
+    }
+}
+
+/// Says why there is no certificate, if there is none.
+fn lacks(ctx: &Context, base: &BaseDomain, why: &str) {
+    if base.certificate().is_none() && base.take(Err(why.to_owned())) == News::Changed {
+        ctx.triggers.runtimes.visit_all(&ctx.stores.runtimes, |_| true);
+    }
+}
+
 /// Reads the certificate from its Secret.
 pub async fn load(ctx: &Context, base: &BaseDomain) -> News {
     let (namespace, name) = place(ctx, base);
@@ -40,6 +70,8 @@ pub async fn load(ctx: &Context, base: &BaseDomain) -> News {
     let certificate = match api.get_opt(&name).await {
         Ok(Some(secret)) => read(ctx.clock.now(), base, &secret)
             .map_err(|why| format!("The certificate in the Secret {namespace}/{name} can't be used: {why}.")),
+        // Whoever orders it says how far that is.
+        Ok(None) if is_ordered(base) => return News::Same,
         Ok(None) => Err(format!("The certificate's Secret {namespace}/{name} doesn't exist.")),
         Err(error) => {
             // What was read before is as good as it was.
@@ -60,6 +92,10 @@ fn told(news: News, base: &BaseDomain) -> News {
         }
     }
     news
+}
+
+fn is_ordered(base: &BaseDomain) -> bool {
+    matches!(base.settings().certificate, CertificateSource::Acme(_))
 }
 
 /// Namespace and name of the Secret.

@@ -1,6 +1,7 @@
 //! The platform's base domain: its hostnames, the provider of their records, and the wildcard certificate that is
 //! imported to every app.
 
+mod acme;
 mod keep;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,7 +46,7 @@ impl BaseDomain {
     /// If the provider's HTTP client can't be made.
     pub fn new(settings: Settings, means: &Means) -> Result<Self, reqwest::Error> {
         let provider = dns::provider(&settings, means)?;
-        let why = format!("The certificate for {} isn't read yet.", settings.wildcard());
+        let why = format!("The certificate for {} isn't there yet.", settings.wildcard());
         let standing = Standing { certificate: Err(why), next_turn: Timestamp::MIN };
         Ok(Self { settings, provider, standing: Mutex::new(standing) })
     }

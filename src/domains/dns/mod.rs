@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use kube::Client;
+use serde::{Deserialize, Serialize};
 
 pub use authority::{Authority, Sight};
 
@@ -37,7 +38,7 @@ pub struct Host {
 }
 
 /// A text under a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Text {
     /// The name, without a final dot.
     pub name: String,
