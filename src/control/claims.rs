@@ -126,8 +126,10 @@ impl Claims {
 
     /// Takes in a claim as it was read or written, unless a newer one is known.
     pub fn apply(&self, mut claim: NameClaim) {
-        // They come with the answers to our own writes, and would be most of what is kept.
+        // Nothing of these is read, and they would be most of what is kept.
         claim.metadata.managed_fields = None;
+        claim.metadata.labels = None;
+        claim.metadata.annotations = None;
         self.lock().apply(claim);
     }
 

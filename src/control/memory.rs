@@ -17,7 +17,8 @@ pub struct Memory {
 
 #[derive(Debug, Default)]
 struct All {
-    entries: HashMap<String, Entry>,
+    /// Boxed: they are large, and a map has room for up to twice as many.
+    entries: HashMap<String, Box<Entry>>,
     /// Of whom news came while they were under visit: what the visit saw may be older.
     outdated: HashSet<String>,
 }
@@ -35,14 +36,14 @@ pub struct Entry {
 
 impl Memory {
     /// Takes the entry out. Visits of one object never overlap, so nobody else wants it meanwhile.
-    pub fn take(&self, uid: &str) -> Entry {
+    pub fn take(&self, uid: &str) -> Box<Entry> {
         let mut all = self.lock();
         all.outdated.remove(uid);
         all.entries.remove(uid).unwrap_or_default()
     }
 
     /// Puts the entry back.
-    pub fn put(&self, uid: &str, mut entry: Entry) {
+    pub fn put(&self, uid: &str, mut entry: Box<Entry>) {
         let mut all = self.lock();
         if all.outdated.remove(uid) {
             entry.known.machine = Known::Unknown;

@@ -58,7 +58,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     let memory = Memory::default();
 
     let kube = &parts.kube;
-    let (runtimes, runtime_events) = cached(Api::<Runtime>::all(kube.clone()), |_| {});
+    let (runtimes, runtime_events) = cached(Api::<Runtime>::all(kube.clone()), slim_runtime);
     let (workspaces, workspace_events) = cached(Api::<Workspace>::all(kube.clone()), |_| {});
     let (plans, plan_events) = cached(Api::<Plan>::all(kube.clone()), |_| {});
     let (blueprints, blueprint_events) = cached(Api::<Blueprint>::all(kube.clone()), |_| {});
@@ -233,6 +233,13 @@ async fn synced_up(ctx: &Context) {
         stores.namespaces.wait_until_ready(),
         ctx.claims.ready(),
     );
+}
+
+/// What `kubectl apply` keeps for itself is as large as the spec.
+fn slim_runtime(runtime: &mut Runtime) {
+    if let Some(annotations) = &mut runtime.metadata.annotations {
+        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
+    }
 }
 
 fn slim_namespace(namespace: &mut PartialObjectMeta<Namespace>) {

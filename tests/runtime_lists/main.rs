@@ -5,6 +5,8 @@
 #[path = "../runtime_support/mod.rs"]
 mod support;
 
+mod start;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

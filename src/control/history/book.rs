@@ -158,13 +158,16 @@ impl Book {
         newest.into_iter().map(|(name, row)| summary(name, row)).collect()
     }
 
-    /// Every namespace with its rows.
-    pub fn rows(&self) -> Vec<(String, Vec<(String, Row)>)> {
+    /// The namespaces that have tasks.
+    pub fn namespaces(&self) -> Vec<String> {
+        self.lock().rows.keys().cloned().collect()
+    }
+
+    /// A namespace's rows.
+    pub fn rows(&self, namespace: &str) -> Vec<(String, Row)> {
         let state = self.lock();
-        let rows = |rows: &HashMap<String, Row>| {
-            rows.iter().map(|(name, row)| (name.clone(), row.clone())).collect::<Vec<_>>()
-        };
-        state.rows.iter().map(|(namespace, all)| (namespace.clone(), rows(all))).collect()
+        let rows = state.rows.get(namespace).into_iter().flatten();
+        rows.map(|(name, row)| (name.clone(), row.clone())).collect()
     }
 
     /// A number that grows with each change.
@@ -320,7 +323,7 @@ mod tests {
         book.changed(&Change::ListEnds);
         assert_eq!(book.recent("acme", 9).len(), 1);
         book.changed(&Change::Deleted(&task("two", 2)));
-        assert!(book.rows().is_empty());
+        assert!(book.namespaces().is_empty());
     }
 
     #[test]

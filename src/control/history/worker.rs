@@ -95,7 +95,9 @@ impl Tidied {
             let found = requests::chores(now, &open, |runtime| subject(ctx, &namespace, runtime));
             found.into_iter().map(move |chore| (namespace.clone(), chore)).collect::<Vec<_>>()
         });
-        let all = ctx.history.book.rows().into_iter().flat_map(|(namespace, rows)| {
+        // One namespace after the other: a copy of every row would be the largest thing in memory.
+        let all = ctx.history.book.namespaces().into_iter().flat_map(|namespace| {
+            let rows = ctx.history.book.rows(&namespace);
             let found = chores(now, limits, &rows, |name, row| fate(ctx, now, &namespace, name, row));
             found.into_iter().map(move |chore| (namespace.clone(), chore)).collect::<Vec<_>>()
         });

@@ -41,10 +41,10 @@ pub struct BenchOptions {
     /// Runs of each pair; the table shows medians. From 2,000 Runtimes on there is one, at the first delay.
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// Seconds at rest, in the first run of each pair. 0 leaves them out.
+    /// Seconds at rest, in the first run of each number at the first delay. 0 leaves them out, and the restart.
     #[arg(long, default_value_t = 120)]
     rest: u64,
-    /// Edits of a spec at rest, one after the other, in the first run of each pair.
+    /// Edits of a spec at rest, one after the other, where rest is measured.
     #[arg(long, default_value_t = 200)]
     edits: usize,
     /// Finished tasks of each Runtime, from 10,000 Runtimes on. Below no history is kept.
@@ -79,7 +79,7 @@ struct Cell {
 
 impl Cell {
     fn new(options: &BenchOptions, runtimes: usize, latency_ms: u64, run: usize) -> Self {
-        let first = run == 0;
+        let first = run == 0 && options.latency.first() == Some(&latency_ms);
         Self {
             runtimes,
             latency_ms,
@@ -109,12 +109,13 @@ impl BenchOptions {
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     /// Minutes that all of it takes on two cores that do nothing else.
     fn minutes(&self) -> f64 {
-        let seconds = |(runtimes, _, runs): (usize, u64, usize)| {
-            let once = self.rest + 90 + self.edits as u64 / 3;
+        let seconds = |(runtimes, latency_ms, runs): (usize, u64, usize)| {
+            let first = self.latency.first() == Some(&latency_ms);
+            let once = if first { self.rest as f64 + 70.0 + self.edits as f64 / 5.0 } else { 0.0 };
             let history = if runtimes >= WITH_HISTORY { self.tasks as f64 / 150.0 } else { 0.0 };
-            let each = runtimes as f64 * (1.0 / 20.0 + history);
-            let raw = runtimes.min(LARGE) as f64 / 15.0;
-            once as f64 + runs as f64 * (each + raw + 25.0)
+            let deletion = if runtimes >= LARGE { 0.0 } else { 1.0 / 60.0 };
+            let each = runtimes as f64 * (1.0 / 45.0 + deletion + history);
+            once + runs as f64 * (each + runtimes.min(run::RAW) as f64 / 60.0 + 25.0)
         };
         self.pairs().into_iter().map(seconds).sum::<f64>() / 60.0
     }

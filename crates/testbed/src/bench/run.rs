@@ -27,7 +27,7 @@ const STOPPING: Duration = Duration::from_secs(30);
 const READY_WITHIN: Duration = Duration::from_mins(1);
 const VERIFIED_WITHIN: Duration = Duration::from_mins(10);
 /// Most Runtimes that are written raw: the rate doesn't depend on their number.
-const RAW: usize = 1_000;
+pub(super) const RAW: usize = 1_000;
 
 /// What one run measured.
 #[derive(Debug, Clone, Serialize)]
