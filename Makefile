@@ -9,7 +9,8 @@ SHELL := /bin/bash
 export PATH := $(HOME)/.cargo/bin:/usr/local/go/bin:$(PATH)
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/moorage
-BIN := target/debug
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+BIN := $(TARGET)/debug
 PHASE := .ci/phase
 DENY_VERSION := 0.20.2
 DENY := $(CACHE)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
@@ -49,7 +50,7 @@ lint: $(DENY) ## Formatting, clippy, dependencies
 .PHONY: bench
 bench: ## Measure speed, calls and memory with many Runtimes (BENCH='--help' for what can be set)
 	cargo build --workspace --bins --release
-	@exec target/release/testbed bench $(BENCH)
+	@exec $(TARGET)/release/testbed bench $(BENCH)
 
 ##@ For those who change it
 
@@ -73,7 +74,7 @@ generated: build
 image: ## Build the operator's image (IMAGE=name:tag) with docker, podman or buildah
 	@host=$$(rustc -vV | sed -n 's/^host: //p'); \
 	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked -p moorage --bin moorage --target "$$host"; \
-	install -D -m 0555 "target/$$host/release/moorage" target/image/moorage; \
+	install -D -m 0555 '$(TARGET)'"/$$host/release/moorage" target/image/moorage; \
 	install -D -m 0444 /etc/ssl/certs/ca-certificates.crt target/image/ca-certificates.crt
 	@for tool in docker podman buildah; do \
 		$$tool info >/dev/null 2>&1 || continue; \

@@ -62,7 +62,8 @@ use super::runtime::DeletionPolicy;
         name = "Released",
         type_ = "date",
         json_path = ".spec.tombstone.releaseTime",
-        description = "When its holder gave it up."
+        description = "When its holder gave it up.",
+        priority = "1"
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]

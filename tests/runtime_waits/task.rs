@@ -1,7 +1,7 @@
 use anyhow::Context;
-use kube::api::{ListParams, Patch, PatchParams, PostParams};
+use kube::api::ListParams;
 use serde_json::{Value, json};
-use testbed::{Identity, api_for, eventually, platform};
+use testbed::eventually;
 
 use crate::support::{SOON, Tenant, text};
 use crate::tenant;
@@ -68,27 +68,19 @@ async fn a_task_that_a_newer_change_replaced_fails() {
     tenant.fly.mend(stopping).await.unwrap();
 }
 
-/// No task is written as pending yet, so that one is made and written here as its writer would.
 #[tokio::test]
-async fn a_pending_task_goes_on() {
-    let tenant = tenant("waits-pending").await;
-    let operator = Identity::service_account(platform::NAMESPACE, platform::SERVICE_ACCOUNT);
-    let client = tenant.cluster.client(&operator).await.unwrap();
-    let types = kube::api::TypeMeta { api_version: VERSION.into(), kind: "RuntimeTask".into() };
-    let api = api_for(&client, &types, Some(&tenant.namespace)).await.unwrap();
-    let task = json!({"apiVersion": VERSION, "kind": "RuntimeTask",
-        "metadata": {"name": "ops-restart-mine", "labels": {"app.kubernetes.io/managed-by": "moorage"}},
-        "spec": {"runtimeRef": {"name": "ops"}, "type": "Restart", "operationID": "mine"}});
-    api.create(&PostParams::default(), &serde_json::from_value(task).unwrap()).await.unwrap();
-    let mut unvisited = begin(&tenant, "ops-restart-mine").await;
-    unvisited.go_on().await;
-    let said = |kind: &str, status: &str| {
-        json!({"type": kind, "status": status, "reason": "InProgress", "message": "Not begun.",
-            "observedGeneration": 1, "lastTransitionTime": "2026-01-01T00:00:00Z"})
-    };
-    let status = json!({"observedGeneration": 1, "state": "pending",
-        "conditions": [said("Reconciling", "True"), said("Ready", "Unknown")]});
-    let patch = Patch::Merge(json!({"status": status}));
-    api.patch_status("ops-restart-mine", &PatchParams::default(), &patch).await.unwrap();
-    begin(&tenant, "ops-restart-mine").await.go_on().await;
+async fn a_pending_task_goes_on_until_its_turn_has_come() {
+    let tenant = tenant("waits-turn").await;
+    let pause = |value: Value| json!({"metadata": {"annotations": {"moorage.dev/paused": value}}});
+    tenant.declare("ops", json!({})).await.unwrap();
+    tenant.wait_ready("ops", "running").await.unwrap();
+    tenant.patch("ops", pause(json!("true"))).await.unwrap();
+    tenant.ask("again", "Restart").await.unwrap();
+    tenant.wait_task("again", "running").await.unwrap();
+    tenant.ask("keep", "Snapshot").await.unwrap();
+    tenant.wait_task("keep", "pending").await.unwrap();
+    let mut waits = begin(&tenant, "keep").await;
+    waits.go_on().await;
+    tenant.patch("ops", pause(Value::Null)).await.unwrap();
+    waits.end_well().await;
 }

@@ -162,8 +162,8 @@ fn check_shape(condition: &Condition<'_>, problems: &mut Vec<String>) {
     if message.trim() != *message {
         problems.push(format!("{kind}: the message must be trimmed"));
     }
-    if message.is_empty() && *status != "True" {
-        problems.push(format!("{kind}={status} must say why in its message"));
+    if message.is_empty() {
+        problems.push(format!("{kind}={status} must tell in its message what that means"));
     }
     if let Some(word) = message.split_whitespace().find(|word| changes_by_itself(word)) {
         problems.push(format!("{kind}: the message must be stable, but names `{word}`"));
@@ -272,7 +272,7 @@ mod tests {
         assert!(with("message", " padded").contains("trimmed"));
         assert!(with("lastTransitionTime", "yesterday").contains("lastTransitionTime"));
         assert_eq!(with("message", "Machine 17811953c92e18 serves at https://ops.example.dev:443."), "");
-        assert_eq!(with("message", ""), "");
+        assert!(with("message", "").contains("must tell in its message"));
     }
 
     #[test]

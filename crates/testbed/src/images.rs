@@ -133,6 +133,8 @@ fn npm_install(dir: &Path, package: &str, node: Option<&Path>, progress: Progres
     path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
     let mut command = Command::new("npm");
     command.current_dir(dir).env("PATH", env::join_paths(path)?);
+    // As a distribution's own Node does: behind a company's proxy only the system's list knows its authority.
+    command.env("NODE_USE_SYSTEM_CA", "1");
     // At this level npm tells of each package that it fetches, which shows how far it is.
     command.args(["install", "--no-audit", "--no-fund", "--no-progress", "--loglevel=http", package]);
     let step = Step { title: format!("Installing {package} from npm"), units: None, usual: usual(package) };

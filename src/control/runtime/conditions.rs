@@ -193,7 +193,7 @@ fn available(facts: &Facts, outcome: &Outcome) -> Wanted {
     use ConditionStatus::{False, True};
     let type_ = ConditionType::Available;
     match outcome {
-        Outcome::Running => Wanted::new(type_, True, reason::RUNNING, ""),
+        Outcome::Running => Wanted::new(type_, True, reason::RUNNING, "It serves at its URL."),
         Outcome::Degraded => Wanted::new(
             type_,
             True,
@@ -205,7 +205,7 @@ fn available(facts: &Facts, outcome: &Outcome) -> Wanted {
         Outcome::Stopped => Wanted::new(type_, False, reason::STOPPED, "It is stopped, as asked."),
         Outcome::Progress { state, .. } => Wanted::new(type_, False, word(*state), NOT_SERVING),
         Outcome::Awaiting(_) | Outcome::Stalled(_) if serves(facts) => {
-            Wanted::new(type_, True, reason::RUNNING, "")
+            Wanted::new(type_, True, reason::RUNNING, "It serves at its URL all the same.")
         }
         Outcome::Awaiting(refusal) | Outcome::Stalled(refusal) => {
             Wanted::new(type_, False, refusal.reason, NOT_SERVING)
@@ -233,7 +233,9 @@ fn entitled(facts: &Facts) -> Wanted {
         Ok(Power::Run | Power::Stop) if let Some(refusal) = unpaid(facts) => {
             Wanted::new(type_, ConditionStatus::False, refusal.reason, refusal.message)
         }
-        Ok(Power::Run | Power::Stop) => Wanted::new(type_, ConditionStatus::True, reason::ALLOWED, ""),
+        Ok(Power::Run | Power::Stop) => {
+            Wanted::new(type_, ConditionStatus::True, reason::ALLOWED, "Its Plan may be used here.")
+        }
         Err(refusal) => Wanted::new(type_, ConditionStatus::Unknown, refusal.reason, UNRESOLVED),
     }
 }

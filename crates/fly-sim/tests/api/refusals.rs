@@ -34,6 +34,7 @@ impl Scene {
     #[track_caller]
     fn is(reply: &crate::support::Reply, status: u16, text: &str) {
         assert_eq!((reply.status, reply.error().as_str()), (status, text));
+        assert!(reply.headers.contains_key("fly-request-id"), "{reply:?}");
     }
 
     async fn refused(&self, method: &str, path: &str, body: Value, status: u16, text: &str) {
@@ -120,7 +121,8 @@ async fn updates_that_meet_another() {
     let reply = s.fly.post(&s.machine, newer).await.expect(412);
     assert!(reply.error().starts_with("failed_precondition: minimum secrets version 9"), "{reply:?}");
     let moved = json!({ "metadata": { "a": "b" }, "machine_version": "01HEPA330HZ37A78TK080NAK1M" });
-    s.fly.call("PATCH", &format!("{}/metadata", s.machine), moved).await.expect(412);
+    let reply = s.fly.call("PATCH", &format!("{}/metadata", s.machine), moved).await.expect(412);
+    assert!(reply.error().starts_with("failed_precondition: machine_version "), "{reply:?}");
 }
 
 #[tokio::test]
@@ -129,6 +131,13 @@ async fn what_is_held_by_another() {
     let running =
         "failed_precondition: unable to destroy machine, not currently stopped, suspended, failed or created";
     s.refused("DELETE", &s.machine, Value::Null, 412, running).await;
+    s.delays(json!({ "stop": [1000, 1000] })).await;
+    let other = s.fly.machine(&s.app, json!({})).await;
+    s.fly.wait(&other, "started").await;
+    s.fly.post(&format!("{other}/stop"), Value::Null).await.expect(200);
+    s.refused("DELETE", &other, Value::Null, 412, running).await;
+    s.fly.advance(std::time::Duration::from_secs(1)).await;
+    s.fly.delete(&other).await.expect(200);
     let volume = format!("{}/volumes/{}", s.app, s.volume);
     let bound =
         format!("failed_precondition: volume is currently bound to machine: {}", Scene::id(&s.holder));
@@ -271,7 +280,9 @@ async fn nowhere_has_room() {
     ] {
         let full = json!({ "kind": "host_full", "on": Scene::id(&s.machine), "of": scarce });
         let text = format!("aborted: could not reserve resource for machine: {what}");
-        s.under(full, ("POST", &format!("{}/start", s.machine), Value::Null), 409, &text).await;
+        s.under(full.clone(), ("POST", &format!("{}/start", s.machine), Value::Null), 409, &text).await;
+        let bigger = json!({ "config": { "image": "i", "guest": { "cpus": 2, "memory_mb": 1024 } } });
+        s.under(full, ("POST", &s.machine, bigger), 409, &text).await;
     }
     let volume = json!({ "name": "v", "region": "fra" });
     let text = "failed_precondition: insufficient resources in fra: no capacity for volume";
@@ -324,7 +335,14 @@ async fn hosts_and_images_out_of_reach() {
     let on = Scene::id(&s.machine).to_owned();
     let stop = format!("{}/stop", s.machine);
     let text = "unavailable: host is unreachable, please try again later";
-    s.under(json!({ "kind": "host_unreachable", "on": on }), ("POST", &stop, Value::Null), 503, text).await;
+    let lost = || json!({ "kind": "host_unreachable", "on": on });
+    s.under(lost(), ("POST", &stop, Value::Null), 503, text).await;
+    for action in ["start", "restart", "suspend", "cordon", "signal", "exec", "lease"] {
+        let body = json!({ "signal": "SIGTERM", "command": ["ls"], "ttl": 5 });
+        s.under(lost(), ("POST", &format!("{}/{action}", s.machine), body), 503, text).await;
+    }
+    s.under(lost(), ("POST", &s.machine, json!({ "config": config() })), 503, text).await;
+    s.under(lost(), ("DELETE", &format!("{}?force=true", s.machine), Value::Null), 503, text).await;
     let text = "unavailable: deploys to this host are temporarily disabled, please try again later";
     let update = ("POST", s.machine.as_str(), json!({ "config": config() }));
     s.under(json!({ "kind": "host_maintenance", "on": on }), update, 503, text).await;
@@ -333,4 +351,6 @@ async fn hosts_and_images_out_of_reach() {
     let reply =
         s.fly.post(&s.create(), json!({ "config": { "image": "ghcr.io/o/none:1" } })).await.expect(400);
     assert!(reply.error().contains("MANIFEST_UNKNOWN"), "{reply:?}");
+    let update = s.fly.post(&s.machine, json!({ "config": { "image": "ghcr.io/o/none:1" } })).await;
+    assert_eq!(update.expect(400).error(), reply.error());
 }

@@ -45,7 +45,8 @@ async fn several_states_versions_and_events() {
     let second = fly.wait(&machine, "started").await.json();
     assert_ne!(second["version"], first["version"]);
     let old = fly.get(&wait(format!("state=started&version={version}"))).await.expect(400);
-    assert!(old.error().ends_with("currently replaced"), "{old:?}");
+    let replaced = "failed_precondition: machine failed to reach desired state, started, currently replaced";
+    assert_eq!(old.error(), replaced);
     let shown = fly.get(&format!("{machine}?version={version}")).await.expect(200).json();
     assert_eq!(shown["state"], "replaced");
     fly.get(&wait("state=started&version=01HEPA330HZ37A78TK080NAK1M".into())).await.expect(404);

@@ -1,11 +1,11 @@
 //! What a Machine runs: the real gateway where the system can, else a light one with the same answers.
 
-use std::fs;
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 use tokio::task::spawn_blocking;
 
+use super::memory::available_bytes;
 use crate::fly_sim::Driver;
 use crate::images::{self, OPENCLAW_LATEST};
 use crate::programs;
@@ -27,6 +27,11 @@ const NEEDED_BYTES: u64 = 2_000_000_000;
 
 /// With these `fly-sim` makes the namespaces and mounts of a Machine, and nothing else.
 const SANDBOX_PROBE: [&str; 2] = ["machine-init", "probe"];
+
+/// Each system has its own switch for them, and the kernel doesn't tell which one is off.
+const NAMESPACES_REMEDY: &str = "The real one needs user namespaces for ordinary users: see `sysctl \
+    user.max_user_namespaces kernel.unprivileged_userns_clone kernel.apparmor_restrict_unprivileged_userns`, and in \
+    a container its seccomp profile and its masked /proc";
 
 pub(super) async fn choose(choice: GatewayChoice, runtimes: usize, progress: Progress) -> Result<Driver> {
     let obstacle = match choice {
@@ -51,17 +56,17 @@ pub(super) async fn choose(choice: GatewayChoice, runtimes: usize, progress: Pro
 
 fn obstacle(runtimes: usize) -> Option<String> {
     if let Err(error) = probe(Command::new("npm").arg("--version")) {
-        return Some(format!("npm is not there: {error:#}"));
+        return Some(format!("npm is not there: {error:#}. The real one needs Node's npm on the PATH"));
     }
     let sandbox =
         programs::program("fly-sim").and_then(|program| probe(Command::new(program).args(SANDBOX_PROBE)));
     if let Err(error) = sandbox {
-        return Some(format!("Machines can't run as processes here: {error:#}"));
+        return Some(format!("Machines can't run as processes here: {error:#}. {NAMESPACES_REMEDY}"));
     }
     let needed = NEEDED_BYTES * u64::try_from(runtimes.max(1)).unwrap_or(u64::MAX);
     match available_bytes() {
         Some(free) if free < needed => Some(format!(
-            "{:.1} GB of memory are free, {:.1} GB are needed",
+            "{:.1} GB of memory are free, and the real one needs {:.1} GB. End other programs, or raise the limit",
             gigabytes(free),
             gigabytes(needed)
         )),
@@ -78,17 +83,6 @@ fn probe(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// What the kernel thinks can be used without swapping.
-fn available_bytes() -> Option<u64> {
-    let info = fs::read_to_string("/proc/meminfo").ok()?;
-    parse_available(&info)
-}
-
-fn parse_available(info: &str) -> Option<u64> {
-    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
-}
-
 #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
 fn gigabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e9
@@ -97,13 +91,6 @@ fn gigabytes(bytes: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn free_memory_is_what_the_kernel_calls_available() {
-        let info = "MemTotal:  24000000 kB\nMemFree:  1 kB\nMemAvailable:   2000 kB\n";
-        assert_eq!(parse_available(info), Some(2_048_000));
-        assert_eq!(parse_available("MemFree: 1 kB"), None);
-    }
 
     #[tokio::test]
     async fn asking_for_the_light_gateway_needs_nothing_of_the_system() {

@@ -4,6 +4,7 @@ mod cluster;
 mod gateway;
 mod guide;
 mod install;
+mod memory;
 mod table;
 mod watch;
 
