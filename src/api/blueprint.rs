@@ -4,7 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::plan::CatalogStatus;
+use super::condition::Conditions;
 
 /// What runs on a Machine: image, command, port, mount, the environment's schema, health check and gateway.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
@@ -15,7 +15,7 @@ use super::plan::CatalogStatus;
     plural = "blueprints",
     shortname = "mblue",
     category = "moorage",
-    status = "CatalogStatus",
+    status = "BlueprintStatus",
     derive = "PartialEq",
     doc = "What Runtimes run: image, command, ports, environment, health check. Runtimes pin what they started with.",
     printcolumn(
@@ -29,6 +29,24 @@ use super::plan::CatalogStatus;
         type_ = "integer",
         json_path = ".spec.port",
         description = "Port that it serves."
+    ),
+    printcolumn(
+        name = "Updated",
+        type_ = "integer",
+        json_path = ".status.rollout.updated",
+        description = "Runtimes that run it as it is now."
+    ),
+    printcolumn(
+        name = "Total",
+        type_ = "integer",
+        json_path = ".status.rollout.total",
+        description = "All of its Runtimes."
+    ),
+    printcolumn(
+        name = "Rollout",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"RolledOut\")].reason",
+        description = "How far its last edit has reached."
     ),
     printcolumn(
         name = "Ready",
@@ -75,6 +93,99 @@ pub struct BlueprintSpec {
     pub stop: Stop,
     /// How the gateway is configured.
     pub gateway: Gateway,
+    /// How an edit of this Blueprint reaches Runtimes that were made before it. Left out: `Manual`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<Rollout>,
+}
+
+/// How an edit reaches the Runtimes that were made before it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Rollout {
+    /// `Manual`: each Runtime only when a RuntimeTask of type `Upgrade` asks for it. `Staged`: by itself, a few at a
+    /// time.
+    #[serde(default)]
+    pub strategy: RolloutStrategy,
+    /// For `Staged`: most Runtimes of this Blueprint that are upgraded, or should serve and don't, at once.
+    #[schemars(range(min = 1, max = 10_000))]
+    #[serde(default = "one")]
+    pub max_unavailable: i32,
+    /// For `Staged`: whether no more Runtimes are upgraded once one has failed.
+    #[serde(default = "yes")]
+    pub pause_on_failure: bool,
+    /// Whether a snapshot is made before, to which a Runtime goes back if the upgrade fails. Without one only the
+    /// image goes back, and data stays as the newer version left it.
+    #[serde(default = "yes")]
+    pub snapshot_first: bool,
+}
+
+/// What moves Runtimes to an edited Blueprint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum RolloutStrategy {
+    /// A request for each.
+    #[default]
+    Manual,
+    /// The operator, a few at a time.
+    Staged,
+}
+
+impl Default for Rollout {
+    fn default() -> Self {
+        Self {
+            strategy: RolloutStrategy::Manual,
+            max_unavailable: one(),
+            pause_on_failure: yes(),
+            snapshot_first: yes(),
+        }
+    }
+}
+
+fn one() -> i32 {
+    1
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What is observed of a Blueprint: whether it is usable, and how far its last edit has reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BlueprintStatus {
+    /// Generation that was last looked at; -1 before the first visit.
+    #[schemars(range(min = -1))]
+    #[serde(default)]
+    pub observed_generation: i64,
+    /// How many Runtimes run it as it is now, and how many don't yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutCounts>,
+    /// What is known about it. `Ready` says whether it is usable, `RolledOut` whether every Runtime runs it as it is
+    /// now.
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Conditions,
+}
+
+/// Runtimes of a Blueprint, by how far its last edit has reached them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RolloutCounts {
+    /// All of them.
+    #[schemars(range(min = 0))]
+    pub total: i32,
+    /// They run it as it is now.
+    #[schemars(range(min = 0))]
+    pub updated: i32,
+    /// They are on their way.
+    #[schemars(range(min = 0))]
+    pub updating: i32,
+    /// They run an older one.
+    #[schemars(range(min = 0))]
+    pub pending: i32,
+    /// They run an older one since this one failed on them.
+    #[schemars(range(min = 0))]
+    pub failed: i32,
 }
 
 /// A variable with a fixed value.

@@ -34,6 +34,8 @@ pub enum ConditionType {
     DeafWhileAsleep,
     /// Runtime: its hostname under the base domain leads to it, with a certificate. Absent without a base domain.
     HostnameReady,
+    /// Blueprint: every Runtime of it runs it as it is now.
+    RolledOut,
     /// Workspace: its subdomain is its own.
     SubdomainClaimed,
     /// Workspace: its members hold their roles.

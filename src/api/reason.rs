@@ -78,6 +78,20 @@ reasons! {
         UNHEALTHY = "Unhealthy";
         /// The Blueprint was edited since it was pinned.
         BLUEPRINT_CHANGED = "BlueprintChanged";
+        /// The update was tried, failed, and was taken back.
+        UPDATE_FAILED = "UpdateFailed";
+        /// Every Runtime runs the Blueprint as it is now.
+        UP_TO_DATE = "UpToDate";
+        /// Runtimes run an older Blueprint until each is asked to be upgraded.
+        MANUAL_ROLLOUT = "ManualRollout";
+        /// Runtimes are being upgraded, a few at a time.
+        ROLLING_OUT = "RollingOut";
+        /// As many Runtimes as may be are unavailable; no more are upgraded until that changes.
+        ROLLOUT_WAITING = "RolloutWaiting";
+        /// An upgrade failed; no more Runtimes are upgraded until a person acts.
+        ROLLOUT_PAUSED = "RolloutPaused";
+        /// The snapshot before an upgrade couldn't be made.
+        SNAPSHOT_FAILED = "SnapshotFailed";
         /// The image's tag stands for another image than when it was pinned.
         IMAGE_MOVED = "ImageMoved";
     }

@@ -12,6 +12,7 @@ use super::claims::Claims;
 use super::history::History;
 use super::index::Names;
 use super::memory::Memory;
+use super::rollout::board::Board;
 use super::runtime::probe::Prober;
 use super::workspace::memory::Memory as WorkspaceMemory;
 use super::workspace::pace::News;
@@ -48,6 +49,8 @@ pub struct Context {
     pub memory: Memory,
     /// What is remembered of each Workspace.
     pub workspaces: WorkspaceMemory,
+    /// Who may be upgraded, and how rollouts go.
+    pub rollouts: Board,
     /// Which objects are in which namespace.
     pub index: Index,
     /// What dashboards don't tell yet.

@@ -17,7 +17,7 @@ use super::claims::Claims;
 use super::context::{Context, Index, Stores, Triggers};
 use super::history::{History, book, worker};
 use super::memory::Memory;
-use super::rollout::wire as rollout;
+use super::rollout;
 use super::runtime::probe::{Prober, ProberError};
 use super::runtime::resolve::plan_of;
 use super::runtime::visit::visit;
@@ -82,6 +82,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         claims,
         memory,
         workspaces: WorkspaceMemory::default(),
+        rollouts: rollout::board::Board::default(),
         index: Index::default(),
         news: News::default(),
         history,
@@ -121,11 +122,14 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         feed = feed::begin(&ctx) => feed,
         () = shutdown.cancelled() => return Ok(()),
     };
+    // Before the first visit of a Blueprint, so that its status isn't written twice.
+    rollout::worker::round(&ctx);
     let mut controllers = start_controllers(&ctx, queues, &shutdown);
     keep_history(&ctx, &mut tasks, &shutdown);
     tasks.spawn(feed::follow(Arc::clone(&ctx), feed, shutdown.clone()));
     tasks.spawn(feed::sweep(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(orphans::finish(Arc::clone(&ctx), shutdown.clone()));
+    tasks.spawn(rollout::worker::run(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(gauges::keep(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(base_domain::keep(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(tombstones::free(Arc::clone(&ctx), shutdown.clone()));
@@ -246,7 +250,7 @@ fn claim_changed(ctx: &Context, change: &Change<'_, NameClaim>) {
         Change::Applied(claim) => {
             let news = ctx.claims.get(&claim.name_any()).is_none_or(|known| known.spec != claim.spec);
             ctx.claims.apply(NameClaim::clone(claim));
-            rollout::claim_changed(ctx);
+            rollout::wire::claim_changed(ctx);
             if news {
                 visit_holder(ctx, claim);
             }
@@ -276,7 +280,7 @@ fn visit_unsettled(ctx: &Context) {
 fn is_news<K: Offer + Resource>(change: &Change<'_, K>) -> bool {
     match change {
         Change::Applied(offer) => {
-            offer.standing().map(|status| status.observed_generation) != offer.meta().generation
+            offer.observed().map(|(generation, _)| generation) != offer.meta().generation
         }
         Change::Deleted(_) => true,
         Change::ListBegins | Change::ListEnds => false,
@@ -290,8 +294,11 @@ fn blueprint_changed(ctx: &Context, change: &Change<'_, Blueprint>) {
     if is_news(change) {
         visit_unsettled(ctx);
     }
+    if is_news(change) {
+        ctx.rollouts.tell();
+    }
     if let (true, Change::Applied(blueprint)) = (is_news(change), change) {
-        rollout::blueprint_changed(ctx, blueprint);
+        rollout::wire::blueprint_changed(ctx, blueprint);
     }
 }
 
@@ -351,6 +358,7 @@ fn runtime_changed(ctx: &Context, change: &Change<'_, Runtime>) {
         Change::Deleted(runtime) => {
             if let Some(uid) = runtime.uid() {
                 ctx.memory.forget(&uid);
+                ctx.rollouts.forget(&uid);
             }
             ctx.history.gone(ctx.clock.now(), runtime);
         }

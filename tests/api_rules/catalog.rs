@@ -58,6 +58,18 @@ fn blueprints() -> Vec<Rule> {
         blueprint("env", literal("MOOR"), literal("MOORAGE_X"), ours),
         blueprint("gateway", gateway(json!(["172.16.0.0/12"])), gateway(json!(["0.0.0.0/0"])), trusts),
         blueprint("gateway", gateway(json!(["fdaa::/16"])), gateway(json!(["::/0"])), trusts),
+        blueprint(
+            "rollout",
+            json!({"strategy": "Staged", "maxUnavailable": 1}),
+            json!({"strategy": "Staged", "maxUnavailable": 0}),
+            "should be greater than or equal to 1",
+        ),
+        blueprint(
+            "rollout",
+            json!({"strategy": "Manual"}),
+            json!({"strategy": "Automatic"}),
+            "supported values: \"Manual\", \"Staged\"",
+        ),
         blueprint("gateway", gateway(json!(["10.0.0.1"])), gateway(json!(["10.0.0.300"])), trusts),
         blueprint("gateway", gateway(json!(["fdaa::1"])), gateway(json!(["10.0.0.0/33"])), trusts),
         blueprint("gateway", gateway(json!([])), gateway(json!(["example.com"])), "should match"),

@@ -15,4 +15,5 @@ mod paths;
 mod restart;
 mod sleep;
 mod update_available;
+mod upgrade;
 mod world;

@@ -13,6 +13,7 @@ use moorage::api::runtime::{DeletionPolicy, External, PowerState, RuntimeStatus}
 use moorage::api::{BlueprintSpec, NameClaimSpec, PlanSpec, RUNTIME_FINALIZER, Runtime, RuntimeSpec};
 use moorage::control::policy::EffectivePolicy;
 use moorage::control::rollout::images::SeenImage;
+use moorage::control::rollout::pick::Permit;
 use moorage::control::runtime::decide::decide;
 use moorage::control::runtime::desired;
 use moorage::control::runtime::facts::*;
@@ -21,6 +22,7 @@ use moorage::control::runtime::resolve::resolve;
 use moorage::control::runtime::step::{Effect, Finish, Launch, Look, Rest, Step};
 use moorage::control::runtime::view::{effect_name, view};
 use moorage::engine::config::{DeletionBrake, Mode, Readiness};
+use moorage::gateway::exit::ExitCause;
 use secrecy::SecretString;
 
 /// What stands outside the operator.
@@ -65,12 +67,29 @@ pub struct World {
     pub records: BTreeMap<String, Vec<String>>,
     /// Hostnames of the app, with their certificates.
     pub certificates: BTreeMap<String, String>,
+    /// Whether the rollout lets it be upgraded.
+    pub permit: Permit,
+    /// The image that the Machine was given.
+    pub image: String,
+    /// Images that don't do what they should.
+    pub broken: BTreeMap<String, Broken>,
     /// Every effect that took place, in order.
     pub ledger: Vec<&'static str>,
     /// Time for which lists, and GET of an app, don't show what was just made.
     pub lag: SignedDuration,
     made: BTreeMap<&'static str, Timestamp>,
     counter: u32,
+}
+
+/// What an image does instead of serving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// It ends by itself.
+    Crashes,
+    /// It runs and never serves.
+    Hangs,
+    /// Fly can't find it.
+    Missing,
 }
 
 /// What goes wrong with one effect.
@@ -133,6 +152,9 @@ impl World {
             base: None,
             records: BTreeMap::new(),
             certificates: BTreeMap::new(),
+            permit: Permit::None,
+            image: String::new(),
+            broken: BTreeMap::new(),
             ledger: Vec::new(),
             lag: SignedDuration::ZERO,
             made: BTreeMap::new(),
@@ -171,6 +193,7 @@ impl World {
                     "trial".into(),
                     PlanSpec { memory_mb: self.memory_mb, ..plan(self.order_required) },
                 )),
+                permit: self.permit,
                 policy: self.policy.clone(),
                 claim: self.claim.clone().map_or(ClaimFact::Free, |claim| ClaimFact::Held(Arc::new(claim))),
                 other_slugs: 0,
@@ -397,8 +420,9 @@ impl World {
             Look::Probe => {
                 let version =
                     self.machine.as_ref().map(|machine| machine.version.clone()).unwrap_or_default();
-                known.probe =
-                    Some(ProbeFact { machine_version: version, result: ProbeResult::Live, at: now });
+                let passing = self.machine.as_ref().is_some_and(|machine| machine.health == Health::Passing);
+                let result = if passing { ProbeResult::Live } else { ProbeResult::NotLive };
+                known.probe = Some(ProbeFact { machine_version: version, result, at: now });
             }
         }
     }
@@ -434,7 +458,7 @@ impl World {
                 claim.tombstone = None;
                 claim.confirm = None;
             }
-            Effect::RecordIdentity(identity) => {
+            Effect::RecordIdentity(identity) | Effect::BeginUpgrade(identity) => {
                 self.claim.as_mut().unwrap().runtime = Some((**identity).clone())
             }
             Effect::BeginDeletion => {
@@ -488,7 +512,7 @@ impl World {
                     .filter(|(other, _)| other == id)
                     .for_each(|(_, phase)| *phase = VolumePhase::Going);
             }
-            Effect::SnapshotVolume { .. } => {
+            Effect::SnapshotVolume { .. } | Effect::SnapshotBeforeUpgrade { .. } => {
                 assert!(
                     self.machine.as_ref().is_none_or(|machine| machine.phase == MachinePhase::Stopped),
                     "a snapshot of a running Machine"
@@ -530,7 +554,7 @@ impl World {
             Effect::StartMachine => self.wake(),
             Effect::StopMachine => {
                 let machine = self.machine.as_mut().unwrap();
-                machine.phase = MachinePhase::Stopped;
+                (machine.phase, machine.exit) = (MachinePhase::Stopped, None);
                 if self.visitors > 0 && machine.idling != Idling::Off {
                     self.visitors -= 1;
                     self.wake();
@@ -549,12 +573,18 @@ impl World {
 
     /// The Machine boots.
     pub fn wake(&mut self) {
-        let started = self.now - self.slow_clock;
+        let (started, broken) = (self.now - self.slow_clock, self.broken.get(&self.image).copied());
         let machine = self.machine.as_mut().unwrap();
         machine.started = Some(started);
-        machine.phase = MachinePhase::Started;
+        machine.since = self.now;
         machine.boot = Boot::Done;
-        machine.exit = None;
+        (machine.phase, machine.health, machine.exit) = match broken {
+            Some(Broken::Crashes) => {
+                (MachinePhase::Stopped, Health::Unknown, Some(ExitCause::Crashed { code: 1 }))
+            }
+            Some(Broken::Hangs) => (MachinePhase::Started, Health::Failing, None),
+            Some(Broken::Missing) | None => (MachinePhase::Started, Health::Passing, None),
+        };
     }
 
     /// Fly's proxy finds the Machine idle.
@@ -594,7 +624,7 @@ impl World {
                 .collect(),
             hostname: mark(desired::metadata::HOSTNAME),
             restarted_at: mark(desired::metadata::RESTARTED_AT),
-            image_digest: Some("sha256:abc".into()),
+            image_digest: Some(digest(&config.image)),
             image_version: Some("2026.9.6".into()),
             health: Health::Passing,
             exit: None,
@@ -607,6 +637,16 @@ impl World {
             since: self.now,
             read_at: self.now,
         });
+        self.image = resolved.pin.spec.image.clone();
+        if runs {
+            self.wake();
+        }
+    }
+
+    /// Fly refuses a Machine whose image it can't find.
+    fn refuses(&self, effect: &Effect, facts: &Facts) -> bool {
+        let launches = matches!(effect, Effect::CreateMachine(_) | Effect::UpdateMachine(_));
+        launches && self.broken.get(&resolve(facts).unwrap().pin.spec.image) == Some(&Broken::Missing)
     }
 
     /// What the operator knows after an effect whose reply it got.
@@ -658,7 +698,9 @@ impl World {
                     volume.phase = VolumePhase::Going;
                 }
             }
-            Effect::SnapshotVolume { .. } => known.snapshot_asked = Some(now),
+            Effect::SnapshotVolume { .. } | Effect::SnapshotBeforeUpgrade { .. } => {
+                known.snapshot_asked = Some(now);
+            }
             Effect::CreateMachine(_)
             | Effect::UpdateMachine(_)
             | Effect::KeepOff
@@ -760,6 +802,11 @@ pub fn run_for(
 
 pub fn strike(world: &mut World, mut facts: Facts, effect: &Effect, fault: Option<Fault>) -> Knowledge {
     moorage::control::runtime::act::begin(world.now, &mut facts, effect);
+    if world.refuses(effect, &facts) {
+        let remedy = Refusal::new("ImageNotFound", "Fly can't find the image.");
+        moorage::control::runtime::trouble::note(world.now, &mut facts, remedy.into());
+        return facts.known;
+    }
     match fault {
         None => {
             world.apply(effect, &facts);
@@ -820,6 +867,7 @@ fn blueprint() -> BlueprintSpec {
         },
         stop: Stop { signal: StopSignal::Term, timeout_seconds: 300 },
         gateway: Gateway { adapter: GatewayAdapter::OpenClaw, trusted_proxies: vec!["172.16.0.0/12".into()] },
+        rollout: None,
     }
 }
 
@@ -837,6 +885,15 @@ fn settings() -> Settings {
         stop_deadline: second(420),
         destroy_deadline: second(1800),
         slow_retry: second(600),
+    }
+}
+
+/// What the text of an image stands for.
+fn digest(image: &str) -> String {
+    match image.split_once('@') {
+        Some((_, digest)) => digest.to_owned(),
+        None if image == blueprint().image => "sha256:abc".to_owned(),
+        None => format!("sha256:of {image}"),
     }
 }
 

@@ -4,21 +4,41 @@
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
-use crate::api::condition::{self, ConditionStatus, ConditionType, Wanted};
+use crate::api::blueprint::BlueprintStatus;
+use crate::api::condition::{self, Condition, ConditionStatus, ConditionType, Conditions, Wanted};
 use crate::api::label_key::POLICY_PREFIX;
 use crate::api::plan::CatalogStatus;
 use crate::api::{Blueprint, BlueprintSpec, Plan, PlanSpec, WorkspacePolicy, WorkspacePolicySpec, reason};
+use crate::control::rollout::report::Report;
 
 /// A kind that is on offer.
 pub trait Offer {
+    /// What its status is made of.
+    type Status: Clone + PartialEq + Serialize + Send + Sync;
+
     /// What is wrong with it, with the remedy.
     fn fault(&self) -> Option<String>;
     /// What its status says.
-    fn standing(&self) -> Option<&CatalogStatus>;
+    fn standing(&self) -> Option<&Self::Status>;
+    /// The generation and the conditions that its status says.
+    fn observed(&self) -> Option<(i64, &[Condition])>;
+    /// Conditions that it has beside `Ready`.
+    fn more(&self, _report: &Report) -> Vec<Wanted> {
+        Vec::new()
+    }
+    /// A status.
+    fn status(generation: i64, conditions: Conditions, report: &Report) -> Self::Status;
+}
+
+fn observed(status: Option<&CatalogStatus>) -> Option<(i64, &[Condition])> {
+    status.map(|status| (status.observed_generation, status.conditions.as_slice()))
 }
 
 impl Offer for Plan {
+    type Status = CatalogStatus;
+
     fn fault(&self) -> Option<String> {
         plan(&self.spec)
     }
@@ -26,19 +46,43 @@ impl Offer for Plan {
     fn standing(&self) -> Option<&CatalogStatus> {
         self.status.as_ref()
     }
+
+    fn observed(&self) -> Option<(i64, &[Condition])> {
+        observed(self.status.as_ref())
+    }
+
+    fn status(observed_generation: i64, conditions: Conditions, _report: &Report) -> CatalogStatus {
+        CatalogStatus { observed_generation, conditions }
+    }
 }
 
 impl Offer for Blueprint {
+    type Status = BlueprintStatus;
+
     fn fault(&self) -> Option<String> {
         blueprint(&self.spec)
     }
 
-    fn standing(&self) -> Option<&CatalogStatus> {
+    fn standing(&self) -> Option<&BlueprintStatus> {
         self.status.as_ref()
+    }
+
+    fn observed(&self) -> Option<(i64, &[Condition])> {
+        self.status.as_ref().map(|status| (status.observed_generation, status.conditions.as_slice()))
+    }
+
+    fn more(&self, report: &Report) -> Vec<Wanted> {
+        vec![report.condition.clone()]
+    }
+
+    fn status(observed_generation: i64, conditions: Conditions, report: &Report) -> BlueprintStatus {
+        BlueprintStatus { observed_generation, rollout: Some(report.counts), conditions }
     }
 }
 
 impl Offer for WorkspacePolicy {
+    type Status = CatalogStatus;
+
     fn fault(&self) -> Option<String> {
         policy(&self.spec)
     }
@@ -46,12 +90,20 @@ impl Offer for WorkspacePolicy {
     fn standing(&self) -> Option<&CatalogStatus> {
         self.status.as_ref()
     }
+
+    fn observed(&self) -> Option<(i64, &[Condition])> {
+        observed(self.status.as_ref())
+    }
+
+    fn status(observed_generation: i64, conditions: Conditions, _report: &Report) -> CatalogStatus {
+        CatalogStatus { observed_generation, conditions }
+    }
 }
 
 /// The status to write, given the one that stands.
-pub fn status(now: Timestamp, generation: i64, offer: &impl Offer) -> CatalogStatus {
-    let old = offer.standing().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let wanted = match offer.fault() {
+pub fn status<K: Offer>(now: Timestamp, generation: i64, offer: &K, report: &Report) -> K::Status {
+    let old = offer.observed().map(|(_, conditions)| conditions).unwrap_or_default();
+    let mut wanted = match offer.fault() {
         None => {
             vec![Wanted::new(ConditionType::Ready, ConditionStatus::True, reason::VALID, "It can be used.")]
         }
@@ -60,10 +112,8 @@ pub fn status(now: Timestamp, generation: i64, offer: &impl Offer) -> CatalogSta
             Wanted::new(ConditionType::Ready, ConditionStatus::False, reason::INVALID, fault),
         ],
     };
-    CatalogStatus {
-        observed_generation: generation,
-        conditions: condition::merge(old, wanted, generation, now),
-    }
+    wanted.extend(offer.more(report));
+    K::status(generation, condition::merge(old, wanted, generation, now), report)
 }
 
 fn plan(spec: &PlanSpec) -> Option<String> {
@@ -169,9 +219,9 @@ mod tests {
         blueprint.metadata.generation = Some(3);
         for text in ["127.0.0.1", "everyone"] {
             blueprint.spec.gateway.trusted_proxies = vec![text.into()];
-            let first = status(at(5), 3, &blueprint);
+            let first = status(at(5), 3, &blueprint, &Report::default());
             blueprint.status = Some(first.clone());
-            assert_eq!(status(at(9), 3, &blueprint), first);
+            assert_eq!(status(at(9), 3, &blueprint, &Report::default()), first);
             let object = serde_json::to_value(&blueprint).unwrap();
             assert_eq!(testbed::check_conditions(&object, testbed::Moment::AtRest), Vec::<String>::new());
         }

@@ -9,14 +9,13 @@ use serde_json::json;
 
 use super::decide::Offer;
 use crate::api::FIELD_MANAGER;
-use crate::api::plan::CatalogStatus;
 use crate::control::context::Context;
 
 /// Writes the status, unless it stands so already.
 ///
 /// # Errors
 /// If the API server refuses or can't be asked.
-pub async fn record<K>(ctx: &Context, object: &K, status: &CatalogStatus) -> kube::Result<()>
+pub async fn record<K>(ctx: &Context, object: &K, status: &K::Status) -> kube::Result<()>
 where
     K: Offer + Resource<DynamicType = (), Scope = kube::core::ClusterResourceScope>,
     K: Clone + Debug + DeserializeOwned,

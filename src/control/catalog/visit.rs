@@ -41,7 +41,8 @@ where
     K: Clone + Debug + DeserializeOwned,
 {
     let generation = object.meta().generation.unwrap_or_default();
-    let status = status(ctx.clock.now(), generation, &*object);
+    let report = ctx.rollouts.report(&object.name_any());
+    let status = status(ctx.clock.now(), generation, &*object, &report);
     match record(&ctx, &*object, &status).await {
         Ok(()) => Action::await_change(),
         Err(error) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::images::SeenImage;
 use crate::api::BlueprintSpec;
 use crate::api::name_claim::Pin;
+use crate::engine::hash::short_hash;
 
 /// A Blueprint as it is now, with what its image's tag was last seen to stand for.
 #[derive(Clone, Debug)]
@@ -35,7 +36,30 @@ pub enum Cause {
 
 /// What is pinned of a Blueprint: neither what is only known about variables nor how it is rolled out.
 pub fn pinned_content(spec: &BlueprintSpec) -> BlueprintSpec {
-    BlueprintSpec { env_schema: Vec::new(), ..spec.clone() }
+    BlueprintSpec { env_schema: Vec::new(), rollout: None, ..spec.clone() }
+}
+
+impl Update {
+    /// The move from one pin to another.
+    pub fn between(from: &Pin, to: Pin) -> Self {
+        let same = from.blueprint == to.blueprint && from.spec == to.spec;
+        Self { pin: to, cause: if same { Cause::Image } else { Cause::Blueprint } }
+    }
+
+    /// What tells one update from another: a failed one isn't tried again by itself.
+    pub fn target(&self) -> String {
+        let content = serde_json::json!([self.pin.blueprint, self.pin.spec]).to_string();
+        let digest = match self.cause {
+            Cause::Blueprint => None,
+            Cause::Image => self.pin.image_digest.as_deref(),
+        };
+        short_hash(&[&content, digest.unwrap_or_default()], 16)
+    }
+
+    /// Whether the Runtime's size is enough for it.
+    pub fn fits(&self) -> bool {
+        self.pin.plan.memory_mb >= self.pin.spec.minimum_memory_mb
+    }
 }
 
 impl Current {

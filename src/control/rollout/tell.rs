@@ -1,8 +1,9 @@
 //! What a Runtime's `UpdateAvailable` says. Pure.
 
 use super::target::{Cause, Current, Update};
+use crate::api::blueprint::RolloutStrategy;
 use crate::api::condition::{ConditionStatus, ConditionType, Wanted};
-use crate::api::name_claim::Pin;
+use crate::api::name_claim::{FailedUpgrade, Pin};
 use crate::api::reason;
 use crate::control::runtime::facts::Facts;
 
@@ -16,13 +17,47 @@ pub fn update(facts: &Facts) -> Option<Update> {
 /// The condition; `None` while there is nothing newer.
 pub fn condition(facts: &Facts) -> Option<Wanted> {
     let (pin, update) = (facts.pin()?, update(facts)?);
+    let (reason, state) = state(facts, &update);
+    let message = format!("{} {state}", what_changed(pin, &update));
+    Some(Wanted::new(ConditionType::UpdateAvailable, ConditionStatus::True, reason, message))
+}
+
+/// The last try of this update, if it failed.
+pub fn failed<'f>(facts: &'f Facts, update: &Update) -> Option<&'f FailedUpgrade> {
+    let failed = facts.own_claim()?.runtime.as_ref()?.failed_upgrade.as_ref()?;
+    (failed.target == update.target()).then_some(failed)
+}
+
+/// Why it isn't applied, and what applies it.
+fn state(facts: &Facts, update: &Update) -> (&'static str, String) {
+    if let Some(failed) = failed(facts, update) {
+        return (
+            reason::UPDATE_FAILED,
+            format!(
+                "It was tried and taken back: {} It is tried again after a further edit of the Blueprint, or by a RuntimeTask of type `Upgrade`.",
+                failed.message
+            ),
+        );
+    }
+    if !update.fits() {
+        let (needs, has) = (update.pin.spec.minimum_memory_mb, update.pin.plan.memory_mb);
+        return (
+            reason::PLAN_TOO_SMALL,
+            format!("It needs {needs} MB of memory, and the Plan has {has}: choose a larger Plan."),
+        );
+    }
     let reason = match update.cause {
         Cause::Blueprint => reason::BLUEPRINT_CHANGED,
         Cause::Image => reason::IMAGE_MOVED,
     };
-    let message =
-        format!("{} Nothing is restarted for it until it is rolled out.", what_changed(pin, &update));
-    Some(Wanted::new(ConditionType::UpdateAvailable, ConditionStatus::True, reason, message))
+    let staged = facts.cluster.blueprint.as_ref().and_then(|(_, _, spec)| spec.rollout.as_ref());
+    let state = match staged.map(|rollout| rollout.strategy) {
+        Some(RolloutStrategy::Staged) => "It is upgraded in its turn: the Blueprint's rollout is Staged.",
+        Some(RolloutStrategy::Manual) | None => {
+            "Nothing is restarted for it until a RuntimeTask of type `Upgrade` asks for it, or the Blueprint's rollout is Staged."
+        }
+    };
+    (reason, state.to_owned())
 }
 
 fn what_changed(pin: &Pin, update: &Update) -> String {

@@ -13,12 +13,13 @@ pub fn blueprint_changed(ctx: &Context, blueprint: &Blueprint) {
 }
 
 /// The Blueprint that a Runtime names.
-fn named<'r>(runtime: &'r Runtime, default: &'r str) -> &'r str {
+pub fn named<'r>(runtime: &'r Runtime, default: &'r str) -> &'r str {
     runtime.spec.blueprint_ref.as_ref().map_or(default, |reference| &reference.name)
 }
 
 /// Has every Runtime looked at whose image's tag was seen to stand for another image since this was last called.
 pub fn claim_changed(ctx: &Context) {
+    ctx.rollouts.tell();
     let moved = ctx.claims.take_moved_images();
     if moved.is_empty() {
         return;

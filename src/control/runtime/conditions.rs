@@ -193,7 +193,7 @@ fn available(facts: &Facts, outcome: &Outcome) -> Wanted {
 }
 
 /// Whether the Machine serves, whatever is wrong with the declaration.
-fn serves(facts: &Facts) -> bool {
+pub fn serves(facts: &Facts) -> bool {
     facts.known.machine.present().is_some_and(|machine| {
         let healthy =
             machine.health == Health::Passing || machine.source == Source::List && was_serving(facts);

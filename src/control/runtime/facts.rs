@@ -13,6 +13,7 @@ use crate::api::name_claim::{NameClaimSpec, Pin};
 use crate::api::{BlueprintSpec, PlanSpec, Runtime, Workspace};
 use crate::control::policy::EffectivePolicy;
 use crate::control::rollout::images::SeenImage;
+use crate::control::rollout::pick::Permit;
 use crate::gateway::exit::ExitCause;
 
 /// Everything that `decide` sees.
@@ -37,6 +38,8 @@ pub struct Cluster {
     pub blueprint: Option<(String, i64, Arc<BlueprintSpec>)>,
     /// What the tag of the Blueprint's image was last seen to stand for.
     pub newest_image: Option<SeenImage>,
+    /// Whether the Blueprint's rollout lets it be upgraded now.
+    pub permit: Permit,
     /// What the platform allows.
     pub policy: EffectivePolicy,
     /// Who holds the slug.

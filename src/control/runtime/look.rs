@@ -271,8 +271,10 @@ async fn snapshot(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<()
         return Ok(());
     };
     let snapshots = ctx.fly.volumes(&identity.app).snapshots(volume).await?;
-    // Only one made since the deletion was asked for holds the last state.
-    let deleted = facts.runtime.metadata.deletion_timestamp.as_ref().map_or(now, |time| time.0);
+    // Only one made since the deletion, or the upgrade, was asked for holds the last state.
+    let deleted = facts.runtime.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+    let upgraded = identity.upgrade.as_ref().map(|upgrade| upgrade.begin_time);
+    let deleted = deleted.or(upgraded).unwrap_or(now);
     let recent = |snapshot: &&fly::Snapshot| snapshot.created_at.is_some_and(|at| at >= deleted);
     match snapshots.iter().filter(recent).max_by_key(|snapshot| snapshot.created_at) {
         None => facts.known.snapshot.miss(now),

@@ -14,6 +14,7 @@ use super::resolve::{plan_of, slug};
 use crate::api::{NameClaim, Runtime, Workspace};
 use crate::control::context::Context;
 use crate::control::policy::EffectivePolicy;
+use crate::control::rollout::pick::Permit;
 use crate::engine::config::Config;
 
 /// The facts at the start of a visit.
@@ -39,6 +40,7 @@ pub fn cluster(ctx: &Context, runtime: &Runtime) -> Cluster {
     Cluster {
         plan: plan(ctx, runtime, workspace.as_deref()),
         newest_image: image.and_then(|image| ctx.claims.newest_image(image)),
+        permit: runtime.uid().map_or(Permit::None, |uid| ctx.rollouts.permit(&uid)),
         blueprint,
         policy: policy(ctx, &namespace, meta.as_deref()),
         other_slugs: ctx.claims.slugs_in(&namespace) - own,

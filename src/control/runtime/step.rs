@@ -58,6 +58,8 @@ pub enum Effect {
     RecordIdentity(Box<RuntimeIdentity>),
     /// Write to the claim that the deletion begins, or is held because very many go at once.
     BeginDeletion,
+    /// Record that an upgrade begins, if it may.
+    BeginUpgrade(Box<RuntimeIdentity>),
     /// Give the slug up.
     ReleaseClaim(Box<Release>),
     /// Write the status, so that it names the app before the app is made.
@@ -102,6 +104,11 @@ pub enum Effect {
     ImportCertificate(HostnameRecord),
     /// Take the hostname from the app, with its certificate.
     DetachHostname(String),
+    /// Make a snapshot of the volume, to which an upgrade that fails goes back.
+    SnapshotBeforeUpgrade {
+        /// Which volume.
+        id: String,
+    },
     /// Make the Machine.
     CreateMachine(Launch),
     /// Give the Machine the declared configuration.

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::conditions::{Outcome, conditions};
+use super::conditions::{Outcome, conditions, serves};
 use super::decide::is_deleted;
 use super::decide::power::config_is_applied;
 use super::decide::request::restart_is_due;
@@ -18,6 +18,7 @@ use crate::api::runtime::{
 };
 use crate::api::state::RuntimeState;
 use crate::api::{NameRef, reason};
+use crate::control::rollout::pick::Standing;
 use crate::engine::hash::short_hash;
 
 /// The status to write, given the one that stands.
@@ -102,6 +103,8 @@ fn overdue(now: Timestamp, facts: &Facts, kind: OperationType, old: &RuntimeStat
     let deadline = match kind {
         OperationType::Destroy => settings.destroy_deadline,
         OperationType::Stop => settings.stop_deadline,
+        // It has a stop, a snapshot and a start, and ends by itself.
+        _ if is_upgrading(facts) => settings.stop_deadline + settings.start_deadline * 2,
         _ => settings.start_deadline,
     };
     match ready.status {
@@ -144,6 +147,7 @@ fn operation_type(facts: &Facts, old: &RuntimeStatus) -> OperationType {
         (Some(OperationType::Provision), _) if resolved.power == Power::Run => OperationType::Provision,
         (_, Known::Unknown | Known::Missing(_)) if !was_at_rest(old) => OperationType::Provision,
         _ if resolved.power != Power::Run => OperationType::Stop,
+        _ if is_upgrading(facts) => OperationType::Upgrade,
         (Some(kind @ (OperationType::Start | OperationType::Restart | OperationType::Update)), _) => kind,
         (_, Known::Present(machine))
             if machine.restarted_at != resolved.restarted_at || restart_is_due(facts, machine) =>
@@ -153,6 +157,11 @@ fn operation_type(facts: &Facts, old: &RuntimeStatus) -> OperationType {
         (_, Known::Present(_)) if !config_is_applied(facts, &resolved) => OperationType::Update,
         _ => OperationType::Start,
     }
+}
+
+fn is_upgrading(facts: &Facts) -> bool {
+    let identity = facts.own_claim().and_then(|claim| claim.runtime.as_ref());
+    identity.is_some_and(|identity| identity.upgrade.is_some())
 }
 
 fn was_at_rest(old: &RuntimeStatus) -> bool {
@@ -284,6 +293,7 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::TakeOverClaim(_) => "TakeOverClaim",
         Effect::RecordIdentity(_) => "RecordIdentity",
         Effect::BeginDeletion => "BeginDeletion",
+        Effect::BeginUpgrade(_) => "BeginUpgrade",
         Effect::ReleaseClaim(_) => "ReleaseClaim",
         Effect::RecordIntent => "RecordIntent",
         Effect::EnsureToken => "EnsureToken",
@@ -300,6 +310,7 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::SnapshotVolume { .. } => "SnapshotVolume",
         Effect::TakeSnapshot { .. } => "TakeSnapshot",
         Effect::FinishTask(_) => "FinishTask",
+        Effect::SnapshotBeforeUpgrade { .. } => "SnapshotBeforeUpgrade",
         Effect::CreateMachine(_) => "CreateMachine",
         Effect::UpdateMachine(_) => "UpdateMachine",
         Effect::KeepOff => "KeepOff",
@@ -341,7 +352,7 @@ fn doing(step: &Step) -> &'static str {
             Waiting::MachineGone => "Fly removes the Machine.",
             Waiting::VolumeGone => "Fly removes the volume.",
             Waiting::AppGone => "Fly removes the app.",
-            Waiting::Snapshot => "Fly makes the last snapshot.",
+            Waiting::Snapshot => "Fly makes the snapshot.",
             Waiting::Retry => "Waiting before the next try.",
             Waiting::Aside(_) => "Carrying out what was asked for.",
         },
@@ -352,6 +363,27 @@ fn doing(step: &Step) -> &'static str {
         Step::Do(Effect::CreateMachine(_)) => "Making the Machine.",
         _ => "Working on it.",
     }
+}
+
+/// Whether the Runtime serves, for the rollouts; `None` while Fly can't be asked, which says nothing of it.
+pub fn standing(facts: &Facts, step: &Step) -> Option<Standing> {
+    let should = resolve(facts).is_ok_and(|resolved| resolved.power == Power::Run);
+    let rest = match step {
+        Step::Rest(rest) => rest,
+        Step::Wait(wait) => match &wait.what {
+            Waiting::Aside(rest) => rest,
+            Waiting::Retry => return None,
+            _ => return Some(Standing::Down),
+        },
+        Step::Look(_) | Step::Do(_) => return Some(Standing::Down),
+    };
+    Some(match rest {
+        Rest::Running | Rest::Degraded => Standing::Serving,
+        Rest::Sleeping | Rest::Stopped | Rest::Gone => Standing::Off,
+        Rest::Awaiting(_) | Rest::Refused(..) if serves(facts) => Standing::Serving,
+        Rest::Awaiting(_) if !should => Standing::Off,
+        Rest::Awaiting(_) | Rest::Refused(..) => Standing::Down,
+    })
 }
 
 /// Whether a status at `state` is one that passes by itself.

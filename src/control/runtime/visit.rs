@@ -19,7 +19,7 @@ use super::observe::{cluster, gather};
 use super::record::record;
 use super::step::{Effect, Rest, Step, Wait, Waiting};
 use super::trouble::{note, note_beside};
-use super::view::step_name;
+use super::view::{standing, step_name};
 use crate::api::{Runtime, reason};
 use crate::control::context::Context;
 use crate::control::memory::Entry;
@@ -38,6 +38,9 @@ pub async fn visit(ctx: Arc<Context>, cached: Arc<Runtime>) -> Action {
     let step = guarded(&ctx, &mut facts, &mut entry).await;
     ctx.metrics.reconciled("runtime", result(&step, &facts), begun.elapsed());
     let action = finish(&ctx, &mut facts, &mut entry, &step).await;
+    if let Some(standing) = standing(&facts, &step) {
+        ctx.rollouts.note(&uid, standing);
+    }
     if matches!(step, Step::Rest(Rest::Gone)) {
         ctx.memory.forget(&uid);
     } else {

@@ -4,6 +4,7 @@ mod app;
 mod hostname;
 mod machine;
 mod request;
+mod upgrade;
 mod volume;
 
 use std::sync::Arc;
@@ -38,8 +39,9 @@ pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
         Effect::RemoveFinalizer => metadata::remove_finalizer(ctx, facts).await,
         Effect::ClaimSlug(new) => claim::create(ctx, facts, new).await,
         Effect::TakeOverClaim(new) => claim::take_over(ctx, facts, new).await,
-        Effect::RecordIdentity(identity) => claim::record(ctx, facts, identity).await,
         Effect::BeginDeletion => claim::begin_deletion(ctx, now, facts).await,
+        Effect::RecordIdentity(identity) => upgrade::record(ctx, facts, identity).await,
+        Effect::BeginUpgrade(identity) => upgrade::begin(ctx, facts, identity).await,
         Effect::ReleaseClaim(release) => claim::release(ctx, facts, release).await,
         // The visit writes the status whenever a step asks for it.
         Effect::RecordIntent => Ok(()),
@@ -97,6 +99,7 @@ async fn on_fly(
         Effect::DeleteVolume { id } => volume::delete_volume(ctx, facts, identity, id).await,
         Effect::SnapshotVolume { id } => volume::snapshot(ctx, now, facts, identity, id).await,
         Effect::TakeSnapshot { volume } => request::take_snapshot(ctx, facts, identity, volume).await,
+        Effect::SnapshotBeforeUpgrade { id } => upgrade::snapshot(ctx, now, facts, identity, id).await,
         Effect::CreateMachine(launch) => machine::create_machine(ctx, now, facts, identity, *launch).await,
         Effect::UpdateMachine(launch) => machine::update_machine(ctx, now, facts, identity, *launch).await,
         Effect::KeepOff => machine::keep_off(ctx, now, facts, identity).await,
@@ -177,9 +180,11 @@ pub fn forget(facts: &mut Facts, effect: &Effect) {
         | Effect::DetachHostname(_)
         | Effect::FinishTask(_) => {}
         Effect::CreateVolume { .. } | Effect::DeleteVolume { .. } => known.volume = Known::Unknown,
-        Effect::SnapshotVolume { .. } => known.snapshot = Known::Unknown,
         Effect::TakeSnapshot { .. } => {
             known.pursuit.iter_mut().for_each(|pursuit| pursuit.snapshot = Known::Unknown);
+        }
+        Effect::SnapshotVolume { .. } | Effect::SnapshotBeforeUpgrade { .. } => {
+            known.snapshot = Known::Unknown;
         }
         _ => known.machine = Known::Unknown,
     }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::super::facts::{ClaimFact, Facts, Refusal};
 use super::super::resolve::Resolved;
 use super::super::step::{Effect, NewClaim, Rest, Step};
-use super::{Reached, refused};
+use super::{Reached, power, refused};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::{ClaimType, HostnameRecord, NameClaimSpec, RuntimeIdentity};
 use crate::api::reason;
@@ -134,11 +134,17 @@ pub(super) fn deletion_policy_recorded(facts: &Facts, identity: &RuntimeIdentity
 }
 
 /// The claim knows the Machine and the digest that its tag stood for.
-pub(super) fn everything_recorded(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+pub(super) fn everything_recorded(
+    now: Timestamp,
+    facts: &Facts,
+    identity: &RuntimeIdentity,
+    resolved: &Resolved,
+) -> Reached<()> {
     let Some(machine) = facts.known.machine.present() else { return Ok(()) };
     let mut wanted = identity.clone();
     wanted.machine_id = Some(machine.id.clone());
-    if wanted.pin.image_digest.is_none() {
+    // Only a Machine that runs what is pinned tells what its tag stands for.
+    if wanted.pin.image_digest.is_none() && power::config_is_applied(facts, resolved) {
         wanted.pin.image_digest.clone_from(&machine.image_digest);
         wanted.pin.image_seen_time = machine.image_digest.is_some().then(|| whole_seconds(now));
     }

@@ -134,7 +134,7 @@ fn no_machine(now: Timestamp, facts: &Facts) -> Reached<()> {
     })
 }
 
-fn machine_stopped(now: Timestamp, facts: &Facts) -> Reached<()> {
+pub(super) fn machine_stopped(now: Timestamp, facts: &Facts) -> Reached<()> {
     let Some(machine) = machine(now, facts)? else { return Ok(()) };
     let look = |what| again(now, facts, Look::Machine, what);
     match (machine.phase, facts.known.stop_asked) {
@@ -215,11 +215,11 @@ fn snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, volume: S
 }
 
 /// What was asked for and isn't listed after a while was never made.
-fn never_came(now: Timestamp, facts: &Facts, absence: Absence) -> bool {
+pub(super) fn never_came(now: Timestamp, facts: &Facts, absence: Absence) -> bool {
     matches!(absence.proof(now, facts.cluster.settings.absence_grace), Proof::Proved)
 }
 
 /// Looks again a second after the last look.
-fn again(now: Timestamp, facts: &Facts, look: Look, what: Waiting) -> Step {
+pub(super) fn again(now: Timestamp, facts: &Facts, look: Look, what: Waiting) -> Step {
     look_again(now, facts, look, SignedDuration::from_secs(1), what)
 }

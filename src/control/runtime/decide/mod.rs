@@ -11,6 +11,7 @@ pub mod hostname;
 pub(super) mod power;
 mod provision;
 pub(super) mod request;
+mod upgrade;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -81,8 +82,10 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     provision::env(facts, &resolved)?;
     provision::volume(now, facts, identity, &resolved)?;
     provision::machine(now, facts, identity, &resolved)?;
-    claim::everything_recorded(now, facts, identity)?;
-    hostname::beside(now, facts, identity, power::reached(now, facts, &resolved))
+    claim::everything_recorded(now, facts, identity, &resolved)?;
+    upgrade::under_way(now, facts, identity, &resolved)?;
+    let reached = power::reached(now, facts, &resolved);
+    hostname::beside(now, facts, identity, upgrade::after(now, facts, identity, &resolved, reached))
 }
 
 /// Whether its claim knows a Machine.

@@ -231,7 +231,7 @@ fn start(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Step {
     Step::Rest(Rest::Refused(refusal, pause - waited))
 }
 
-fn ended(facts: &Facts, exit: ExitCause) -> (Refusal, SignedDuration) {
+pub(super) fn ended(facts: &Facts, exit: ExitCause) -> (Refusal, SignedDuration) {
     let slow = facts.cluster.settings.slow_retry;
     let count = facts.known.started.as_ref().map_or(0, |attempt| attempt.count);
     let backoff = SignedDuration::from_secs(10_i64.saturating_mul(1 << count.min(10))).min(slow);

@@ -12,6 +12,7 @@ use super::super::facts::{
 use super::super::step::{Effect, Finish, Look, Rest, Step, Wait, Waiting};
 use super::Reached;
 use super::power::look_after;
+use super::upgrade;
 use crate::api::condition::whole_seconds;
 use crate::api::reason;
 use crate::api::runtime_task::TaskResult;
@@ -28,9 +29,8 @@ pub(super) fn attended(now: Timestamp, facts: &Facts, step: Step) -> Step {
         return step;
     };
     match (&request.kind, step) {
-        (RequestKind::Restore { .. } | RequestKind::Upgrade, _) => {
-            failed(request, reason::NOT_REQUESTABLE, NOT_OFFERED)
-        }
+        (RequestKind::Upgrade, step) => upgrade::attended(facts, request, step),
+        (RequestKind::Restore { .. }, _) => failed(request, reason::NOT_REQUESTABLE, NOT_OFFERED),
         (_, step) if request.created.duration_until(now) > DEADLINE => given_up(request, facts, &step),
         (RequestKind::Snapshot, Step::Rest(rest)) => snapshot(now, facts, request, rest),
         (RequestKind::Restart, Step::Rest(rest)) => restart(request, rest),
@@ -39,8 +39,7 @@ pub(super) fn attended(now: Timestamp, facts: &Facts, step: Step) -> Step {
 }
 
 /// Of types that this version doesn't carry out.
-const NOT_OFFERED: &str =
-    "This version of Moorage doesn't carry out tasks of this type. Restart and Snapshot can be asked for.";
+const NOT_OFFERED: &str = "This version of Moorage doesn't carry out tasks of this type. Restart, Snapshot and Upgrade can be asked for.";
 
 /// The step that ends a request.
 pub(super) fn finish(
@@ -60,7 +59,7 @@ pub(super) fn finish(
     })))
 }
 
-fn failed(request: &Request, reason: &'static str, message: impl Into<String>) -> Step {
+pub(super) fn failed(request: &Request, reason: &'static str, message: impl Into<String>) -> Step {
     finish(request, TaskState::Failed, reason, message, None)
 }
 

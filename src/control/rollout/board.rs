@@ -1,0 +1,133 @@
+//! Who may begin an upgrade, who serves, and what is said of each rollout: kept in memory, beside the claims.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use super::pick::{Permit, Standing};
+use super::report::Report;
+
+/// What is kept of rollouts. All of it can be found out again.
+#[derive(Debug, Default)]
+pub struct Board {
+    state: Mutex<State>,
+    news: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    permits: HashMap<String, Use>,
+    standings: HashMap<String, Standing>,
+    reports: HashMap<String, Report>,
+}
+
+/// Whether a permit is taken back safely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// It wasn't used: it may be taken back.
+    Unused,
+    /// Its upgrade is being recorded right now.
+    Recording,
+}
+
+impl Board {
+    /// Something changed that rollouts depend on.
+    pub fn tell(&self) {
+        self.news.notify_one();
+    }
+
+    /// Waits until something changed.
+    pub async fn changed(&self) {
+        self.news.notified().await;
+    }
+
+    /// Notes whether a Runtime serves, as its last visit saw it.
+    pub fn note(&self, uid: &str, standing: Standing) {
+        let mut state = self.lock();
+        if state.standings.get(uid) != Some(&standing) {
+            state.standings.insert(uid.to_owned(), standing);
+            drop(state);
+            self.tell();
+        }
+    }
+
+    /// Forgets a Runtime that has gone.
+    pub fn forget(&self, uid: &str) {
+        let mut state = self.lock();
+        state.standings.remove(uid);
+        state.permits.remove(uid);
+    }
+
+    /// Whether a Runtime serves, as its last visit saw it.
+    pub fn standing(&self, uid: &str) -> Standing {
+        self.lock().standings.get(uid).copied().unwrap_or(Standing::Unknown)
+    }
+
+    /// Whether a Runtime may begin.
+    pub fn permit(&self, uid: &str) -> Permit {
+        if self.lock().permits.contains_key(uid) { Permit::Granted } else { Permit::None }
+    }
+
+    /// Lets a Runtime begin.
+    pub fn grant(&self, uid: &str) {
+        self.lock().permits.entry(uid.to_owned()).or_insert(Use::Unused);
+    }
+
+    /// Takes a permit back, unless it is being used.
+    pub fn withdraw(&self, uid: &str) {
+        let mut state = self.lock();
+        if state.permits.get(uid) == Some(&Use::Unused) {
+            state.permits.remove(uid);
+        }
+    }
+
+    /// Begins to use a permit: from now on it can't be taken back. `None` if there is none.
+    pub fn begin(&self, uid: &str) -> Option<()> {
+        let mut state = self.lock();
+        *state.permits.get_mut(uid)? = Use::Recording;
+        // Until its next visit has ended it isn't known to be anything.
+        state.standings.insert(uid.to_owned(), Standing::Down);
+        Some(())
+    }
+
+    /// The upgrade is recorded: the claim counts instead of the permit.
+    pub fn recorded(&self, uid: &str) {
+        self.lock().permits.remove(uid);
+    }
+
+    /// The upgrade couldn't be recorded: the permit can be taken back again.
+    pub fn failed(&self, uid: &str) {
+        if let Some(used) = self.lock().permits.get_mut(uid) {
+            *used = Use::Unused;
+        }
+    }
+
+    /// What is said of a Blueprint's rollout.
+    pub fn report(&self, blueprint: &str) -> Report {
+        self.lock().reports.get(blueprint).cloned().unwrap_or_default()
+    }
+
+    /// Says something else of it, and tells whether that is news.
+    pub fn say(&self, blueprint: &str, report: Report) -> News {
+        let mut state = self.lock();
+        if state.reports.get(blueprint) == Some(&report) {
+            return News::None;
+        }
+        state.reports.insert(blueprint.to_owned(), report);
+        News::Some
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether something new was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Nothing.
+    None,
+    /// Something.
+    Some,
+}

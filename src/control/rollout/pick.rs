@@ -1,0 +1,140 @@
+//! Which Runtimes of a Blueprint may be upgraded next. Pure.
+//!
+//! What counts against the limit is read from claims, from what the operator itself has seen, and from permits that
+//! were given and aren't used yet. What isn't known counts against it too, so that a restart forgets nothing.
+
+/// A Runtime of the Blueprint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its UID.
+    pub uid: String,
+    /// How far the Blueprint's last edit has reached it.
+    pub stage: Stage,
+    /// Whether it serves.
+    pub standing: Standing,
+    /// Whether it may begin an upgrade.
+    pub permit: Permit,
+}
+
+/// How far the Blueprint's last edit has reached a Runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It runs it.
+    Current,
+    /// It runs an older one.
+    Outdated,
+    /// It runs an older one and can't be moved: it is held, or its Plan is too small.
+    Held,
+    /// It runs an older one, since this one failed on it.
+    Failed,
+    /// It is on its way.
+    Moving,
+    /// It failed, and is on its way back.
+    GoingBack,
+}
+
+/// Whether a Runtime serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It does.
+    Serving,
+    /// It is off, and should be; or was never up.
+    Off,
+    /// It should serve and doesn't.
+    Down,
+    /// It wasn't looked at since the operator began.
+    Unknown,
+}
+
+/// Whether a Runtime may begin an upgrade.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Permit {
+    /// It may not.
+    #[default]
+    None,
+    /// It may.
+    Granted,
+}
+
+/// What becomes of a rollout when an upgrade fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// No more are begun.
+    Pause,
+    /// It goes on with the others.
+    GoOn,
+}
+
+/// How a Staged rollout goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing is left to do.
+    Done,
+    /// Some are on their way.
+    Going,
+    /// None may begin: too many are unavailable, or those that are left are held.
+    Waiting,
+    /// None may begin, since one failed.
+    Paused,
+}
+
+/// Who may begin, and how it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picked {
+    /// UIDs of those that may begin now.
+    pub grants: Vec<String>,
+    /// How it goes.
+    pub progress: Progress,
+}
+
+impl Member {
+    /// Whether it counts against the limit.
+    pub fn is_busy(&self) -> bool {
+        matches!(self.stage, Stage::Moving | Stage::GoingBack)
+            || self.permit == Permit::Granted
+            || matches!(self.standing, Standing::Down | Standing::Unknown)
+    }
+
+    /// Whether the upgrade failed on it.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.stage, Stage::Failed | Stage::GoingBack)
+    }
+
+    fn is_candidate(&self) -> bool {
+        self.stage == Stage::Outdated && !self.is_busy()
+    }
+}
+
+/// Picks those that may begin: those that serve first, since only they prove at once that the new one works.
+pub fn pick(max_unavailable: usize, on_failure: OnFailure, members: &[Member]) -> Picked {
+    let failed = members.iter().any(Member::has_failed);
+    if failed && on_failure == OnFailure::Pause {
+        return Picked { grants: Vec::new(), progress: Progress::Paused };
+    }
+    let busy = members.iter().filter(|member| member.is_busy()).count();
+    let mut candidates: Vec<&Member> = members.iter().filter(|member| member.is_candidate()).collect();
+    candidates.sort_by_key(|member| (member.standing != Standing::Serving, &member.uid));
+    let free = max_unavailable.saturating_sub(busy);
+    let grants: Vec<String> = candidates.iter().take(free).map(|member| member.uid.clone()).collect();
+    Picked { progress: progress(members, &grants), grants }
+}
+
+fn progress(members: &[Member], grants: &[String]) -> Progress {
+    let moving = |member: &Member| {
+        matches!(member.stage, Stage::Moving | Stage::GoingBack)
+            || member.permit == Permit::Granted
+            || (member.standing == Standing::Unknown && member.stage != Stage::Current)
+    };
+    let left = |member: &Member| matches!(member.stage, Stage::Outdated | Stage::Held);
+    if !grants.is_empty() || members.iter().any(moving) {
+        Progress::Going
+    } else if members.iter().any(left) {
+        Progress::Waiting
+    } else {
+        Progress::Done
+    }
+}
+
+#[cfg(test)]
+#[path = "pick_tests.rs"]
+mod tests;

@@ -1,0 +1,173 @@
+//! Goes through the Runtimes of every Blueprint whenever something changed, lets the next ones begin, and says how
+//! each rollout goes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+use tokio_util::sync::CancellationToken;
+
+use super::board::News;
+use super::pick::{Member, OnFailure, Permit, Picked, Stage, Standing, pick};
+use super::report::{Named, report};
+use super::target::Current;
+use super::wire::named;
+use crate::api::blueprint::{Rollout, RolloutStrategy};
+use crate::api::name_claim::{RuntimeIdentity, UpgradePhase};
+use crate::api::{Blueprint, Runtime, annotation};
+use crate::control::context::Context;
+use crate::engine::config::Mode;
+
+/// Shortest time between two rounds.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Goes round until `shutdown`.
+pub async fn run(ctx: Arc<Context>, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = ctx.rollouts.changed() => {}
+            () = shutdown.cancelled() => return,
+        }
+        round(&ctx);
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = shutdown.cancelled() => return,
+        }
+    }
+}
+
+/// One round through every Blueprint.
+pub fn round(ctx: &Context) {
+    let blueprints: BTreeMap<String, Offer> = ctx
+        .stores
+        .blueprints
+        .state()
+        .into_iter()
+        .map(|blueprint| (blueprint.name_any(), Offer::new(ctx, &blueprint)))
+        .collect();
+    let mut groups: BTreeMap<&str, Vec<Row>> =
+        blueprints.keys().map(|name| (name.as_str(), Vec::new())).collect();
+    for claim in ctx.claims.held_slugs() {
+        let Some(identity) = &claim.spec.runtime else { continue };
+        let Some((name, offer)) = blueprints.get_key_value(&identity.pin.blueprint) else { continue };
+        let holder = &claim.spec.holder;
+        let reference = ObjectRef::<Runtime>::new(&holder.name).within(&holder.namespace);
+        let Some(runtime) = ctx.stores.runtimes.get(&reference) else { continue };
+        if runtime.uid().as_deref() != Some(&holder.uid) || runtime.metadata.deletion_timestamp.is_some() {
+            continue;
+        }
+        groups.entry(name).or_default().push(row(ctx, offer, &runtime, identity));
+    }
+    for (name, rows) in groups {
+        if let Some(offer) = blueprints.get(name) {
+            attend(ctx, name, &offer.rollout, rows);
+        }
+    }
+}
+
+/// A Blueprint as it is now.
+struct Offer {
+    current: Current,
+    rollout: Rollout,
+}
+
+impl Offer {
+    fn new(ctx: &Context, blueprint: &Blueprint) -> Self {
+        let image = ctx.claims.newest_image(&blueprint.spec.image);
+        let generation = blueprint.metadata.generation.unwrap_or_default();
+        Self {
+            current: Current::new(&blueprint.name_any(), generation, &blueprint.spec, image),
+            rollout: blueprint.spec.rollout.clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// A Runtime, and how to have it visited.
+struct Row {
+    reference: ObjectRef<Runtime>,
+    named: Named,
+}
+
+fn row(ctx: &Context, offer: &Offer, runtime: &Runtime, identity: &RuntimeIdentity) -> Row {
+    let uid = runtime.uid().unwrap_or_default();
+    // The permit first: one that is used from now on leaves its Runtime known to be down.
+    let permit = ctx.rollouts.permit(&uid);
+    let standing = match ctx.rollouts.standing(&uid) {
+        // What was never up can't go down.
+        Standing::Unknown | Standing::Down if identity.machine_id.is_none() => Standing::Off,
+        known => known,
+    };
+    let stage = stage(ctx, offer, runtime, identity, standing);
+    if matches!(stage, Stage::Moving | Stage::GoingBack) {
+        ctx.rollouts.recorded(&uid);
+    } else if stage != Stage::Outdated {
+        ctx.rollouts.withdraw(&uid);
+    }
+    let name = format!("{}/{}", runtime.namespace().unwrap_or_default(), runtime.name_any());
+    Row {
+        reference: ObjectRef::from_obj(runtime),
+        named: Named { name, member: Member { uid, stage, standing, permit } },
+    }
+}
+
+fn stage(
+    ctx: &Context,
+    offer: &Offer,
+    runtime: &Runtime,
+    identity: &RuntimeIdentity,
+    standing: Standing,
+) -> Stage {
+    if let Some(upgrade) = &identity.upgrade {
+        // One that is off proves itself at its next start, whenever that is.
+        let waits = upgrade.phase == UpgradePhase::Trial && standing == Standing::Off;
+        match upgrade.phase {
+            UpgradePhase::Rollback => return Stage::GoingBack,
+            _ if !waits => return Stage::Moving,
+            _ => {}
+        }
+    }
+    let Some(update) = offer.current.update_of(&identity.pin) else { return Stage::Current };
+    let failed = identity.failed_upgrade.as_ref().is_some_and(|failed| failed.target == update.target());
+    if failed {
+        return Stage::Failed;
+    }
+    let held = runtime.annotations().get(annotation::PAUSED).is_some_and(|value| value == "true")
+        || identity.upgrade.is_some()
+        || identity.machine_id.is_none()
+        || !update.fits()
+        || ctx.config.mode == Mode::ReadOnly
+        || named(runtime, &ctx.config.defaults.blueprint) != identity.pin.blueprint;
+    if held { Stage::Held } else { Stage::Outdated }
+}
+
+/// Lets the next ones begin, and says how it goes.
+fn attend(ctx: &Context, name: &str, rollout: &Rollout, mut rows: Vec<Row>) {
+    let picked = picked(rollout, &rows);
+    for row in &mut rows {
+        let uid = &row.named.member.uid;
+        match &picked {
+            Some(picked) if picked.grants.contains(uid) => {
+                ctx.rollouts.grant(uid);
+                row.named.member.permit = Permit::Granted;
+                ctx.triggers.runtimes.visit_ref(row.reference.clone());
+            }
+            Some(_) => {}
+            None => ctx.rollouts.withdraw(uid),
+        }
+    }
+    let all: Vec<Named> = rows.into_iter().map(|row| row.named).collect();
+    if ctx.rollouts.say(name, report(name, rollout, &all, picked.as_ref())) == News::Some {
+        ctx.triggers.blueprints.visit_ref(ObjectRef::new(name));
+    }
+}
+
+fn picked(rollout: &Rollout, rows: &[Row]) -> Option<Picked> {
+    if rollout.strategy != RolloutStrategy::Staged {
+        return None;
+    }
+    let members: Vec<Member> = rows.iter().map(|row| row.named.member.clone()).collect();
+    let on_failure = if rollout.pause_on_failure { OnFailure::Pause } else { OnFailure::GoOn };
+    Some(pick(usize::try_from(rollout.max_unavailable).unwrap_or(1), on_failure, &members))
+}

@@ -1,0 +1,301 @@
+//! An upgrade: the volume is kept as it is by a snapshot, the pin is moved, and the new one has to prove itself by
+//! running. If it doesn't, pin and snapshot go back together. How far it is stands on the claim.
+//!
+//! A Runtime that is off is moved without being started: it proves itself at its next start, whenever that is.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::facts::{
+    Facts, Known, MachineFact, Refusal, Request, RequestKind, SnapshotPhase, TroubleClass,
+};
+use super::super::resolve::{Power, Resolved};
+use super::super::step::{Effect, Look, Rest, Step, Waiting};
+use super::{Reached, destroy, power, request};
+use crate::api::condition::whole_seconds;
+use crate::api::name_claim::{FailedUpgrade, Pin, RuntimeIdentity, SnapshotRecord, Upgrade, UpgradePhase};
+use crate::api::reason;
+use crate::api::state::TaskState;
+use crate::control::rollout::pick::Permit;
+use crate::control::rollout::target::Update;
+use crate::control::rollout::tell;
+
+/// How often Fly has to refuse a Machine before that is believed: an image that was just pushed takes some seconds.
+const REFUSALS: u32 = 3;
+/// Longest cause of a failure that a claim carries, in characters.
+const MOST_SAID: usize = 512;
+/// Nothing is given up on what was seen longer ago than this.
+const FRESH: SignedDuration = SignedDuration::from_secs(5);
+
+/// The upgrade under way is as far as it can be before the Machine runs or rests.
+pub(super) fn under_way(
+    now: Timestamp,
+    facts: &Facts,
+    identity: &RuntimeIdentity,
+    resolved: &Resolved,
+) -> Reached<()> {
+    let Some(upgrade) = &identity.upgrade else { return Ok(()) };
+    match upgrade.phase {
+        UpgradePhase::Snapshot => Err(kept(now, facts, identity, upgrade).unwrap_or_else(|step| step)),
+        UpgradePhase::Trial => match refused(now, facts, upgrade, resolved) {
+            Some(refusal) => Err(go_back(now, identity, upgrade, &refusal)),
+            None => Ok(()),
+        },
+        UpgradePhase::Rollback => Ok(()),
+    }
+}
+
+/// What comes after the Machine runs or rests, or doesn't: the end of an upgrade, or the begin of one.
+pub(super) fn after(
+    now: Timestamp,
+    facts: &Facts,
+    identity: &RuntimeIdentity,
+    resolved: &Resolved,
+    reached: Reached<Step>,
+) -> Reached<Step> {
+    let Some(upgrade) = &identity.upgrade else { return begin(now, facts, identity, reached) };
+    match (upgrade.phase, &reached) {
+        (UpgradePhase::Trial, Ok(Step::Rest(Rest::Running))) => {
+            let proved = RuntimeIdentity { upgrade: None, failed_upgrade: None, ..identity.clone() };
+            Err(Step::Do(Effect::RecordIdentity(Box::new(proved))))
+        }
+        (UpgradePhase::Rollback, Ok(Step::Rest(_))) => {
+            let back = RuntimeIdentity { upgrade: None, ..identity.clone() };
+            Err(Step::Do(Effect::RecordIdentity(Box::new(back))))
+        }
+        // One that is off proves itself at its next start.
+        (UpgradePhase::Trial, Ok(Step::Rest(Rest::Sleeping | Rest::Stopped | Rest::Awaiting(_)))) => reached,
+        (UpgradePhase::Trial, _) if resolved.power == Power::Run => match late(now, facts)? {
+            Some(refusal) => Err(go_back(now, identity, upgrade, &refusal)),
+            None => reached,
+        },
+        _ => reached,
+    }
+}
+
+/// Begins an upgrade, if there is one and it may be begun.
+fn begin(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, reached: Reached<Step>) -> Reached<Step> {
+    let Some(asked) = asked(facts).filter(|asked| may_move(asked, &reached)) else { return reached };
+    let Some(update) = tell::update(facts).filter(Update::fits) else { return reached };
+    let failed = tell::failed(facts, &update);
+    let request = match asked {
+        Asked::ByRollout if failed.is_some() => return reached,
+        Asked::ByRequest(uid) if failed.is_some_and(|it| it.request.as_deref() == Some(uid)) => {
+            return reached;
+        }
+        Asked::ByRollout => None,
+        Asked::ByRequest(uid) => Some(uid.to_owned()),
+    };
+    let begun = Upgrade {
+        phase: UpgradePhase::Snapshot,
+        begin_time: whole_seconds(now),
+        from: identity.pin.clone(),
+        snapshot: None,
+        request,
+    };
+    let kept = RuntimeIdentity { upgrade: Some(begun.clone()), failed_upgrade: None, ..identity.clone() };
+    let begun = if snapshot_first(facts) { kept } else { moved(now, &kept, &begun, update, None) };
+    Err(Step::Do(Effect::BeginUpgrade(Box::new(begun))))
+}
+
+/// Who asked for an upgrade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked<'f> {
+    /// The Blueprint's rollout.
+    ByRollout,
+    /// A person, by the task of this UID.
+    ByRequest(&'f str),
+}
+
+fn asked(facts: &Facts) -> Option<Asked<'_>> {
+    match &facts.cluster.request {
+        Some(request) if request.kind == RequestKind::Upgrade => Some(Asked::ByRequest(&request.uid)),
+        _ => (facts.cluster.permit == Permit::Granted).then_some(Asked::ByRollout),
+    }
+}
+
+/// Only what is at rest is moved. A person may ask it also of what doesn't come up: it may be the remedy.
+fn may_move(asked: &Asked<'_>, reached: &Reached<Step>) -> bool {
+    match (asked, reached) {
+        (_, Ok(Step::Rest(_))) => true,
+        (Asked::ByRequest(_), Err(Step::Rest(Rest::Refused(refusal, _)))) => matches!(
+            refusal.reason,
+            reason::CRASH_LOOP | reason::OUT_OF_MEMORY | reason::CONFIGURATION_REFUSED
+        ),
+        _ => false,
+    }
+}
+
+/// The step for a person's request, once the Runtime rests; else the Runtime's own.
+pub(super) fn attended(facts: &Facts, request: &Request, step: Step) -> Step {
+    let (Step::Rest(rest), Some(identity)) =
+        (&step, facts.own_claim().and_then(|claim| claim.runtime.as_ref()))
+    else {
+        return step;
+    };
+    if let Some(upgrade) = &identity.upgrade {
+        let moved = upgrade.request.as_ref() == Some(&request.uid) && upgrade.phase == UpgradePhase::Trial;
+        return if moved && matches!(rest, Rest::Sleeping | Rest::Stopped | Rest::Awaiting(_)) {
+            completed(request, "It is off and has been moved; it proves itself at its next start.")
+        } else {
+            step
+        };
+    }
+    match (tell::update(facts), rest) {
+        (None, _) => completed(request, "It runs the Blueprint as it is now."),
+        (Some(update), _) if !update.fits() => request::failed(
+            request,
+            reason::PLAN_TOO_SMALL,
+            "The Blueprint as it is now needs more memory than the Plan has. Choose a larger Plan.",
+        ),
+        (Some(update), _) if tell::failed(facts, &update).is_some() => {
+            let message = tell::failed(facts, &update).map(|failed| failed.message.clone());
+            let message = format!("It was taken back: {}", message.unwrap_or_default());
+            request::failed(request, reason::UPDATE_FAILED, message)
+        }
+        (Some(_), Rest::Refused(refusal, _)) => {
+            request::failed(request, refusal.reason, refusal.message.clone())
+        }
+        (Some(_), _) => step,
+    }
+}
+
+fn completed(request: &Request, message: &str) -> Step {
+    request::finish(request, TaskState::Completed, reason::COMPLETED, message, None)
+}
+
+fn snapshot_first(facts: &Facts) -> bool {
+    let rollout = facts.cluster.blueprint.as_ref().and_then(|(_, _, spec)| spec.rollout.as_ref());
+    rollout.is_none_or(|rollout| rollout.snapshot_first)
+}
+
+/// The volume is kept as it is: the Machine is stopped, and a snapshot made since. Then the pin is moved.
+fn kept(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, upgrade: &Upgrade) -> Reached<Step> {
+    let settings = &facts.cluster.settings;
+    let (Some(update), Some(volume)) = (tell::update(facts).filter(Update::fits), &identity.volume_id) else {
+        // The edit was taken back meanwhile: nothing has changed yet.
+        let given_up = RuntimeIdentity { upgrade: None, ..identity.clone() };
+        return Err(Step::Do(Effect::RecordIdentity(Box::new(given_up))));
+    };
+    if upgrade.begin_time.duration_until(now) > settings.stop_deadline + settings.start_deadline {
+        let refusal =
+            Refusal::new(reason::SNAPSHOT_FAILED, "The snapshot before it couldn't be made in time.");
+        let failed = failure(&update, upgrade, &refusal);
+        let given_up = RuntimeIdentity { upgrade: None, failed_upgrade: Some(failed), ..identity.clone() };
+        return Err(Step::Do(Effect::RecordIdentity(Box::new(given_up))));
+    }
+    destroy::machine_stopped(now, facts)?;
+    let snapshot = snapshot(now, facts, volume)?;
+    let moved = moved(now, identity, upgrade, update, Some(snapshot));
+    Err(Step::Do(Effect::RecordIdentity(Box::new(moved))))
+}
+
+fn snapshot(now: Timestamp, facts: &Facts, volume: &str) -> Reached<SnapshotRecord> {
+    match &facts.known.snapshot {
+        Known::Unknown => Err(Step::Look(Look::Snapshot)),
+        Known::Missing(absence) => {
+            if facts.known.snapshot_asked.is_some() && !destroy::never_came(now, facts, *absence) {
+                return Err(destroy::again(now, facts, Look::Snapshot, Waiting::Snapshot));
+            }
+            Err(Step::Do(Effect::SnapshotBeforeUpgrade { id: volume.to_owned() }))
+        }
+        Known::Present(snapshot) if snapshot.phase == SnapshotPhase::Pending => {
+            Err(destroy::again(now, facts, Look::Snapshot, Waiting::Snapshot))
+        }
+        Known::Present(snapshot) => Ok(SnapshotRecord {
+            id: snapshot.id.clone(),
+            volume_id: volume.to_owned(),
+            expiry_time: whole_seconds(snapshot.expiry),
+        }),
+    }
+}
+
+/// The pin is moved, and has to prove itself from now on.
+fn moved(
+    now: Timestamp,
+    identity: &RuntimeIdentity,
+    upgrade: &Upgrade,
+    update: Update,
+    snapshot: Option<SnapshotRecord>,
+) -> RuntimeIdentity {
+    let trial = Upgrade {
+        phase: UpgradePhase::Trial,
+        begin_time: whole_seconds(now),
+        from: identity.pin.clone(),
+        snapshot,
+        request: upgrade.request.clone(),
+    };
+    RuntimeIdentity { pin: update.pin, upgrade: Some(trial), ..identity.clone() }
+}
+
+/// Why the new pin can't be: Fly refuses the Machine, or it ended by itself.
+fn refused(now: Timestamp, facts: &Facts, upgrade: &Upgrade, resolved: &Resolved) -> Option<Refusal> {
+    let machine = facts.known.machine.present()?;
+    if !power::config_is_applied(facts, resolved) {
+        let late = upgrade.begin_time.duration_until(now) > facts.cluster.settings.start_deadline;
+        return refused_by_fly(facts, upgrade).or_else(|| late.then(|| too_late(facts)));
+    }
+    let exit = machine.exit.filter(|_| resolved.power == Power::Run)?;
+    Some(power::ended(facts, exit).0)
+}
+
+/// Only refusals that came since the pin was moved are about it.
+fn refused_by_fly(facts: &Facts, upgrade: &Upgrade) -> Option<Refusal> {
+    let trouble = facts.known.trouble.as_ref()?;
+    let about_it = matches!(trouble.reason, reason::IMAGE_NOT_FOUND | reason::FLY_REFUSED | reason::INVALID);
+    let often = trouble.class == TroubleClass::Human && trouble.attempts >= REFUSALS;
+    let since = trouble.since >= upgrade.begin_time;
+    (about_it && often && since).then(|| Refusal::new(trouble.reason, trouble.message.clone()))
+}
+
+/// Whether it has been starting for longer than it may, as a fresh look tells.
+fn late(now: Timestamp, facts: &Facts) -> Reached<Option<Refusal>> {
+    let Some(machine) = facts.known.machine.present() else { return Ok(None) };
+    if began(facts, machine).duration_until(now) <= facts.cluster.settings.start_deadline {
+        return Ok(None);
+    }
+    if machine.read_at.duration_until(now) > FRESH {
+        return Err(Step::Look(Look::Machine));
+    }
+    Ok(Some(too_late(facts)))
+}
+
+/// When the start under way began, as far as that is known.
+fn began(facts: &Facts, machine: &MachineFact) -> Timestamp {
+    facts.known.started.as_ref().map_or(machine.since, |attempt| attempt.at)
+}
+
+fn too_late(facts: &Facts) -> Refusal {
+    let minutes = facts.cluster.settings.start_deadline.as_secs().div_euclid(60);
+    Refusal::new(
+        reason::DEADLINE_EXCEEDED,
+        format!("The gateway didn't become ready within {minutes} minutes of its start."),
+    )
+}
+
+/// Back to the old pin, and to the snapshot if the new one may have touched the volume.
+fn go_back(now: Timestamp, identity: &RuntimeIdentity, upgrade: &Upgrade, refusal: &Refusal) -> Step {
+    let tried = Update::between(&upgrade.from, identity.pin.clone());
+    let back = RuntimeIdentity {
+        pin: Pin { plan: identity.pin.plan.clone(), ..upgrade.from.clone() },
+        upgrade: Some(Upgrade {
+            phase: UpgradePhase::Rollback,
+            begin_time: whole_seconds(now),
+            ..upgrade.clone()
+        }),
+        failed_upgrade: Some(failure(&tried, upgrade, refusal)),
+        ..identity.clone()
+    };
+    Step::Do(Effect::RecordIdentity(Box::new(back)))
+}
+
+/// What is remembered of an upgrade that failed.
+fn failure(update: &Update, upgrade: &Upgrade, refusal: &Refusal) -> FailedUpgrade {
+    FailedUpgrade {
+        target: update.target(),
+        blueprint_generation: update.pin.blueprint_generation,
+        image: update.pin.spec.image.clone(),
+        reason: refusal.reason.to_owned(),
+        message: refusal.message.chars().take(MOST_SAID).collect(),
+        request: upgrade.request.clone(),
+    }
+}
