@@ -64,7 +64,7 @@ use super::state::TaskState;
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self == oldSelf").message("must not change: a task is a record, or is carried out once; create another"))]
 #[x_kube(validation = Rule::new("has(self.operationID) || self.type in ['Restart', 'Snapshot', 'Restore', 'Upgrade']").message("`type` must be Restart, Snapshot, Restore or Upgrade: the rest is declared on the Runtime (`powerState`, `planRef`, `env`, …)"))]
-#[x_kube(validation = Rule::new("!has(self.snapshotID) || (self.type == 'Restore' && !has(self.operationID))").message("`snapshotID` goes with a request of type Restore only"))]
+#[x_kube(validation = Rule::new("!has(self.snapshotID) || (self.type == 'Restore' && !has(self.operationID))").message("`snapshotID` must go with a request of type Restore only"))]
 pub struct RuntimeTaskSpec {
     /// Runtime that it is about.
     pub runtime_ref: NameRef,

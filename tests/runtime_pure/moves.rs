@@ -84,7 +84,16 @@ impl World {
         self.shoot(&id)
     }
 
-    fn shoot(&mut self, volume: &str) -> String {
+    /// The last snapshot made since the deletion, or the upgrade, was begun.
+    pub fn last_shot(&self) -> Option<String> {
+        let identity = self.identity();
+        let deleted = self.runtime.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+        let since = deleted.or_else(|| identity.upgrade.map(|upgrade| upgrade.begin_time))?;
+        let shots = self.moves.shots.iter().rev();
+        shots.filter(|shot| shot.made >= since).map(|shot| shot.id.clone()).next()
+    }
+
+    pub fn shoot(&mut self, volume: &str) -> String {
         let shot = Shot {
             id: format!("vs_{}", self.moves.shots.len() + 1),
             volume: volume.to_owned(),

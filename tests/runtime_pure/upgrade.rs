@@ -89,6 +89,7 @@ fn a_stopped_one_is_moved_without_being_started_and_proves_itself_at_its_next_st
     world.now += second(86_400);
     world.power(PowerState::Running);
     assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(identity(&world).pin.spec.image, NEW, "a start takes time that isn't its failure");
     assert_eq!(identity(&world).upgrade, None);
 }
 

@@ -403,9 +403,9 @@ impl World {
                 }
                 None => known.machine.miss(now),
             },
-            Look::Snapshot if self.snapshots > 0 => {
+            Look::Snapshot if self.last_shot().is_some() => {
                 known.snapshot = Known::Present(SnapshotFact {
-                    id: "vs_1".into(),
+                    id: self.last_shot().unwrap(),
                     phase: SnapshotPhase::Created,
                     expiry: now + second(60 * 86_400),
                 });
@@ -531,11 +531,12 @@ impl World {
                     .filter(|(other, _)| other == id)
                     .for_each(|(_, phase)| *phase = VolumePhase::Going);
             }
-            Effect::SnapshotVolume { .. } | Effect::SnapshotBeforeUpgrade { .. } => {
+            Effect::SnapshotVolume { id } | Effect::SnapshotBeforeUpgrade { id } => {
                 assert!(
                     self.machine.as_ref().is_none_or(|machine| machine.phase == MachinePhase::Stopped),
                     "a snapshot of a running Machine"
                 );
+                self.shoot(id);
                 self.snapshots += 1;
             }
             Effect::TakeSnapshot { volume } => {
@@ -666,7 +667,7 @@ impl World {
             since: self.now,
             read_at: self.now,
         });
-        self.image = resolved.pin.spec.image;
+        self.image = resolved.pin.spec.image.clone();
         if runs {
             self.wake();
         }

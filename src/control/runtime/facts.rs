@@ -10,6 +10,7 @@ pub use super::known::{Absence, AbsenceKind, Known, Proof, Source};
 use super::moving::Moving;
 pub use super::request::{Pursuit, Request, RequestKind};
 use super::step::Look;
+pub use super::volume_facts::{Filling, SnapshotFact, SnapshotPhase, VolumeFact, VolumePhase};
 use crate::api::name_claim::{NameClaimSpec, Pin};
 use crate::api::{BlueprintSpec, PlanSpec, Runtime, Workspace};
 use crate::control::policy::EffectivePolicy;
@@ -179,41 +180,6 @@ pub enum Family {
     V4,
 }
 
-/// A volume.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VolumeFact {
-    /// Its id.
-    pub id: String,
-    /// Its region.
-    pub region: String,
-    /// Whether it is usable.
-    pub phase: VolumePhase,
-    /// The Machine that holds it.
-    pub attached: Option<String>,
-    /// Its size in GB.
-    pub size_gb: i32,
-    /// Whether all of it is there.
-    pub filling: Filling,
-}
-
-/// Whether a volume that was made from another, or from a snapshot, can be mounted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Filling {
-    /// It can.
-    Mountable,
-    /// Fly still fills it.
-    UnderWay,
-}
-
-/// Whether a volume is usable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VolumePhase {
-    /// It is, or will be in a moment.
-    Usable,
-    /// It is being removed.
-    Going,
-}
-
 /// A Machine, as last read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MachineFact {
@@ -335,26 +301,6 @@ pub enum Boot {
     Due,
     /// It has, or it wasn't asked to.
     Done,
-}
-
-/// A snapshot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnapshotFact {
-    /// Its id.
-    pub id: String,
-    /// Whether it is made.
-    pub phase: SnapshotPhase,
-    /// When Fly removes it.
-    pub expiry: Timestamp,
-}
-
-/// Whether a snapshot is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SnapshotPhase {
-    /// It is being made.
-    Pending,
-    /// It is made.
-    Created,
 }
 
 /// The gateway's token.

@@ -27,3 +27,4 @@ pub mod token;
 pub mod trouble;
 pub mod view;
 pub mod visit;
+pub mod volume_facts;

@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::{
-    Facts, Known, MachineFact, Refusal, Request, RequestKind, SnapshotPhase, TroubleClass,
+    Facts, Known, MachineFact, MachinePhase, Refusal, Request, RequestKind, SnapshotPhase, TroubleClass,
 };
 use super::super::resolve::{Power, Resolved};
 use super::super::step::{Effect, Look, Rest, Step, Waiting};
@@ -251,6 +251,10 @@ fn refused_by_fly(facts: &Facts, upgrade: &Upgrade) -> Option<Refusal> {
 /// Whether it has been starting for longer than it may, as a fresh look tells.
 fn late(now: Timestamp, facts: &Facts) -> Reached<Option<Refusal>> {
     let Some(machine) = facts.known.machine.present() else { return Ok(None) };
+    // One that is off hasn't begun its start.
+    if matches!(machine.phase, MachinePhase::Stopped | MachinePhase::Stopping | MachinePhase::Failed) {
+        return Ok(None);
+    }
     if began(facts, machine).duration_until(now) <= facts.cluster.settings.start_deadline {
         return Ok(None);
     }
