@@ -75,9 +75,10 @@ async fn a_pending_task_goes_on_until_its_turn_has_come() {
     tenant.declare("ops", json!({})).await.unwrap();
     tenant.wait_ready("ops", "running").await.unwrap();
     tenant.patch("ops", pause(json!("true"))).await.unwrap();
-    tenant.ask("again", "Restart").await.unwrap();
+    let ask = |type_: &str| json!({"spec": {"runtimeRef": {"name": "ops"}, "type": type_}});
+    tenant.apply(VERSION, "RuntimeTask", "again", ask("Restart")).await.unwrap();
     tenant.wait_task("again", "running").await.unwrap();
-    tenant.ask("keep", "Snapshot").await.unwrap();
+    tenant.apply(VERSION, "RuntimeTask", "keep", ask("Snapshot")).await.unwrap();
     tenant.wait_task("keep", "pending").await.unwrap();
     let mut waits = begin(&tenant, "keep").await;
     waits.go_on().await;

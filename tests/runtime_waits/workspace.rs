@@ -2,7 +2,7 @@ use kube::api::DeleteParams;
 use serde_json::{Value, json};
 use testbed::{apply, eventually};
 
-use crate::support::{SOON, Tenant, reason, text};
+use crate::support::{SOON, Tenant, condition, reason, text};
 use crate::tenant;
 use crate::waits::Waits;
 
@@ -15,16 +15,16 @@ async fn declare(tenant: &Tenant<'_>, name: &str) {
 }
 
 /// Waits until a Workspace is in this state, for this reason.
-async fn state(tenant: &Tenant<'_>, name: &str, state: &str, why: &str) {
+async fn state(tenant: &Tenant<'_>, name: &str, state: &str, why: &str) -> Value {
     let api = tenant.api(VERSION, "Workspace").await.unwrap();
     eventually(&format!("the Workspace {name} to be {state}"), SOON, async || {
         let object: Value = serde_json::to_value(api.get(name).await?)?;
         let is = text(&object, "/status/state") == state && (why.is_empty() || reason(&object) == why);
         anyhow::ensure!(is, "{:#}", object["status"]);
-        Ok(())
+        Ok(object)
     })
     .await
-    .unwrap();
+    .unwrap()
 }
 
 async fn begin(tenant: &Tenant<'_>, name: &str) -> Waits {
@@ -81,7 +81,9 @@ async fn pending_goes_on_until_it_is_active() {
         resources: [rolebindings]}]}]}";
     apply(&tenant.client, webhook).await.unwrap();
     declare(&tenant, "main").await;
-    state(&tenant, "main", "pending", "").await;
+    let pending = state(&tenant, "main", "pending", "KubernetesUnavailable").await;
+    let told = condition(&pending, "Ready");
+    assert!(text(&told, "/message").contains("admission webhook"), "{told}");
     let mut waits = begin(&tenant, "main").await;
     waits.go_on().await;
     let types = kube::api::TypeMeta {

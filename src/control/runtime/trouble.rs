@@ -99,6 +99,14 @@ impl From<kube::Error> for Failure {
                 format!("The API server refused a write: {}.", status.message.trim_end_matches('.')),
                 Pace::Backoff,
             ),
+            kube::Error::Api(status) if status.code == 500 => (
+                TroubleClass::Transient,
+                reason::KUBERNETES_UNAVAILABLE,
+                "The API server failed at a request, as it does when an admission webhook can't be called; it is \
+                 tried again."
+                    .to_owned(),
+                Pace::Backoff,
+            ),
             _ => (
                 TroubleClass::Transient,
                 reason::KUBERNETES_UNAVAILABLE,
