@@ -23,7 +23,6 @@ async fn begin(tenant: &Tenant<'_>, name: &str) -> Waits {
     Waits::begin(tenant, "Runtime", name).await
 }
 
-#[tokio::test]
 async fn provisioning_and_starting_go_on_until_it_runs() {
     let tenant = tenant("waits-up").await;
     let creates = json!({"method": "POST", "route": "/v1/apps/{app}/volumes", "app": "waits-up-ops-*"});
@@ -43,7 +42,6 @@ async fn provisioning_and_starting_go_on_until_it_runs() {
     later.end_well().await;
 }
 
-#[tokio::test]
 async fn stopping_goes_on_until_it_has_stopped_or_its_time_is_over() {
     let tenant = tenant("waits-stop").await;
     tenant.declare("ops", json!({})).await.unwrap();
@@ -60,7 +58,6 @@ async fn stopping_goes_on_until_it_has_stopped_or_its_time_is_over() {
     begin(&tenant, "ops").await.end_well().await;
 }
 
-#[tokio::test]
 async fn what_waits_for_a_person_goes_on_until_that_person_acts() {
     let tenant = tenant("waits-person").await;
     tenant.declare("unpaid", json!({"planRef": {"name": "openclaw-basic"}})).await.unwrap();
@@ -78,7 +75,6 @@ async fn what_waits_for_a_person_goes_on_until_that_person_acts() {
     held.end_well().await;
 }
 
-#[tokio::test]
 async fn a_bad_spec_fails_until_it_is_mended() {
     let tenant = tenant("waits-bad").await;
     let missing = json!({"secretKeyRef": {"name": "none", "key": "none"}});
@@ -91,7 +87,6 @@ async fn a_bad_spec_fails_until_it_is_mended() {
     begin(&tenant, "ops").await.end_well().await;
 }
 
-#[tokio::test]
 async fn destroying_goes_on_until_it_has_gone() {
     let tenant = tenant("waits-down").await;
     tenant.declare("ops", json!({})).await.unwrap();
@@ -104,4 +99,16 @@ async fn destroying_goes_on_until_it_has_gone() {
     waits.go_on().await;
     tenant.fly.mend(stopping).await.unwrap();
     tenant.wait_gone("ops").await.unwrap();
+}
+
+/// Their waits are long and their work is small: side by side they take as long as the longest.
+#[tokio::test]
+async fn a_runtime_in_each_situation() {
+    tokio::join!(
+        provisioning_and_starting_go_on_until_it_runs(),
+        stopping_goes_on_until_it_has_stopped_or_its_time_is_over(),
+        what_waits_for_a_person_goes_on_until_that_person_acts(),
+        a_bad_spec_fails_until_it_is_mended(),
+        destroying_goes_on_until_it_has_gone()
+    );
 }

@@ -27,7 +27,6 @@ async fn begin(tenant: &Tenant<'_>, name: &str) -> Waits {
     Waits::begin(tenant, "RuntimeTask", name).await
 }
 
-#[tokio::test]
 async fn a_running_task_goes_on_until_it_is_completed() {
     let tenant = tenant("waits-task").await;
     let creates = json!({"method": "POST", "route": "/v1/apps/{app}/machines", "app": "waits-task-ops-*"});
@@ -41,7 +40,6 @@ async fn a_running_task_goes_on_until_it_is_completed() {
     waits.end_well().await;
 }
 
-#[tokio::test]
 async fn a_failed_task_fails() {
     let tenant = tenant("waits-full").await;
     let full = tenant.fly.world(json!({"kind": "volume_capacity", "region": "yyz"})).await.unwrap();
@@ -51,7 +49,6 @@ async fn a_failed_task_fails() {
     tenant.fly.mend(full).await.unwrap();
 }
 
-#[tokio::test]
 async fn a_task_that_a_newer_change_replaced_fails() {
     let tenant = tenant("waits-newer").await;
     tenant.declare("ops", json!({})).await.unwrap();
@@ -68,7 +65,6 @@ async fn a_task_that_a_newer_change_replaced_fails() {
     tenant.fly.mend(stopping).await.unwrap();
 }
 
-#[tokio::test]
 async fn a_pending_task_goes_on_until_its_turn_has_come() {
     let tenant = tenant("waits-turn").await;
     let pause = |value: Value| json!({"metadata": {"annotations": {"moorage.dev/paused": value}}});
@@ -84,4 +80,15 @@ async fn a_pending_task_goes_on_until_its_turn_has_come() {
     waits.go_on().await;
     tenant.patch("ops", pause(Value::Null)).await.unwrap();
     waits.end_well().await;
+}
+
+/// Side by side, as the tests of Runtimes.
+#[tokio::test]
+async fn a_task_in_each_situation() {
+    tokio::join!(
+        a_running_task_goes_on_until_it_is_completed(),
+        a_failed_task_fails(),
+        a_task_that_a_newer_change_replaced_fails(),
+        a_pending_task_goes_on_until_its_turn_has_come()
+    );
 }

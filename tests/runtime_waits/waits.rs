@@ -67,7 +67,6 @@ impl Waits {
         ] {
             assert_eq!(child.try_wait().unwrap(), None, "{what} ended on {}", self.object.name);
         }
-        self.object.times_out("Ready").await;
     }
 
     /// All find that it is at rest, save the one that waits for a failure.

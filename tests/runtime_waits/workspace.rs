@@ -40,7 +40,6 @@ async fn policy(tenant: &Tenant<'_>, suspended: &str) {
     apply(&tenant.client, &policy).await.unwrap();
 }
 
-#[tokio::test]
 async fn suspended_goes_on_until_the_platform_lets_it_and_its_runtimes_go() {
     let tenant = tenant("waits-held").await;
     declare(&tenant, "main").await;
@@ -59,7 +58,6 @@ async fn suspended_goes_on_until_the_platform_lets_it_and_its_runtimes_go() {
     runtime.end_well().await;
 }
 
-#[tokio::test]
 async fn a_second_one_in_the_namespace_fails() {
     let tenant = tenant("waits-two").await;
     declare(&tenant, "main").await;
@@ -70,7 +68,6 @@ async fn a_second_one_in_the_namespace_fails() {
 }
 
 /// A webhook that can't be called keeps the members from being bound.
-#[tokio::test]
 async fn pending_goes_on_until_it_is_active() {
     let tenant = tenant("waits-pend").await;
     let webhook = "{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, \
@@ -93,4 +90,14 @@ async fn pending_goes_on_until_it_is_active() {
     let webhooks = testbed::api_for(&tenant.client, &types, None).await.unwrap();
     webhooks.delete("waits-pend", &DeleteParams::default()).await.unwrap();
     waits.end_well().await;
+}
+
+/// Side by side, as the tests of Runtimes.
+#[tokio::test]
+async fn a_workspace_in_each_situation() {
+    tokio::join!(
+        suspended_goes_on_until_the_platform_lets_it_and_its_runtimes_go(),
+        a_second_one_in_the_namespace_fails(),
+        pending_goes_on_until_it_is_active()
+    );
 }
