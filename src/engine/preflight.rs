@@ -80,7 +80,7 @@ impl<'a> Preflight<'a> {
     pub async fn check(&self) -> Result<fly_machines::Client, Vec<Fault>> {
         let (served, rights, fly) = tokio::join!(
             served::check(&self.client),
-            rights::check(&self.client, &self.config.namespace),
+            rights::check(&self.client, self.config),
             fly::check(&self.config.fly, &self.metrics),
         );
         let mut faults: Vec<Fault> = [served.err(), rights.err()].into_iter().flatten().collect();

@@ -39,6 +39,14 @@ pub(super) fn rights(installation: &Installation) -> Result<Vec<Value>, serde_js
     Ok(all)
 }
 
+/// Role and binding that are needed only with external-dns.
+pub(super) fn dns_endpoint_rights(installation: &Installation) -> Result<Vec<Value>, serde_json::Error> {
+    Ok(vec![
+        value(&rbac::dns_endpoint_role(installation))?,
+        value(&rbac::dns_endpoint_role_binding(installation))?,
+    ])
+}
+
 /// The admission policies, each with its binding.
 pub(super) fn admission(installation: &Installation) -> Result<Vec<Value>, serde_json::Error> {
     let mut all = Vec::new();

@@ -102,6 +102,16 @@ pub const RIGHTS: &[Right] = &[
     },
 ];
 
+/// What is needed besides, only where external-dns keeps the base domain's records.
+pub const DNS_ENDPOINT_RIGHTS: &[Right] = &[Right {
+    group: "externaldns.k8s.io",
+    resources: &["dnsendpoints"],
+    verbs: &[Get, Create, Patch, Delete],
+    names: &[],
+    scope: Scope::OwnNamespace,
+    why: "have external-dns keep the records of hostnames",
+}];
+
 const fn moorage(why: &'static str) -> Right {
     Right { group: GROUP, resources: &[], verbs: &[], names: &[], scope: Scope::Cluster, why }
 }

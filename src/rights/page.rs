@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::operator::RIGHTS;
+use super::operator::{DNS_ENDPOINT_RIGHTS, RIGHTS};
 use super::roles::{PLATFORM_ROLE, ROLES};
 use super::{Right, Scope};
 
@@ -15,6 +15,9 @@ pub fn page() -> String {
          holds, stands in [security.md](security.md).\n",
     );
     table(&mut page, "The operator", "ServiceAccount `moorage`, and no other right.", RIGHTS);
+    let besides =
+        "Only with `baseDomain.dns.dnsEndpoint`: the Role `moorage-dns`, which the chart then makes.";
+    table(&mut page, "The operator, with external-dns", besides, DNS_ENDPOINT_RIGHTS);
     for role in ROLES {
         table(&mut page, &format!("`{}`", role.name), &format!("{}.", role.purpose), role.rights);
     }

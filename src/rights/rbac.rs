@@ -10,6 +10,8 @@ use super::roles::{AGGREGATE_TO_PLATFORM, Gathered, PLATFORM_ROLE, ROLES};
 use super::{Installation, NAME, Right, Scope, operator, roles};
 
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
+/// Name of the Role that is needed only with external-dns.
+const DNS_ROLE: &str = "moorage-dns";
 /// What the role is for, where people look for it.
 const DESCRIPTION: &str = "moorage.dev/description";
 
@@ -49,7 +51,11 @@ fn rules(rights: &[Right], scope: Scope) -> Vec<PolicyRule> {
 }
 
 fn role_ref(kind: &str) -> RoleRef {
-    RoleRef { api_group: Some(RBAC_GROUP.into()), kind: kind.into(), name: NAME.into() }
+    role_ref_to(kind, NAME)
+}
+
+fn role_ref_to(kind: &str, name: &str) -> RoleRef {
+    RoleRef { api_group: Some(RBAC_GROUP.into()), kind: kind.into(), name: name.into() }
 }
 
 fn operator_subjects(installation: &Installation) -> Vec<Subject> {
@@ -87,6 +93,24 @@ pub(super) fn operator_role_binding(installation: &Installation) -> RoleBinding 
         role_ref: role_ref("Role"),
         subjects: Some(operator_subjects(installation)),
     }
+}
+
+/// What the operator may do besides where external-dns keeps its records.
+pub(super) fn dns_endpoint_role(installation: &Installation) -> Role {
+    let rules = rules(operator::DNS_ENDPOINT_RIGHTS, Scope::OwnNamespace);
+    Role { metadata: for_dns(installation), rules: Some(rules) }
+}
+
+pub(super) fn dns_endpoint_role_binding(installation: &Installation) -> RoleBinding {
+    RoleBinding {
+        metadata: for_dns(installation),
+        role_ref: role_ref_to("Role", DNS_ROLE),
+        subjects: Some(operator_subjects(installation)),
+    }
+}
+
+fn for_dns(installation: &Installation) -> ObjectMeta {
+    ObjectMeta { namespace: Some(installation.namespace.clone()), ..metadata(DNS_ROLE) }
 }
 
 /// The roles for people.

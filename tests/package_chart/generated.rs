@@ -22,7 +22,7 @@ fn the_generated_files_are_up_to_date() {
         assert!(committed == now, "{} is stale; `make crds` writes it: {differing:?}", name.display());
         seen += 1;
     }
-    assert_eq!(files(&chart().join("files")).len(), seen - 3, "a definition is left over");
+    assert_eq!(files(&chart().join("files")).len(), seen - 4, "a definition is left over");
 }
 
 fn files(dir: &Path) -> Vec<std::path::PathBuf> {
@@ -76,4 +76,31 @@ fn the_chart_gives_no_rights_besides() {
         |all: &[Value]| all.iter().filter(|object| kinds.contains(&object["kind"].as_str().unwrap())).count();
     let expected = manifests(&[], &["system:masters"]);
     assert_eq!(count(&documents(&[])), count(&expected));
+}
+
+#[test]
+fn the_right_to_endpoints_is_given_only_to_who_uses_them() {
+    let role = |arguments: &[&str]| {
+        let all = documents(arguments);
+        let names = all.iter().filter(|object| object["metadata"]["name"] == "moorage-dns");
+        names.map(|object| object["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let domain = [
+        "--set",
+        "config.baseDomain.name=example.dev",
+        "--set",
+        "config.baseDomain.certificate.secret.name=tls",
+    ];
+    assert!(role(&[]).is_empty());
+    let word = ["--set", "config.baseDomain.dns=none"];
+    assert!(role(&[&domain[..], &word[..]].concat()).is_empty());
+    let other = [
+        "--set",
+        "config.baseDomain.dns.cloudflare.zoneID=0123",
+        "--set",
+        "config.baseDomain.dns.cloudflare.token.file=/token",
+    ];
+    assert!(role(&[&domain[..], &other[..]].concat()).is_empty());
+    let theirs = ["--set-json", r#"config.baseDomain.dns={"dnsEndpoint": {}}"#];
+    assert_eq!(role(&[&domain[..], &theirs[..]].concat()), ["Role", "RoleBinding"]);
 }

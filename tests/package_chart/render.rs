@@ -20,7 +20,12 @@ fn assert_golden(name: &str, text: &str) {
 /// Rights, policies and definitions are held to the code by other tests, so the goldens leave them out.
 fn own(arguments: &[&str]) -> String {
     let text = render(arguments).unwrap();
-    let generated = ["templates/rights.yaml", "templates/policies.yaml", "templates/crds.yaml"];
+    let generated = [
+        "templates/rights.yaml",
+        "templates/dns-rights.yaml",
+        "templates/policies.yaml",
+        "templates/crds.yaml",
+    ];
     let own = |part: &&str| !part.is_empty() && !generated.iter().any(|file| part.starts_with(file));
     let mark = "---\n# Source: moorage/";
     let parts: Vec<&str> = text.split(mark).filter(own).collect();

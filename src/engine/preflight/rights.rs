@@ -8,7 +8,9 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 
 use super::{Check, Fault};
-use crate::rights::operator::RIGHTS;
+use crate::engine::config::Config;
+use crate::engine::config::base_domain::DnsProvider;
+use crate::rights::operator::{DNS_ENDPOINT_RIGHTS, RIGHTS};
 
 /// Questions that are asked at once.
 const AT_ONCE: usize = 8;
@@ -16,8 +18,10 @@ const AT_ONCE: usize = 8;
 const NAMED: usize = 6;
 
 /// Asks the API server about every right of the table.
-pub(super) async fn check(client: &Client, namespace: &str) -> Result<(), Fault> {
-    let questions: Vec<_> = RIGHTS.iter().flat_map(|right| right.access_reviews(namespace)).collect();
+pub(super) async fn check(client: &Client, config: &Config) -> Result<(), Fault> {
+    let besides = if by_external_dns(config) { DNS_ENDPOINT_RIGHTS } else { &[] };
+    let needed = RIGHTS.iter().chain(besides);
+    let questions: Vec<_> = needed.flat_map(|right| right.access_reviews(&config.namespace)).collect();
     let missing: Vec<String> = stream::iter(questions)
         .map(|question| ask(client, question))
         .buffered(AT_ONCE)
@@ -29,6 +33,10 @@ pub(super) async fn check(client: &Client, namespace: &str) -> Result<(), Fault>
             Fault::new(Check::Rights, format!("the API server can't be asked: {error}"), remedy)
         })?;
     if missing.is_empty() { Ok(()) } else { Err(fault(&missing)) }
+}
+
+fn by_external_dns(config: &Config) -> bool {
+    config.base_domain.as_ref().is_some_and(|base| matches!(base.dns, DnsProvider::DnsEndpoint(_)))
 }
 
 /// The right in words if it isn't held.
