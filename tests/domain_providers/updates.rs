@@ -82,6 +82,16 @@ async fn texts_stand_beside_each_other_and_show_at_the_authority() {
 }
 
 #[tokio::test]
+async fn a_name_of_another_zone_is_let_go() {
+    let server = NameServer::start("example.dev").await.unwrap();
+    let provider = updates(&server, TSIG_NAME);
+    for name in ["acme-ops.example.com", "acme-ops.notexample.dev"] {
+        let old = Host { name: name.into(), owner: "prod/abc".into() };
+        provider.remove_addresses(&old).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn what_goes_wrong_is_told_with_its_remedy() {
     let server = NameServer::start("example.dev").await.unwrap();
     let unknown = updates(&server, "stranger").add_text(&text("x")).await.unwrap_err();

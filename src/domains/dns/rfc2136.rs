@@ -57,6 +57,14 @@ impl Updates {
 
     /// Where our mark doesn't stand nothing is ours, and nothing is removed.
     async fn remove(&self, host: &Host) -> Result<(), DomainError> {
+        if !self.holds(&host.name) {
+            tracing::warn!(
+                host = host.name,
+                zone = self.zone,
+                "left in DNS: it isn't in the zone that is configured"
+            );
+            return Ok(());
+        }
         let (name, mark) = (dns_name(&host.name)?, mark(host)?);
         let changes = vec![
             all_of(&name, RecordType::A),
@@ -64,6 +72,11 @@ impl Updates {
             all_of(&mark.name, RecordType::TXT),
         ];
         self.update(vec![with_ttl_zero(mark)], changes).await.map(drop)
+    }
+
+    /// Whether the zone is the name's. After a change of the base domain there may be names of another one.
+    fn holds(&self, name: &str) -> bool {
+        name.strip_suffix(&self.zone).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
 
     async fn update(&self, conditions: Vec<Record>, changes: Vec<Record>) -> Result<Outcome, DomainError> {
