@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::admin::adopt::Adopt;
 use crate::admin::confirm::Confirm;
+use crate::admin::orphans::Orphans;
 use crate::process::RunArgs;
 use crate::rights;
 
@@ -26,6 +28,10 @@ pub enum Command {
     /// kubeconfig.
     #[command(subcommand)]
     Confirm(Confirm),
+    /// Makes a Runtime of an app that was made by hand. Uses the current kubeconfig and the operator's configuration.
+    Adopt(Adopt),
+    /// Lists apps at Fly that carry our mark and that no claim names, or removes one.
+    Orphans(Orphans),
     /// Writes the CustomResourceDefinitions, one file each, or to standard output.
     Crds {
         /// Folder to write to.

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
-use moorage::admin::{self, AdminError, confirm};
+use moorage::admin::{self, AdminError, adopt, confirm, orphans};
 use moorage::cli::{Cli, Command};
 use moorage::generate;
 use moorage::process::{self, BoxError, Parts};
@@ -41,6 +41,12 @@ fn run(command: Command) -> Result<(), BoxError> {
         Command::Run(args) => process::run(&args, controllers)?,
         Command::Confirm(what) => {
             by_hand(async |client| confirm::run(client, &what, |line| println!("{line}")).await)?;
+        }
+        Command::Adopt(what) => {
+            by_hand(async |client| adopt::run(client, &what, |line| println!("{line}")).await)?;
+        }
+        Command::Orphans(what) => {
+            by_hand(async |client| orphans::run(client, &what, |line| println!("{line}")).await)?;
         }
         Command::Crds { dir: Some(dir) } => generate::write_crds(&dir)?,
         Command::Crds { dir: None } => {

@@ -8,7 +8,7 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
-use super::AdminError;
+use super::{AdminError, claims};
 use crate::api::name_claim::{ClaimType, ConfirmAction, DeletionPhase};
 use crate::api::{NameClaim, Runtime, Workspace};
 use crate::control::runtime::resolve::slug;
@@ -120,11 +120,6 @@ async fn write(api: &Api<NameClaim>, one: &Waiting) -> kube::Result<()> {
         "spec": {"confirm": {"uid": one.uid, "action": one.action}},
     });
     api.patch(&one.claim, &PatchParams::default(), &Patch::Merge(patch)).await.map(drop)
-}
-
-async fn claims(client: &Client) -> Result<Vec<NameClaim>, AdminError> {
-    let list = Api::all(client.clone()).list(&ListParams::default()).await;
-    Ok(list.map_err(AdminError::kubernetes("list NameClaims"))?.items)
 }
 
 /// Deletions that are held.

@@ -187,6 +187,11 @@ pub struct RuntimeIdentity {
     #[schemars(length(min = 1, max = 63))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("must not change"))]
     pub app: String,
+    /// For an app that was made by hand and adopted: its private network, which marks it as its own. Its own secrets
+    /// are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub network: Option<String>,
     /// Id of the volume. Only a recorded one is ever removed.
     #[serde(rename = "volumeID", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
@@ -419,6 +424,7 @@ impl RuntimeIdentity {
         Self {
             identity,
             app,
+            network: None,
             volume_id: None,
             spare_volume_ids: Vec::new(),
             region: None,

@@ -15,5 +15,6 @@ pub mod policy;
 pub mod rollout;
 pub mod run;
 pub mod runtime;
+pub mod strays;
 pub mod tombstones;
 pub mod workspace;

@@ -44,6 +44,7 @@ struct Inner {
     runtimes: Family<StateLabel, Gauge>,
     runtimes_unverified: Gauge,
     deletions_held: Gauge,
+    orphan_apps: Gauge,
     time_to_ready: Histogram,
     leader: Gauge,
     preflight_faults: Gauge,
@@ -78,6 +79,7 @@ impl Metrics {
             runtimes: Family::default(),
             runtimes_unverified: Gauge::default(),
             deletions_held: Gauge::default(),
+            orphan_apps: Gauge::default(),
             time_to_ready: Histogram::new([5.0, 10.0, 20.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0]),
             leader: Gauge::default(),
             preflight_faults: Gauge::default(),
@@ -110,6 +112,11 @@ impl Metrics {
     /// How many objects of a kind wait after a failure, now.
     pub fn objects_in_backoff(&self, kind: &'static str, objects: usize) {
         self.0.objects_in_backoff.get_or_create(&KindLabel { kind }).set(gauge(objects));
+    }
+
+    /// How many apps carry our mark and have no claim, now.
+    pub fn orphan_apps(&self, apps: usize) {
+        self.0.orphan_apps.set(gauge(apps));
     }
 
     /// How many deletions wait for the platform, now.
@@ -199,6 +206,11 @@ impl Inner {
             "runtimes_unverified",
             "Runtimes whose Machine this process has not yet compared with what is declared",
             self.runtimes_unverified.clone(),
+        );
+        to.register(
+            "orphan_apps",
+            "Apps at Fly that carry our mark and that no claim names",
+            self.orphan_apps.clone(),
         );
         to.register(
             "deletions_held",

@@ -8,6 +8,7 @@ mod fly;
 mod rights;
 mod served;
 
+pub use fly::connect as connect_fly;
 use std::fmt;
 
 use kube::Client;

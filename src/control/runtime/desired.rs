@@ -48,7 +48,7 @@ pub mod metadata {
 
 /// The private network of the Runtime's app, which marks the app as its own.
 pub fn network(identity: &RuntimeIdentity) -> String {
-    format!("m-{}", identity.identity)
+    identity.network.clone().unwrap_or_else(|| format!("m-{}", identity.identity))
 }
 
 /// Name of the Runtime's one Machine, unique in its app: that on another volume has another name, so that a lost reply

@@ -183,7 +183,8 @@ pub(super) fn pinned_plan(name: &str, plan: &PlanSpec) -> PinnedPlan {
     }
 }
 
-fn pin(
+/// What a Runtime is made from.
+pub fn pin(
     plan_name: &str,
     plan: &PlanSpec,
     blueprint_name: &str,

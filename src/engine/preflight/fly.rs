@@ -18,7 +18,11 @@ pub(super) async fn check(config: &FlyConfig, metrics: &Metrics) -> Result<Clien
     Ok(client)
 }
 
-fn connect(config: &FlyConfig, metrics: &Metrics) -> Result<Client, fly_machines::Error> {
+/// A client of Fly, as configured.
+///
+/// # Errors
+/// If the configuration can't make one.
+pub fn connect(config: &FlyConfig, metrics: &Metrics) -> Result<Client, fly_machines::Error> {
     Client::builder(TokenSource::file(&config.token_file))
         .base_url(&config.api_url)
         .user_agent(USER_AGENT)

@@ -84,7 +84,8 @@ pub(super) async fn set_secrets(
     let secrets = ctx.fly.secrets(&identity.app);
     let mut values: BTreeMap<String, Option<SecretString>> =
         wanted.into_iter().map(|(name, value)| (name, Some(value))).collect();
-    if facts.known.app != Known::Present(Origin::Made) {
+    // What an adopted app brought along stays.
+    if facts.known.app != Known::Present(Origin::Made) && identity.network.is_none() {
         for standing in secrets.list().await? {
             values.entry(standing.name).or_insert(None);
         }

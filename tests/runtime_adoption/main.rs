@@ -1,0 +1,147 @@
+//! Apps that were made by hand become Runtimes, and apps that nobody claims are shown and removed only when told to.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::pedantic,
+    missing_docs,
+    reason = "a test may fail loudly, and its helpers are its own"
+)]
+
+#[path = "../runtime_support/mod.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use fly_machines::types as fly;
+use fly_machines::{Client, TokenSource};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use testbed::{Identity, Rig};
+
+use support::{Tenant, shared, text};
+
+fn client(rig: &Rig) -> Client {
+    let token = TokenSource::fixed("FlyV1 fm2_testbed".to_owned());
+    Client::builder(token).base_url(rig.fly.api_url()).build().unwrap()
+}
+
+/// The program as the platform's administrator runs it: whether it went well, and what it said.
+async fn moorage(rig: &Rig, arguments: &[&str]) -> (bool, String) {
+    let kubeconfig = rig.cluster.kubeconfig(&Identity::Admin).await.unwrap();
+    let config = rig.operator.log_path().parent().unwrap().join("config.yaml");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_moorage"));
+    command.args(arguments).env("KUBECONFIG", kubeconfig).env("MOORAGE_CONFIG", config);
+    let output = command.output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.success(), format!("{out}{err}"))
+}
+
+async fn app(rig: &Rig, name: &str, network: Option<&str>) {
+    let mut app = fly::CreateApp::new(name, rig.fly.organization());
+    if let Some(network) = network {
+        app = app.network(network);
+    }
+    client(rig).apps().create(&app).await.unwrap();
+}
+
+async fn volume(rig: &Rig, app: &str) -> String {
+    client(rig).volumes(app).create(&fly::CreateVolume::new("data", "fra", 3)).await.unwrap().id
+}
+
+async fn machine(rig: &Rig, app: &str, name: &str, volume: &str) -> String {
+    let config = fly::MachineConfig {
+        image: "ghcr.io/openclaw/openclaw:2026.7.1".into(),
+        mounts: vec![fly::Mount { volume: volume.into(), path: "/data".into(), ..fly::Mount::default() }],
+        ..fly::MachineConfig::default()
+    };
+    let request = fly::CreateMachine {
+        config,
+        name: Some(name.into()),
+        region: Some("fra".into()),
+        ..fly::CreateMachine::default()
+    };
+    client(rig).machines(app).create(&request).await.unwrap().id
+}
+
+fn calls(ledger: &Value, app: &str) -> Vec<String> {
+    let entries = ledger["entries"].as_array().unwrap();
+    let effects = entries.iter().filter(|it| it["kind"] == "effect" && it["app"] == app);
+    let requests: Vec<u64> = effects.filter_map(|effect| effect["request"].as_u64()).collect();
+    let asked = |it: &&Value| {
+        it["kind"] == "request" && it["request"].as_u64().is_some_and(|id| requests.contains(&id))
+    };
+    let named = |it: &Value| format!("{} {}", text(it, "/call/method"), text(it, "/call/route"));
+    entries.iter().filter(asked).map(named).collect()
+}
+
+#[tokio::test]
+async fn an_app_made_by_hand_becomes_a_runtime_by_one_restart() {
+    let rig = shared().await;
+    let tenant = Tenant::new(&rig.cluster, &rig.fly, "adopting").await.unwrap();
+    app(rig, "by-hand", None).await;
+    let data = volume(rig, "by-hand").await;
+    let own = BTreeMap::from([("OWN_KEY".to_owned(), Some(SecretString::from("kept".to_owned())))]);
+    client(rig).secrets("by-hand").update(&own).await.unwrap();
+    let standing = machine(rig, "by-hand", "claw-1", &data).await;
+    let head = tenant.fly.head().await.unwrap();
+    let arguments =
+        |name| ["adopt", "--app", name, "--namespace", "adopting", "--name", "ops", "--plan", "small"];
+    let (well, said) = moorage(rig, &arguments("by-hand")).await;
+    assert!(well, "{said}");
+    let runtime = tenant.wait_ready("ops", "running").await.unwrap();
+    assert_eq!(runtime["status"]["external"]["machineID"], json!(standing));
+    assert_eq!(runtime["status"]["external"]["volumeID"], json!(data));
+    let done = calls(&tenant.fly.ledger(head).await.unwrap(), "by-hand");
+    for made in ["POST /v1/apps", "POST /v1/apps/{app}/machines", "POST /v1/apps/{app}/volumes"] {
+        assert!(!done.iter().any(|call| call == made), "{done:?}");
+    }
+    let updates = done.iter().filter(|call| *call == "POST /v1/apps/{app}/machines/{machine}");
+    assert_eq!(updates.count(), 1, "{done:?}");
+    let secrets = client(rig).secrets("by-hand").list().await.unwrap();
+    assert!(secrets.iter().any(|secret| secret.name == "OWN_KEY"), "its own secret is gone");
+    let (well, said) = moorage(rig, &arguments("by-hand")).await;
+    assert!(!well && said.contains("is the Runtime adopting/ops already"), "{said}");
+}
+
+#[tokio::test]
+async fn what_can_t_be_adopted_says_why_and_is_left_alone() {
+    let rig = shared().await;
+    let tenant = Tenant::new(&rig.cluster, &rig.fly, "refusing").await.unwrap();
+    app(rig, "two-machines", None).await;
+    let data = volume(rig, "two-machines").await;
+    machine(rig, "two-machines", "one", &data).await;
+    let other = volume(rig, "two-machines").await;
+    machine(rig, "two-machines", "two", &other).await;
+    app(rig, "no-machine", None).await;
+    for name in ["two-machines", "no-machine"] {
+        let arguments =
+            ["adopt", "--app", name, "--namespace", "refusing", "--name", "ops", "--plan", "small"];
+        let (well, said) = moorage(rig, &arguments).await;
+        assert!(!well && said.contains("must have one Machine"), "{said}");
+    }
+    assert_eq!(tenant.names().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_app_without_a_claim_is_shown_and_goes_only_when_told_to() {
+    let rig = shared().await;
+    let tenant = Tenant::new(&rig.cluster, &rig.fly, "straying").await.unwrap();
+    tenant.declare("ops", json!({})).await.unwrap();
+    tenant.wait_ready("ops", "running").await.unwrap();
+    let claimed = tenant.app("ops").await.unwrap();
+    app(rig, "stray-app", Some("m-nobody")).await;
+    volume(rig, "stray-app").await;
+    let (well, said) = moorage(rig, &["orphans"]).await;
+    assert!(well && said.contains("stray-app: since") && said.contains("1 volumes of 3 GB"), "{said}");
+    assert!(!said.contains(&claimed), "{said}");
+    let (well, said) = moorage(rig, &["orphans", "remove", &claimed, "--delete-data"]).await;
+    assert!(!well && said.contains("it is no orphan"), "{said}");
+    let (well, said) = moorage(rig, &["orphans", "remove", "stray-app"]).await;
+    assert!(!well && said.contains("--delete-data"), "{said}");
+    assert!(!tenant.fly.standing("stray-app").await.unwrap().is_null());
+    let (well, said) = moorage(rig, &["orphans", "remove", "stray-app", "--delete-data"]).await;
+    assert!(well, "{said}");
+    assert!(tenant.fly.standing("stray-app").await.unwrap().is_null());
+}
