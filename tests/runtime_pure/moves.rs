@@ -151,6 +151,21 @@ impl World {
         }
     }
 
+    /// The snapshot that was made since the upgrade began, as a look finds it.
+    pub fn look_upgrade_snapshot(&self, known: &mut Knowledge) {
+        let begun = self.identity().upgrade.unwrap().begin_time;
+        match self.moves.shots.iter().rfind(|shot| shot.made >= begun) {
+            None => known.snapshot.miss(self.now),
+            Some(shot) => {
+                known.snapshot = Known::Present(SnapshotFact {
+                    id: shot.id.clone(),
+                    phase: SnapshotPhase::Created,
+                    expiry: self.now + second(5 * 86_400),
+                });
+            }
+        }
+    }
+
     pub fn look_snapshots(&self, known: &mut Knowledge) {
         let all = self.moves.shots.iter().map(|shot| Restorable {
             id: shot.id.clone(),

@@ -4,6 +4,7 @@ use crate::world::{Broken, Fault, World, run, second};
 use moorage::api::blueprint::Rollout;
 use moorage::api::condition::{ConditionType, find};
 use moorage::api::name_claim::{RuntimeIdentity, UpgradePhase};
+use moorage::api::replacement::ReplacementCause;
 use moorage::api::runtime::PowerState;
 use moorage::control::rollout::pick::Permit;
 use moorage::control::runtime::step::Rest;
@@ -120,6 +121,7 @@ const FAILURES: [(Broken, &str); 3] =
 fn one_that_fails_goes_back_and_is_not_tried_again_by_itself() {
     for (broken, cause) in FAILURES {
         let mut world = running();
+        world.write("the customer's file");
         world.broken.insert(NEW.into(), broken);
         roll_out(&mut world);
         assert_eq!(run(&mut world, None), Rest::Running, "{broken:?}");
@@ -127,6 +129,12 @@ fn one_that_fails_goes_back_and_is_not_tried_again_by_itself() {
         assert_eq!((identity.pin.spec.image.as_str(), &identity.upgrade), (OLD, &None), "{broken:?}");
         let failed = identity.failed_upgrade.unwrap();
         assert_eq!((failed.reason.as_str(), failed.blueprint_generation), (cause, 2));
+        assert_eq!(world.content(), "the customer's file", "{broken:?}");
+        // What never ran has changed nothing, and the volume stays.
+        let restored = identity.restored.map(|restored| restored.cause);
+        let ran = broken != Broken::Missing;
+        assert_eq!(restored, ran.then_some(ReplacementCause::Rollback), "{broken:?}");
+        assert_eq!(world.ledger.contains(&"ReplaceVolume"), ran, "{broken:?}: {:?}", world.ledger);
         assert_eq!(available(&world).as_deref(), Some("UpdateFailed"));
         world.ledger.clear();
         assert_eq!(run(&mut world, None), Rest::Running);
@@ -141,12 +149,13 @@ fn one_that_fails_goes_back_and_is_not_tried_again_by_itself() {
 #[test]
 fn a_stopped_one_that_fails_at_its_next_start_goes_back_then() {
     let mut world = stopped();
+    world.write("the customer's file");
     world.broken.insert(NEW.into(), Broken::Crashes);
     roll_out(&mut world);
     assert_eq!(run(&mut world, None), Rest::Stopped);
     world.power(PowerState::Running);
     assert_eq!(run(&mut world, None), Rest::Running);
-    assert_eq!(identity(&world).pin.spec.image, OLD);
+    assert_eq!((identity(&world).pin.spec.image.as_str(), world.content()), (OLD, "the customer's file"));
     assert_eq!(available(&world).as_deref(), Some("UpdateFailed"));
 }
 
@@ -169,6 +178,7 @@ fn one_fault_at_every_effect_changes_nothing_in_the_end() {
         for way in ways {
             let start = || {
                 let mut world = begin();
+                world.write("the customer's file");
                 way.map(|way| world.broken.insert(NEW.into(), way));
                 roll_out(&mut world);
                 world
@@ -183,6 +193,7 @@ fn one_fault_at_every_effect_changes_nothing_in_the_end() {
                     assert_eq!(world.summary(), reference.summary(), "{told}: {:?}", world.ledger);
                     let (one, other) = (identity(&world), identity(&reference));
                     assert_eq!(one.pin.spec, other.pin.spec, "{told}");
+                    assert_eq!(world.content(), "the customer's file", "{told}: {:?}", world.ledger);
                     assert_eq!(
                         one.failed_upgrade.map(|failed| failed.target),
                         other.failed_upgrade.map(|failed| failed.target),

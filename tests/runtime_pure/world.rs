@@ -403,6 +403,7 @@ impl World {
                 }
                 None => known.machine.miss(now),
             },
+            Look::Snapshot if self.identity().upgrade.is_some() => self.look_upgrade_snapshot(known),
             Look::Snapshot if self.last_shot().is_some() => {
                 known.snapshot = Known::Present(SnapshotFact {
                     id: self.last_shot().unwrap(),
@@ -595,6 +596,9 @@ impl World {
     /// The Machine boots.
     pub fn wake(&mut self) {
         let (started, broken) = (self.now - self.slow_clock, self.broken.get(&self.image).copied());
+        if broken.is_some() {
+            self.write("migrated");
+        }
         let machine = self.machine.as_mut().unwrap();
         machine.started = Some(started);
         machine.since = self.now;

@@ -297,20 +297,38 @@ fn go_back(
         failed_upgrade: Some(failure(&tried, upgrade, refusal)),
         ..identity.clone()
     };
-    let booted = power::config_is_applied(facts, resolved);
-    let back = match upgrade.snapshot.as_ref().filter(|_| booted && !replace::is_crowded(identity)) {
-        Some(snapshot) => replace::begun(
+    match restorable(now, facts, identity, upgrade, resolved) {
+        Some(snapshot) => record(replace::begun(
             &back,
             replace::Origin {
                 cause: ReplacementCause::Rollback,
                 source: snapshot.id.clone(),
-                snapshot_time: None,
-                task: None,
+                snapshot_time: Some(upgrade.begin_time),
+                task: upgrade.request.clone(),
             },
-        ),
-        None => back,
-    };
-    Step::Do(Effect::RecordIdentity(Box::new(back)))
+        )),
+        None => record(back),
+    }
+}
+
+fn record(identity: RuntimeIdentity) -> Step {
+    Step::Do(Effect::RecordIdentity(Box::new(identity)))
+}
+
+/// The snapshot, if the volume isn't as it was and Fly still keeps it.
+fn restorable<'u>(
+    now: Timestamp,
+    facts: &Facts,
+    identity: &RuntimeIdentity,
+    upgrade: &'u Upgrade,
+    resolved: &Resolved,
+) -> Option<&'u SnapshotRecord> {
+    let untouched = facts.known.machine.present().is_some_and(|machine| {
+        let same = machine.image_digest.is_some() && machine.image_digest == upgrade.from.image_digest;
+        same && !power::config_is_applied(facts, resolved)
+    });
+    let kept = |snapshot: &&SnapshotRecord| snapshot.expiry_time > now;
+    upgrade.snapshot.as_ref().filter(kept).filter(|_| !untouched && !replace::is_crowded(identity))
 }
 
 /// What is remembered of an upgrade that failed.
