@@ -34,6 +34,11 @@ impl Witness {
         Self { seen, task }
     }
 
+    /// Every version of every object, as they came.
+    pub fn all(&self) -> Vec<Value> {
+        self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
     /// Every version of an object, oldest first.
     pub fn versions(&self, name: &str) -> Vec<Value> {
         let mut all = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
