@@ -14,6 +14,7 @@ mod model_check;
 mod moves;
 mod paths;
 mod restart;
+mod restore;
 mod sleep;
 mod update_available;
 mod upgrade;

@@ -62,7 +62,9 @@ pub(super) fn refused(
     }
     match cause {
         Some(ReplacementCause::Fork | ReplacementCause::Restore) => {
-            facts.known.moving.refused = Some(format!("{}: {}.", error.message(), error.remedy()));
+            let told = format!("{}: {}.", error.message(), error.remedy());
+            tell_request(facts, identity, &told);
+            facts.known.moving.refused = Some(told);
             facts.known.moving.no_copy_until = now.saturating_add(COPY_PAUSE).ok();
             Ok(())
         }
@@ -73,6 +75,17 @@ pub(super) fn refused(
         )
         .into()),
     }
+}
+
+/// Whoever asked for the restore learns why it can't be.
+fn tell_request(facts: &mut Facts, identity: &RuntimeIdentity, told: &str) {
+    let task = identity.replacement.as_ref().and_then(|replacement| replacement.task.clone());
+    let Some(request) = facts.cluster.request.clone().filter(|request| Some(&request.uid) == task.as_ref())
+    else {
+        return;
+    };
+    facts.known.pursuit_mut(&request).refusal =
+        Some(Refusal::new(reason::FLY_REFUSED, format!("Fly can't restore the snapshot. {told}")));
 }
 
 /// Makes the volume larger, unless an earlier request did.

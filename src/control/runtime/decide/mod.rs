@@ -15,6 +15,7 @@ mod recover;
 pub(super) mod replace;
 pub(super) mod request;
 pub(super) mod resize;
+mod restore;
 mod upgrade;
 
 use jiff::{SignedDuration, Timestamp};

@@ -149,11 +149,24 @@ pub(super) fn lost(facts: &Facts, identity: &RuntimeIdentity) -> Step {
         Refusal::new(
             reason::VOLUME_LOST,
             format!(
-                "The volume {} of this Runtime is gone at Fly. It gets no empty one by itself. Restore a snapshot of it (`fly volumes snapshots list {0}` lists them), or delete this Runtime and declare a new one.",
-                identity.volume_id.as_deref().unwrap_or("recorded")
+                "The volume {} of this Runtime is gone at Fly. It gets no empty one by itself. Restore its newest snapshot by `echo '{}' | kubectl create -f -`, or delete this Runtime and declare a new one.",
+                identity.volume_id.as_deref().unwrap_or("recorded"),
+                restore_task(facts)
             ),
         ),
     )
+}
+
+/// The task that asks for a Restore of the newest snapshot.
+fn restore_task(facts: &Facts) -> serde_json::Value {
+    let metadata = &facts.runtime.metadata;
+    let name = metadata.name.as_deref().unwrap_or_default();
+    serde_json::json!({
+        "apiVersion": "moorage.dev/v1alpha1",
+        "kind": "RuntimeTask",
+        "metadata": {"generateName": format!("{name}-restore-"), "namespace": metadata.namespace},
+        "spec": {"runtimeRef": {"name": name}, "type": "Restore"},
+    })
 }
 
 /// A volume on a full host, that never booted, is given up for another.

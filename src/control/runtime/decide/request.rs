@@ -12,7 +12,7 @@ use super::super::facts::{
 use super::super::step::{Effect, Finish, Look, Rest, Step, Wait, Waiting};
 use super::Reached;
 use super::power::look_after;
-use super::upgrade;
+use super::{restore, upgrade};
 use crate::api::condition::whole_seconds;
 use crate::api::reason;
 use crate::api::runtime_task::TaskResult;
@@ -30,16 +30,20 @@ pub(super) fn attended(now: Timestamp, facts: &Facts, step: Step) -> Step {
     };
     match (&request.kind, step) {
         (RequestKind::Upgrade, step) => upgrade::attended(facts, request, step),
-        (RequestKind::Restore { .. }, _) => failed(request, reason::NOT_REQUESTABLE, NOT_OFFERED),
-        (_, step) if request.created.duration_until(now) > DEADLINE => given_up(request, facts, &step),
+        (RequestKind::Restore { snapshot }, step) => {
+            restore::attended(now, facts, request, snapshot.as_deref(), step)
+        }
+        (_, step) if is_late(now, request) => given_up(request, facts, &step),
         (RequestKind::Snapshot, Step::Rest(rest)) => snapshot(now, facts, request, rest),
         (RequestKind::Restart, Step::Rest(rest)) => restart(request, rest),
         (RequestKind::Restart | RequestKind::Snapshot, step) => step,
     }
 }
 
-/// Of types that this version doesn't carry out.
-const NOT_OFFERED: &str = "This version of Moorage doesn't carry out tasks of this type. Restart, Snapshot and Upgrade can be asked for.";
+/// Whether it should have been carried out by now.
+pub(super) fn is_late(now: Timestamp, request: &Request) -> bool {
+    request.created.duration_until(now) > DEADLINE
+}
 
 /// The step that ends a request.
 pub(super) fn finish(
@@ -63,7 +67,7 @@ pub(super) fn failed(request: &Request, reason: &'static str, message: impl Into
     finish(request, TaskState::Failed, reason, message, None)
 }
 
-fn given_up(request: &Request, facts: &Facts, step: &Step) -> Step {
+pub(super) fn given_up(request: &Request, facts: &Facts, step: &Step) -> Step {
     let cause = match (step, &facts.known.trouble) {
         (Step::Rest(Rest::Refused(refusal, _) | Rest::Awaiting(refusal)), _) => refusal.message.as_str(),
         (_, Some(trouble)) => trouble.message.as_str(),
