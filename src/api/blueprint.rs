@@ -211,6 +211,9 @@ pub struct EnvRule {
     /// Whether its value may be seen: `Plain`, or `Secret`, for which a literal value is refused.
     #[serde(rename = "type")]
     pub type_: EnvType,
+    /// What a change of its value does: `Restart`, or nothing until the `NextStart`, and the gateway is left running.
+    #[serde(default, skip_serializing_if = "OnChange::is_restart")]
+    pub on_change: OnChange,
     /// `Required` marks a variable that configures something that works only while the gateway is awake, such as a
     /// messaging channel: a Runtime that sets it and sleeps is warned of.
     #[serde(default, skip_serializing_if = "Awake::is_not_required")]
@@ -228,6 +231,23 @@ pub enum EnvType {
     Plain,
     /// Its value comes from a Secret.
     Secret,
+}
+
+/// What a change of a variable does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum OnChange {
+    /// The gateway is restarted.
+    #[default]
+    Restart,
+    /// It takes effect at the next start.
+    NextStart,
+}
+
+impl OnChange {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    fn is_restart(&self) -> bool {
+        *self == Self::Restart
+    }
 }
 
 /// Whether what a variable configures works only while the gateway is awake.

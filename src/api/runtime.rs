@@ -267,6 +267,11 @@ pub struct RuntimeStatus {
     /// The gateway that runs in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<GatewayStatus>,
+    /// Variables that are set, and where their values come from; never the values.
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<EnvStatus>,
     /// The last thing that went wrong and still matters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<LastError>,
@@ -407,6 +412,39 @@ pub struct GatewayStatus {
     pub version: Option<String>,
     /// Secret that holds the gateway's token, under the key `token`.
     pub token_secret_ref: NameRef,
+}
+
+/// A variable that is set.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvStatus {
+    /// Its name.
+    #[schemars(length(min = 1, max = 128))]
+    pub name: String,
+    /// Where its value comes from: `Literal`, or `Secret`.
+    pub source: EnvOrigin,
+    /// The key of the Secret that its value comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_key_ref: Option<SecretKeyRef>,
+    /// Present while its newest value isn't in force: `NextStart`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<EnvEffect>,
+}
+
+/// Where a variable's value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum EnvOrigin {
+    /// The manifest.
+    Literal,
+    /// A Secret.
+    Secret,
+}
+
+/// When a variable's newest value takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum EnvEffect {
+    /// When the gateway starts next.
+    NextStart,
 }
 
 /// The last thing that went wrong.

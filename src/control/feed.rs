@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use fly_machines::types::{OrgMachine, OrgQuery};
 use jiff::{SignedDuration, Timestamp};
-use kube::ResourceExt;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, ResourceExt};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
-use super::runtime::desired::metadata;
+use super::rotation;
+use super::runtime::desired::{metadata, token_secret};
 use super::runtime::facts::Known;
 use super::runtime::machine_fact::listed_fact;
 use crate::api::Runtime;
@@ -219,8 +221,20 @@ pub async fn sweep(ctx: Arc<Context>, shutdown: CancellationToken) {
         }
         if let Some(runtime) = round.pop() {
             look_again(&ctx, &runtime);
+            if token_is_gone(&ctx, &runtime).await {
+                rotation::compare(&ctx, &runtime);
+            }
         }
     }
+}
+
+/// Whether the Secret with its token was deleted.
+async fn token_is_gone(ctx: &Context, runtime: &Runtime) -> bool {
+    let shown = runtime.status.as_ref().and_then(|status| status.gateway.as_ref());
+    let (Some(gateway), Some(namespace)) = (shown, runtime.namespace()) else { return false };
+    let secrets: Api<Secret> = Api::namespaced(ctx.kube.clone(), &namespace);
+    let name = token_secret(&runtime.name_any());
+    gateway.token_secret_ref.name == name && matches!(secrets.get_metadata_opt(&name).await, Ok(None))
 }
 
 fn look_again(ctx: &Context, runtime: &Runtime) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use super::runtime::facts::{Knowledge, Known, MachineFact};
+use super::runtime::facts::{Compared, Knowledge, Known, MachineFact};
 use crate::api::Runtime;
 
 /// What is remembered, by UID.
@@ -21,6 +21,8 @@ struct All {
     entries: HashMap<String, Box<Entry>>,
     /// Of whom news came while they were under visit: what the visit saw may be older.
     outdated: HashSet<String>,
+    /// Whose secrets are to be compared with what their Machines were given, at the next visit.
+    rotated: HashSet<String>,
 }
 
 /// What is remembered of one Runtime.
@@ -39,7 +41,11 @@ impl Memory {
     pub fn take(&self, uid: &str) -> Box<Entry> {
         let mut all = self.lock();
         all.outdated.remove(uid);
-        all.entries.remove(uid).unwrap_or_default()
+        let mut entry = all.entries.remove(uid).unwrap_or_default();
+        if all.rotated.remove(uid) {
+            entry.known.compared = Some(Compared::Never);
+        }
+        entry
     }
 
     /// Puts the entry back.
@@ -55,6 +61,7 @@ impl Memory {
     pub fn forget(&self, uid: &str) {
         let mut all = self.lock();
         all.outdated.remove(uid);
+        all.rotated.remove(uid);
         all.entries.remove(uid);
     }
 
@@ -72,6 +79,11 @@ impl Memory {
         let all = self.lock();
         let entry = all.entries.get(uid);
         entry.is_some_and(|entry| entry.written.is_some() && entry.known.machine != Known::Unknown)
+    }
+
+    /// A Secret that the object refers to has changed, or may have.
+    pub fn secrets_changed(&self, uid: &str) {
+        self.lock().rotated.insert(uid.to_owned());
     }
 
     /// How many Runtimes wait before the next try of something that failed.

@@ -13,6 +13,7 @@ pub mod memory;
 pub mod orphans;
 pub mod policy;
 pub mod rollout;
+pub mod rotation;
 pub mod run;
 pub mod runtime;
 pub mod strays;

@@ -24,7 +24,7 @@ use super::runtime::visit::visit;
 use super::workspace::memory::{Memory as WorkspaceMemory, Spec};
 use super::workspace::pace::News;
 use super::workspace::{visit as workspace_visit, wire};
-use super::{feed, gauges, orphans, strays, tombstones};
+use super::{feed, gauges, orphans, rotation, strays, tombstones};
 use crate::api::{Blueprint, NameClaim, Plan, Runtime, Workspace, WorkspacePolicy};
 use crate::domains::dns::Means;
 use crate::engine::controller;
@@ -128,6 +128,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     keep_history(&ctx, &mut tasks, &shutdown);
     tasks.spawn(feed::follow(Arc::clone(&ctx), feed, shutdown.clone()));
     tasks.spawn(feed::sweep(Arc::clone(&ctx), shutdown.clone()));
+    tasks.spawn(rotation::follow(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(orphans::finish(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(rollout::worker::run(Arc::clone(&ctx), shutdown.clone()));
     tasks.spawn(strays::count(Arc::clone(&ctx), shutdown.clone()));

@@ -197,6 +197,8 @@ pub struct Timing {
     pub destroy_deadline_seconds: u32,
     /// Pause between two looks at what changed in the organisation, while something is under way.
     pub feed_seconds: u32,
+    /// Time in which each Secret that a Runtime refers to is asked for once, to find out that it was rotated.
+    pub rotation_seconds: u32,
     /// Longest pause of the slow retries after an error.
     pub slow_retry_seconds: u32,
     /// Time for which a volume that another took the place of is kept while that one serves.
@@ -234,6 +236,7 @@ impl Default for Timing {
             stop_deadline_seconds: 420,
             destroy_deadline_seconds: 1800,
             feed_seconds: 2,
+            rotation_seconds: 90,
             slow_retry_seconds: 600,
             keep_displaced_seconds: 3600,
             tombstone_seconds: 30 * 24 * 3600,

@@ -164,6 +164,7 @@ fn a_channel_that_sleep_makes_deaf_is_warned_of_while_it_is_so() {
     let rule = EnvRule {
         name: "TELEGRAM_BOT_TOKEN".into(),
         type_: EnvType::Plain,
+        on_change: moorage::api::blueprint::OnChange::Restart,
         awake: Awake::Required,
         description: None,
     };

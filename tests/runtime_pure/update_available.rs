@@ -56,6 +56,7 @@ fn an_edit_of_what_is_not_pinned_shows_nothing() {
         spec.env_schema.push(EnvRule {
             name: "KEY".into(),
             type_: EnvType::Secret,
+            on_change: moorage::api::blueprint::OnChange::Restart,
             awake: moorage::api::blueprint::Awake::NotRequired,
             description: None,
         })

@@ -61,6 +61,14 @@ pub struct World {
     pub taken: Vec<Timestamp>,
     /// Requests that reach the Machine right when it stops.
     pub visitors: u32,
+    /// Values of the variables that come from Secrets.
+    pub secrets: BTreeMap<String, String>,
+    /// The token that is made next.
+    pub next_token: &'static str,
+    /// Hash of the secrets that the app has.
+    pub app_secrets: Option<String>,
+    /// Whether the round over all Secrets finds a change at each start of the operator.
+    pub rotated: bool,
     /// Memory of the Plan.
     pub memory_mb: i32,
     /// The base domain, if there is one.
@@ -154,6 +162,10 @@ impl World {
             never_snapshots: false,
             taken: Vec::new(),
             visitors: 0,
+            secrets: BTreeMap::new(),
+            next_token: "0123456789abcdef0123456789abcdef",
+            app_secrets: None,
+            rotated: false,
             memory_mb: 2048,
             base: None,
             records: BTreeMap::new(),
@@ -241,10 +253,15 @@ impl World {
     /// What stands outside, as a summary that two histories can be compared by.
     pub fn summary(&self) -> String {
         let volumes = self.volumes.iter().filter(|(_, phase)| *phase == VolumePhase::Usable).count();
-        let machine = self
-            .machine
-            .as_ref()
-            .map(|machine| (machine.phase, machine.config_hash.clone(), machine.services, machine.idling));
+        let machine = self.machine.as_ref().map(|machine| {
+            (
+                machine.phase,
+                machine.config_hash.clone(),
+                machine.services,
+                machine.idling,
+                machine.env_mark.clone(),
+            )
+        });
         let claim = self.claim.as_ref().map(|claim| {
             (
                 claim.tombstone.is_some(),
@@ -340,10 +357,7 @@ impl World {
             read_at: self.now,
             ..machine.clone()
         };
-        Knowledge {
-            machine: told.map_or(Known::Unknown, |it| Known::Present(row(it))),
-            ..Knowledge::default()
-        }
+        Knowledge { machine: told.map_or(Known::Unknown, |it| Known::Present(row(it))), ..self.fresh() }
     }
 
     pub fn shown(&self, what: &'static str) -> bool {
@@ -429,8 +443,17 @@ impl World {
                     }
                 }
             }
-            Look::Env => known.env = EnvFact::Known(Arc::new(BTreeMap::new())),
             Look::Turn => known.hostname.turn = Some(now + second(1)),
+            Look::Env => {
+                let env = &self.runtime.spec.env;
+                let values = self
+                    .secrets
+                    .iter()
+                    .filter(|(name, _)| env.iter().any(|env| env.name == **name && env.value.is_none()))
+                    .map(|(name, value)| (name.clone(), SecretString::from(value.clone())));
+                known.env = EnvFact::Known(Arc::new(values.collect()));
+                known.compared = Some(Compared::With(self.runtime.metadata.generation.unwrap()));
+            }
             Look::Probe => {
                 let version =
                     self.machine.as_ref().map(|machine| machine.version.clone()).unwrap_or_default();
@@ -499,14 +522,13 @@ impl World {
                     Some(RuntimeStatus { external: Some(external), ..RuntimeStatus::default() });
             }
             Effect::EnsureToken => {
-                self.token.get_or_insert_with(|| "0123456789abcdef0123456789abcdef".into());
+                self.token.get_or_insert_with(|| self.next_token.into());
             }
             Effect::CreateApp => self.app = true,
             Effect::AllocateAddress(Family::V6) => self.v6 += 1,
             Effect::AllocateAddress(Family::V4) => self.v4 += 1,
             Effect::ReleaseAddress(ip) if ip.contains(':') => self.v6 -= 1,
             Effect::ReleaseAddress(_) => self.v4 -= 1,
-            Effect::SetSecrets => {}
             Effect::SetRecords(record) => {
                 assert!(self.app, "a name that leads to no app");
                 self.records.insert(record.name.clone(), record.addresses.clone());
@@ -516,6 +538,13 @@ impl World {
                 self.certificates.insert(record.name.clone(), record.certificate.clone().unwrap());
             }
             Effect::DetachHostname(name) => drop(self.certificates.remove(name)),
+            Effect::SetSecrets => {
+                self.app_secrets = desired::secrets_hash(facts);
+            }
+            Effect::MarkSecrets => {
+                assert_eq!(self.app_secrets, desired::secrets_hash(facts), "marked before it was set");
+                self.machine.as_mut().unwrap().secrets_hash = desired::secrets_hash(facts);
+            }
             Effect::CreateVolume { .. } => {
                 let id = self.id("vol_");
                 let identity = self.identity();
@@ -593,6 +622,11 @@ impl World {
         }
     }
 
+    /// What an operator knows that has just started.
+    pub fn fresh(&self) -> Knowledge {
+        Knowledge { compared: self.rotated.then_some(Compared::Never), ..Knowledge::default() }
+    }
+
     /// The Machine boots.
     pub fn wake(&mut self) {
         let (started, broken) = (self.now - self.slow_clock, self.broken.get(&self.image).copied());
@@ -651,6 +685,7 @@ impl World {
             volume: config.mounts.first().map(|mount| mount.volume.clone()),
             config_hash: mark(desired::metadata::CONFIG),
             secrets_hash: mark(desired::metadata::SECRETS),
+            env_mark: mark(desired::metadata::ENV),
             addresses: mark(desired::metadata::ADDRESSES)
                 .unwrap_or_default()
                 .split(',')
@@ -739,6 +774,7 @@ impl World {
             }
             Effect::CreateMachine(_)
             | Effect::UpdateMachine(_)
+            | Effect::MarkSecrets
             | Effect::KeepOff
             | Effect::DetachServices
             | Effect::StartMachine => {
@@ -782,7 +818,8 @@ impl World {
 
 /// Runs until the Runtime rests or is gone, with one fault at the effect number `at`.
 pub fn run(world: &mut World, fault: Option<(usize, Fault)>) -> Rest {
-    match run_for(world, Knowledge::default(), 2_000, fault).0 {
+    let known = world.fresh();
+    match run_for(world, known, 2_000, fault).0 {
         Some(rest) => rest,
         None => {
             panic!("it doesn't come to rest: {:?}", world.ledger.iter().rev().take(10).collect::<Vec<_>>())
@@ -876,7 +913,7 @@ pub fn strike(world: &mut World, mut facts: Facts, effect: &Effect, fault: Optio
         }
         Some(Fault::CrashBefore) => {
             world.requests.iter_mut().for_each(|request| request.origin = Origin::Found);
-            Knowledge::default()
+            world.fresh()
         }
         Some(Fault::CrashAfter) if refused => Knowledge::default(),
         Some(_) if refused => {

@@ -2,6 +2,7 @@
 //! plain configuration; and a Fly token that is wrong, or no token at all, isn't shown either.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "test code")]
 
+mod rotation;
 #[path = "../runtime_support/mod.rs"]
 mod support;
 

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::decide::is_deleted;
 use super::decide::power::{awaiting, config_is_applied, was_serving};
 use super::decide::resize::{Wish, wish};
+use super::env_marks;
 use super::facts::{Facts, Health, Known, MachinePhase, Refusal, Source};
 use super::resolve::{Power, resolve};
 use super::sleep;
@@ -180,13 +181,25 @@ fn config_applied(facts: &Facts, outcome: &Outcome) -> Wanted {
     };
     match &facts.known.machine {
         Known::Present(_) if config_is_applied(facts, &resolved) => {
-            Wanted::new(type_, ConditionStatus::True, reason::APPLIED, "What runs is what is declared.")
+            Wanted::new(type_, ConditionStatus::True, reason::APPLIED, applied(facts))
         }
         Known::Present(_) => Wanted::new(type_, ConditionStatus::False, reason::UPDATING, NOT_APPLIED),
         Known::Unknown | Known::Missing(_) => {
             Wanted::new(type_, ConditionStatus::False, stage_reason(outcome), NOT_APPLIED)
         }
     }
+}
+
+/// Of a Machine that has what is declared, some of it perhaps at its next start.
+fn applied(facts: &Facts) -> String {
+    let names: Vec<String> = env_marks::pending(facts).into_iter().map(|name| format!("`{name}`")).collect();
+    if names.is_empty() {
+        return "What runs is what is declared.".to_owned();
+    }
+    format!(
+        "What runs is what is declared; the change of {} takes effect at the next start.",
+        names.join(", ")
+    )
 }
 
 fn available(facts: &Facts, outcome: &Outcome) -> Wanted {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use fly_machines::types as fly;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::env_marks;
 use super::facts::{EnvFact, Facts, Refusal, Token};
 use super::hostname;
 use super::resolve::Resolved;
@@ -36,6 +37,8 @@ pub mod metadata {
     pub const CONFIG: &str = "moorage_config";
     /// Hash of the secrets.
     pub const SECRETS: &str = "moorage_secrets";
+    /// Hashes of each variable.
+    pub const ENV: &str = "moorage_env";
     /// Addresses that the configuration trusts.
     pub const ADDRESSES: &str = "moorage_addresses";
     /// Present if it was meant to run once this configuration is in place.
@@ -93,13 +96,12 @@ pub fn token_secret(runtime: &str) -> String {
     format!("{runtime}-gateway-token")
 }
 
-/// Hash of what is declared, secret values and addresses apart. It stands in the Machine's metadata.
+/// Hash of what is declared, variables and addresses apart. It stands in the Machine's metadata.
 pub fn config_hash(facts: &Facts, resolved: &Resolved) -> String {
     let spec = &facts.runtime.spec;
     let declared = serde_json::json!([
         resolved.pin.plan,
         resolved.pin.spec,
-        spec.env,
         spec.persona,
         resolved.restarted_at,
         seed(&settings(facts, &[], Vec::new()), &resolved.pin.spec.command).hash,
@@ -219,6 +221,7 @@ fn marks(
         (metadata::IDENTITY.to_owned(), identity.identity.clone()),
         (metadata::CONFIG.to_owned(), config_hash(facts, resolved)),
         (metadata::ADDRESSES.to_owned(), addresses.join(",")),
+        (metadata::ENV.to_owned(), env_marks::mark(facts)),
     ]);
     marks.extend(hostname::wanted(facts).map(|host| (metadata::HOSTNAME.to_owned(), host.to_owned())));
     marks.extend(secrets_hash(facts).map(|hash| (metadata::SECRETS.to_owned(), hash)));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
-pub use super::known::{Absence, AbsenceKind, Known, Proof, Source};
+pub use super::known::{Absence, AbsenceKind, Compared, Known, Proof, Source};
 use super::moving::Moving;
 pub use super::request::{Pursuit, Request, RequestKind};
 use super::step::Look;
@@ -128,6 +128,8 @@ pub struct Knowledge {
     pub token: Token,
     /// The environment's secret values.
     pub env: EnvFact,
+    /// With which spec the secret values were last compared with what the Machine was given.
+    pub compared: Option<Compared>,
     /// The app's secrets as set in this process's life.
     pub secrets: Option<SecretsFact>,
     /// What the gateway answered at its URL, and for which version of the Machine.
@@ -197,8 +199,10 @@ pub struct MachineFact {
     pub volume: Option<String>,
     /// Hash of the configuration that we gave it.
     pub config_hash: Option<String>,
-    /// Hash of the secrets that it was last given, as far as we know them.
+    /// Hash of the secrets that its app was last given, as far as we know them.
     pub secrets_hash: Option<String>,
+    /// What it was given of each variable.
+    pub env_mark: Option<String>,
     /// Addresses that its configuration knows.
     pub addresses: Vec<String>,
     /// Hostname under the base domain that its configuration knows.

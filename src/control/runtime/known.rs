@@ -14,6 +14,15 @@ pub enum Known<T> {
     Present(T),
 }
 
+/// With which spec secret values were last compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compared {
+    /// With none, or a Secret has changed since.
+    Never,
+    /// With this generation's.
+    With(i64),
+}
+
 /// How well something's absence is proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Absence {

@@ -10,8 +10,8 @@ use super::decide::is_deleted;
 use super::desired;
 use super::env;
 use super::facts::{
-    Absence, AbsenceKind, Facts, Filling, Known, MachineFact, Origin, ProbeFact, Refusal, SnapshotFact,
-    SnapshotPhase, VolumeFact, VolumePhase,
+    Absence, AbsenceKind, Compared, Facts, Filling, Known, MachineFact, Origin, ProbeFact, Refusal,
+    SnapshotFact, SnapshotPhase, VolumeFact, VolumePhase,
 };
 use super::machine_fact::machine_fact;
 use super::step::Look;
@@ -26,7 +26,11 @@ use crate::control::context::Context;
 /// What went wrong, if it can't be seen; the facts are as they were.
 pub async fn look(ctx: &Context, now: Timestamp, facts: &mut Facts, look: Look) -> Result<(), Failure> {
     match look {
-        Look::Env => facts.known.env = env::read(ctx, facts).await?,
+        Look::Env => {
+            facts.known.env = env::read(ctx, facts).await?;
+            facts.known.compared =
+                Some(Compared::With(facts.runtime.metadata.generation.unwrap_or_default()));
+        }
         Look::App => app(ctx, now, facts).await?,
         Look::Addresses => addresses(ctx, now, facts).await?,
         Look::Volume => volume(ctx, now, facts).await?,

@@ -9,6 +9,7 @@ pub mod conditions;
 pub mod decide;
 pub mod desired;
 pub mod env;
+pub mod env_marks;
 pub mod facts;
 pub mod hostname;
 pub mod known;

@@ -80,6 +80,8 @@ pub enum Effect {
     ReleaseAddress(String),
     /// Set the app's secrets.
     SetSecrets,
+    /// Mark on the Machine which secrets its app has, without a new version of it.
+    MarkSecrets,
     /// Make the volume.
     CreateVolume {
         /// Where.

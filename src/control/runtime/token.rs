@@ -24,6 +24,12 @@ const KEY: &str = "token";
 /// If the API server refuses or can't be asked.
 pub async fn ensure(ctx: &Context, runtime: &Runtime) -> Result<Token, Failure> {
     let secrets: Api<Secret> = Api::namespaced(ctx.kube.clone(), &runtime.namespace().unwrap_or_default());
+    // One that is shown was made: asking for it first is no write at rest.
+    if runtime.status.as_ref().is_some_and(|status| status.gateway.is_some())
+        && let Some(standing) = secrets.get_opt(&token_secret(&runtime.name_any())).await?
+    {
+        return Ok(read(&standing));
+    }
     let fresh = random_token();
     let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
     match secrets.create(&params, &secret(runtime, &fresh)).await {

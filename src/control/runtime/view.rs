@@ -8,6 +8,7 @@ use super::decide::power::config_is_applied;
 use super::decide::request::restart_is_due;
 use super::decide::resize::{Wish, wish};
 use super::desired;
+use super::env_marks;
 use super::facts::{Facts, Known, MachinePhase, Refusal, Token, TroubleClass};
 use super::hostname;
 use super::resolve::{Power, resolve};
@@ -16,7 +17,8 @@ use super::step::{Clearing, Effect, Look, Rest, Step, Wait, Waiting};
 use crate::api::condition::{self, ConditionStatus, ConditionType, whole_seconds};
 use crate::api::replacement::ReplacementCause;
 use crate::api::runtime::{
-    External, GatewayStatus, LastError, Operation, OperationType, Pinned, RestoredFrom, RuntimeStatus,
+    EnvEffect, EnvOrigin, EnvStatus, EnvVar, External, GatewayStatus, LastError, Operation, OperationType,
+    Pinned, RestoredFrom, RuntimeStatus,
 };
 use crate::api::state::RuntimeState;
 use crate::api::{NameRef, reason};
@@ -40,6 +42,7 @@ pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeStatus) -> 
         pinned: pinned(facts),
         external: external(facts, old),
         gateway: gateway(facts, old),
+        env: env(facts),
         last_error: last_error(now, facts, &outcome, old),
         last_handled_restart_at: handled_restart(facts, &outcome, old),
         conditions: condition::merge(&old.conditions, conditions(facts, &outcome), generation, now),
@@ -273,6 +276,21 @@ fn gateway(facts: &Facts, old: &RuntimeStatus) -> Option<GatewayStatus> {
     })
 }
 
+/// Names and sources, never values.
+fn env(facts: &Facts) -> Vec<EnvStatus> {
+    let pending = env_marks::pending(facts);
+    let one = |env: &EnvVar| {
+        let secret = env.value_from.as_ref().map(|source| source.secret_key_ref.clone());
+        EnvStatus {
+            name: env.name.clone(),
+            source: if secret.is_some() { EnvOrigin::Secret } else { EnvOrigin::Literal },
+            secret_key_ref: secret,
+            effective: pending.contains(&env.name).then_some(EnvEffect::NextStart),
+        }
+    };
+    facts.runtime.spec.env.iter().map(one).collect()
+}
+
 fn last_error(now: Timestamp, facts: &Facts, outcome: &Outcome, old: &RuntimeStatus) -> Option<LastError> {
     let (reason, message) = match outcome {
         Outcome::Running | Outcome::Sleeping | Outcome::Stopped | Outcome::Awaiting(_) => return None,
@@ -345,6 +363,7 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::RemoveRecords(_) => "RemoveRecords",
         Effect::ImportCertificate(_) => "ImportCertificate",
         Effect::DetachHostname(_) => "DetachHostname",
+        Effect::MarkSecrets => "MarkSecrets",
         Effect::CreateVolume { .. } => "CreateVolume",
         Effect::ReplaceVolume => "ReplaceVolume",
         Effect::ExtendVolume { .. } => "ExtendVolume",

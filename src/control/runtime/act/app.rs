@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::super::desired;
+use super::super::env_marks;
 use super::super::facts::{Absence, AbsenceKind, Facts, Family, Known, Origin, SecretsFact};
 use super::Failed;
 use crate::api::name_claim::RuntimeIdentity;
@@ -72,7 +73,7 @@ pub(super) async fn release_address(
     Ok(())
 }
 
-/// Sets what is wanted and removes what isn't any more: every secret of the app is ours.
+/// Sets what has changed, or isn't there, and removes what isn't wanted any more: every secret of the app is ours.
 pub(super) async fn set_secrets(
     ctx: &Context,
     facts: &mut Facts,
@@ -84,10 +85,17 @@ pub(super) async fn set_secrets(
     let secrets = ctx.fly.secrets(&identity.app);
     let mut values: BTreeMap<String, Option<SecretString>> =
         wanted.into_iter().map(|(name, value)| (name, Some(value))).collect();
+    let empty = facts.known.app == Known::Present(Origin::Made) && !facts.known.machine_exists();
     // What an adopted app brought along stays.
-    if facts.known.app != Known::Present(Origin::Made) && identity.network.is_none() {
+    if !empty && identity.network.is_none() {
         for standing in secrets.list().await? {
-            values.entry(standing.name).or_insert(None);
+            match values.get(&standing.name) {
+                // The token goes along, so that there is always something to set: its answer tells the version.
+                Some(_) if standing.name == desired::TOKEN_ENV => {}
+                Some(_) if !env_marks::is_news(facts, &standing.name) => drop(values.remove(&standing.name)),
+                Some(_) => {}
+                None => drop(values.insert(standing.name, None)),
+            }
         }
     }
     let version = secrets.update(&values).await?.version;

@@ -71,6 +71,20 @@ pub(super) async fn update_machine(
     Ok(())
 }
 
+/// Metadata make no new version: what runs is left alone.
+pub(super) async fn mark_secrets(
+    ctx: &Context,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+) -> Result<(), Failed> {
+    let (Some(id), Some(hash)) = (machine_id(facts), desired::secrets_hash(facts)) else { return Ok(()) };
+    ctx.fly.metadata(&identity.app, &id).set(desired::metadata::SECRETS, &hash).await?;
+    if let Known::Present(machine) = &mut facts.known.machine {
+        machine.secrets_hash = Some(hash);
+    }
+    Ok(())
+}
+
 /// Only what the proxy does is changed: nothing else has to be known for it, so nothing else can keep it from being
 /// done.
 pub(super) async fn keep_off(

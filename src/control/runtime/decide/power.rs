@@ -3,8 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::{
-    EnvFact, Facts, Health, Host, Idling, Known, MachineFact, MachinePhase, ProbeFact, ProbeResult, Refusal,
-    Source,
+    Facts, Health, Host, Idling, Known, MachineFact, MachinePhase, ProbeFact, ProbeResult, Refusal, Source,
 };
 use super::super::resolve::{Power, Resolved};
 use super::super::step::{Effect, Launch, Look, Rest, Step, Wait, Waiting};
@@ -13,6 +12,7 @@ use super::{Reached, look_again};
 use crate::api::condition::{self, ConditionStatus, ConditionType};
 use crate::api::reason;
 use crate::api::runtime::SleepMode;
+use crate::control::runtime::env_marks::{self, Difference};
 use crate::control::runtime::{desired, sleep};
 use crate::engine::config::Readiness;
 use crate::gateway::exit::ExitCause;
@@ -120,6 +120,7 @@ pub(in crate::control::runtime) fn config_is_applied(facts: &Facts, resolved: &R
     let Known::Present(machine) = &facts.known.machine else { return false };
     machine.config_hash.as_deref() == Some(desired::config_hash(facts, resolved).as_str())
         && (machine.source == Source::List || machine.idling == sleep::idling(resolved.sleep))
+        && env_marks::difference(facts, machine) != Difference::Now
         && has_pinned_image(machine, resolved)
 }
 
@@ -129,26 +130,45 @@ fn has_pinned_image(machine: &MachineFact, resolved: &Resolved) -> bool {
     pinned == runs
 }
 
-/// The Machine has the declared configuration, and its secrets.
+/// The Machine has the declared configuration, and its variables, save those that may wait for its next start.
 fn configured(facts: &Facts, machine: &MachineFact, resolved: &Resolved) -> Reached<()> {
-    let secrets = match facts.known.env {
-        EnvFact::Known(_) => desired::secrets_hash(facts),
-        EnvFact::Unknown | EnvFact::Refused(_) => None,
-    };
-    let same_secrets = secrets.is_none() || machine.secrets_hash == secrets;
-    if same_secrets && config_is_applied(facts, resolved) {
-        return Ok(());
+    if config_is_applied(facts, resolved) {
+        match env_marks::difference(facts, machine) {
+            // One that was taken back for which its app was given another value.
+            Difference::None => return ready_for_start(facts, machine),
+            Difference::Later(_) if machine.phase == MachinePhase::Started => {
+                return ready_for_start(facts, machine);
+            }
+            Difference::Later(_) | Difference::Now => {}
+        }
     }
     token_for_launch(facts)?;
-    let wanted = desired::secrets_hash(facts);
-    let set = facts.known.secrets.as_ref().map(|secrets| &secrets.hash);
-    if set.is_none() || set != wanted.as_ref() {
-        return Err(Step::Do(Effect::SetSecrets));
-    }
+    secrets_set(facts, machine)?;
     // A change of one that sleeps is no reason to wake it.
     let rests =
         resolved.power != Power::Run || (resolved.sleep != SleepMode::Never && sleep::sleeps(machine));
     Err(Step::Do(Effect::UpdateMachine(if rests { Launch::Skip } else { Launch::Start })))
+}
+
+/// The app has the secrets that are declared.
+fn secrets_set(facts: &Facts, machine: &MachineFact) -> Reached<()> {
+    let wanted = desired::secrets_hash(facts);
+    let set = facts.known.secrets.as_ref().map(|secrets| &secrets.hash);
+    if machine.secrets_hash == wanted || set.is_some() && set == wanted.as_ref() {
+        return Ok(());
+    }
+    Err(Step::Do(Effect::SetSecrets))
+}
+
+/// What may wait is where the next start finds it: secrets in the app, with a mark of that on the Machine. A literal
+/// value goes with the next change that the Machine gets, or as soon as it is off.
+fn ready_for_start(facts: &Facts, machine: &MachineFact) -> Reached<()> {
+    let Some(wanted) = desired::secrets_hash(facts) else { return Ok(()) };
+    if machine.secrets_hash.as_ref() == Some(&wanted) {
+        return Ok(());
+    }
+    secrets_set(facts, machine)?;
+    Err(Step::Do(Effect::MarkSecrets))
 }
 
 fn running(now: Timestamp, facts: &Facts, machine: &MachineFact, resolved: &Resolved) -> Reached<Step> {

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::super::env_marks;
 use super::super::facts::{
     AbsenceKind, EnvFact, Facts, Family, Known, Origin, Refusal, Token, VolumeFact, VolumePhase,
 };
@@ -50,7 +51,11 @@ fn address(now: Timestamp, facts: &Facts, known: &Known<String>, family: Family)
 pub(super) fn token(facts: &Facts) -> Reached<()> {
     match &facts.known.token {
         Token::Known(_) => Ok(()),
-        Token::Unknown if facts.known.machine_exists() && shows_a_token(facts) => Ok(()),
+        Token::Unknown
+            if facts.known.machine_exists() && shows_a_token(facts) && !env_marks::is_due(facts) =>
+        {
+            Ok(())
+        }
         Token::Unknown => Err(Step::Do(Effect::EnsureToken)),
         Token::Invalid => Err(refused(
             facts,
@@ -75,7 +80,11 @@ fn shows_a_token(facts: &Facts) -> bool {
 /// The environment's secret values are read, if something is going to need them.
 pub(super) fn env(facts: &Facts, resolved: &Resolved) -> Reached<()> {
     match &facts.known.env {
-        EnvFact::Unknown if fresh_token(facts) || !power::config_is_applied(facts, resolved) => {
+        EnvFact::Unknown
+            if fresh_token(facts)
+                || env_marks::is_due(facts)
+                || !power::config_is_applied(facts, resolved) =>
+        {
             Err(Step::Look(Look::Env))
         }
         EnvFact::Known(_) | EnvFact::Unknown => Ok(()),
