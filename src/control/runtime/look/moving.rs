@@ -92,8 +92,8 @@ async fn state(ctx: &Context, identity: &RuntimeIdentity, left: &Displaced) -> R
         Some(volume) if !volume.state.is_gone() => {}
         _ => return Ok(LeftState::Gone),
     }
-    // Only a snapshot made since holds everything that was on it.
-    let since = left.since;
+    // Only a snapshot made since holds everything that was on it; the claim tells no more than the second.
+    let since = left.since.saturating_add(SignedDuration::from_secs(1)).unwrap_or(left.since);
     let listed = listed(ctx, identity, &left.volume_id).await?;
     let recent = listed.iter().filter(|it| it.created_at.is_some_and(|at| at >= since));
     Ok(match recent.max_by_key(|snapshot| snapshot.created_at) {
