@@ -40,7 +40,8 @@ use super::condition::Conditions;
         name = "Total",
         type_ = "integer",
         json_path = ".status.rollout.total",
-        description = "All of its Runtimes."
+        description = "All of its Runtimes.",
+        priority = "1"
     ),
     printcolumn(
         name = "Rollout",

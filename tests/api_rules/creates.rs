@@ -227,13 +227,13 @@ fn requests() -> Vec<Rule> {
             "RuntimeTask",
             asked("Restore", json!({"snapshotID": "vs_abc1"})),
             asked("Snapshot", json!({"snapshotID": "vs_abc1"})),
-            "`snapshotID` goes with a request of type Restore only",
+            "`snapshotID` must go with a request of type Restore only",
         ),
         rule(
             "RuntimeTask",
             asked("Restore", json!({})),
             spec(json!({"type": "Restore", "snapshotID": "vs_abc1"})),
-            "`snapshotID` goes with a request of type Restore only",
+            "`snapshotID` must go with a request of type Restore only",
         ),
         rule(
             "RuntimeTask",

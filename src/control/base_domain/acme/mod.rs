@@ -135,7 +135,7 @@ mod tests {
         let passing = DomainError::authority_unavailable("later");
         assert_eq!(pause(0, &passing).as_secs(), 3);
         assert!(pause(60, &passing) < SignedDuration::from_hours(1));
-        let asked = passing.retry_after(Some(Duration::from_secs(7200)));
+        let asked = passing.retry_after(Some(Duration::from_hours(2)));
         assert_eq!(pause(0, &asked).as_hours(), 2, "what the authority asks for is kept");
     }
 
