@@ -14,6 +14,7 @@ pub enum History {
     Stop,
     Start,
     Update,
+    Resize,
     Restart,
     Keep,
     Delete,
@@ -21,11 +22,12 @@ pub enum History {
     Retain,
 }
 
-pub const ALL: [History; 9] = [
+pub const ALL: [History; 10] = [
     History::Create,
     History::Stop,
     History::Start,
     History::Update,
+    History::Resize,
     History::Restart,
     History::Keep,
     History::Delete,
@@ -65,6 +67,7 @@ impl History {
             Self::Stop => tenant.patch(name, power("Stopped")).await,
             Self::Start => tenant.patch(name, power("Running")).await,
             Self::Update => tenant.patch(name, json!({"spec": {"persona": {"name": "Ada"}}})).await,
+            Self::Resize => tenant.patch(name, json!({"spec": {"planRef": {"name": "medium"}}})).await,
             Self::Restart => tenant.ask(name, "Restart").await,
             Self::Keep => tenant.ask(name, "Snapshot").await,
             Self::Delete => tenant.delete(name, "Delete").await,
@@ -92,7 +95,9 @@ impl History {
                 tenant.wait_ready(name, "running").await.map(drop)
             }
             Self::Stop => tenant.wait_ready(name, "stopped").await.map(drop),
-            Self::Create | Self::Start | Self::Update => tenant.wait_ready(name, "running").await.map(drop),
+            Self::Create | Self::Start | Self::Update | Self::Resize => {
+                tenant.wait_ready(name, "running").await.map(drop)
+            }
             Self::Delete | Self::Snapshot | Self::Retain => tenant.wait_gone(name).await,
         }
     }

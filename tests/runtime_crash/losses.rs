@@ -95,7 +95,8 @@ async fn a_loss_at_any_write_to_the_api_server_changes_nothing_in_the_end() {
     let mut waiting = Vec::new();
     for history in ALL {
         let writes = clean_writes(&scene, &tenant, history).await;
-        assert!(!writes.is_empty(), "{history:?} writes nothing");
+        // What an update tells on its way depends on how fast it is, and it ends in the state that it began in.
+        assert!(!writes.is_empty() || history == History::Update, "{history:?} writes nothing");
         for (at, write) in writes.iter().enumerate() {
             for loss in [Loss::Request, Loss::Answer] {
                 let name = format!("{}{at}{}", history.name(), format!("{loss:?}").to_lowercase());

@@ -23,6 +23,8 @@ pub enum Loss {
 
 #[derive(Debug, Default)]
 struct Marked {
+    /// What it is the mark of: a Runtime, and what is asked of it by a task of the same name.
+    name: String,
     /// Writes so far that every run has, by what they were.
     writes: Vec<String>,
     /// Which write to lose, counted from 0.
@@ -37,8 +39,12 @@ impl Marked {
     /// Whether the write is one that every run of a history has. How often a status tells of progress, and when a
     /// dashboard or a task is brought up to date, depends on how fast a run is.
     fn counts(&self, path: &str, body: &[u8]) -> bool {
-        if path.contains("/workspaces/") || path.contains("/runtimetasks") {
+        if path.contains("/workspaces/") {
             return false;
+        }
+        if path.contains("/runtimetasks") {
+            let of_the_request = path.ends_with(&format!("/runtimetasks/{}/status", self.name));
+            return of_the_request && String::from_utf8_lossy(body).contains(r#""completed""#);
         }
         match told(path, body) {
             None => true,
@@ -81,7 +87,8 @@ impl Books {
     /// Begins to count the writes that name `mark`, which rests in this state if in any, and loses one of them.
     pub fn mark(&self, mark: &str, rest: Option<&str>, lose: Option<(usize, Loss)>) {
         let rest = rest.map(str::to_owned);
-        self.lock().insert(mark.to_owned(), Marked { lose, rest, ..Marked::default() });
+        let marked = Marked { name: mark.to_owned(), lose, rest, ..Marked::default() };
+        self.lock().insert(mark.to_owned(), marked);
     }
 
     /// The writes that named `mark` and that every run has.
@@ -119,8 +126,8 @@ impl Books {
         }
         match told(path, body) {
             Some(Told::Rest(state)) => marked.rest = Some(state),
-            Some(Told::Provisioning | Told::Progress) => marked.rest = None,
-            None => {}
+            Some(Told::Provisioning) => marked.rest = None,
+            Some(Told::Progress) | None => {}
         }
     }
 }

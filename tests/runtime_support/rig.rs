@@ -16,11 +16,18 @@ spec:
    interval: Month, requiresOrder: false}
 ---
 apiVersion: moorage.dev/v1alpha1
+kind: Plan
+metadata: {name: medium}
+spec:
+  {displayName: Medium, cpuKind: Shared, cpus: 4, memoryMB: 4096, volumeGB: 5, amount: 0, currency: USD,
+   interval: Month, requiresOrder: false}
+---
+apiVersion: moorage.dev/v1alpha1
 kind: WorkspacePolicy
 metadata: {name: tests}
 spec:
   selector: {matchLabels: {policy.moorage.dev/tier: test}}
-  allowedPlans: [small, openclaw-basic, tiny, late, sold]
+  allowedPlans: [small, medium, openclaw-basic, tiny, late, sold]
   maxRuntimes: 500
 ";
 
