@@ -1,7 +1,8 @@
 //! Any path to a spec ends where a fresh creation of it ends: random sequences of edits, changes behind our back, and
 //! faults. An edit that can't be done and is taken back leaves Fly as it was.
 
-use moorage::api::runtime::{EnvVar, Persona, PowerState};
+use moorage::api::NameRef;
+use moorage::api::runtime::{EnvVar, Persona, PowerState, Sleep, SleepMode};
 use moorage::control::runtime::facts::{EnvFact, Knowledge, Known, MachinePhase, Token};
 use moorage::control::runtime::step::Rest;
 use proptest::prelude::*;
@@ -14,6 +15,8 @@ enum Edit {
     Power(PowerState),
     Persona(Option<&'static str>),
     Env(Option<&'static str>),
+    Plan(&'static str),
+    Sleep(SleepMode),
 }
 
 /// Something that happens at Fly, and that nobody told us of.
@@ -37,6 +40,9 @@ fn edit() -> impl Strategy<Value = Edit> {
         prop_oneof![Just(PowerState::Running), Just(PowerState::Stopped)].prop_map(Edit::Power),
         prop_oneof![Just(None), Just(Some("Ada")), Just(Some("Bob"))].prop_map(Edit::Persona),
         prop_oneof![Just(None), Just(Some("one")), Just(Some("two"))].prop_map(Edit::Env),
+        prop_oneof![Just("trial"), Just("pro"), Just("narrow"), Just("tiny"), Just("nowhere")]
+            .prop_map(Edit::Plan),
+        prop_oneof![Just(SleepMode::Never), Just(SleepMode::Stop)].prop_map(Edit::Sleep),
     ]
 }
 
@@ -58,6 +64,8 @@ fn event() -> impl Strategy<Value = Event> {
 fn apply(world: &mut World, edit: &Edit) {
     match edit {
         Edit::Power(state) => world.power(*state),
+        Edit::Plan(name) => world.edit(|spec| spec.plan_ref = Some(NameRef::new(*name))),
+        Edit::Sleep(mode) => world.edit(|spec| spec.sleep = Some(Sleep { mode: *mode })),
         Edit::Persona(name) => {
             world.edit(|spec| spec.persona = name.map(|name| Persona { name: name.into() }));
         }
@@ -94,18 +102,38 @@ fn forget_secrets(known: &mut Knowledge) {
     known.secrets = None;
 }
 
+/// A world whose platform allows every Plan.
+fn roomy() -> World {
+    let mut world = World::new();
+    world.policy.plans = Some(["trial", "pro", "narrow", "tiny"].map(str::to_owned).into());
+    world
+}
+
 /// The end of `world`, when nothing more happens to it and everything is looked at again.
 fn settled(world: &mut World) -> (Rest, String) {
-    let rest = run(world, None);
+    let mut rest = run(world, None);
+    if rest == Rest::Sleeping {
+        // A request comes: awake, it can be compared with one that never slept.
+        world.wake();
+        rest = run(world, None);
+    }
     (rest, world.summary())
 }
 
+/// An edit that can't be carried out is taken back in the end.
+fn mended(world: &mut World) {
+    let named = world.runtime.spec.plan_ref.as_ref().map(|reference| reference.name.as_str());
+    if matches!(named, Some("tiny" | "nowhere")) {
+        apply(world, &Edit::Plan("trial"));
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     #[test]
     fn any_path_to_a_spec_ends_where_a_fresh_creation_of_it_ends(events in prop::collection::vec(event(), 0..14)) {
-        let mut world = World::new();
+        let mut world = roomy();
         let mut known = Knowledge::default();
         for event in &events {
             match event {
@@ -121,8 +149,9 @@ proptest! {
                 }
             }
         }
+        mended(&mut world);
         let path = settled(&mut world);
-        let mut fresh = World::new();
+        let mut fresh = roomy();
         fresh.runtime.spec = world.runtime.spec.clone();
         prop_assert_eq!(path, settled(&mut fresh));
     }
