@@ -81,7 +81,7 @@ async fn one_whose_volume_is_gone_gets_no_empty_one() {
     let volume = tenant.claim("ops").await.unwrap()["spec"]["runtime"]["volumeID"].clone();
     tenant.fly.event(json!({"kind": "machine_destroy", "machine": id})).await.unwrap();
     tenant.fly.event(json!({"kind": "volume_destroy", "app": app, "volume": volume})).await.unwrap();
-    tells(&tenant.wait_reason("ops", "VolumeLost").await.unwrap(), "Restore a snapshot");
+    tells(&tenant.wait_reason("ops", "VolumeLost").await.unwrap(), "Restore its newest snapshot");
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     let changes = tenant.changes().await.unwrap();
     assert_eq!(changes.iter().filter(|it| it.effect == "volume.create").count(), 1);

@@ -57,7 +57,6 @@ fn it_is_kept_moved_and_proved() {
             "SnapshotBeforeUpgrade",
             "RecordIdentity",
             "EnsureToken",
-            "SetSecrets",
             "UpdateMachine",
             "RecordIdentity",
             "StartMachine",

@@ -182,7 +182,7 @@ fn a_volume_grows_before_the_machine_changes() {
     let mut world = running();
     resize(&mut world, "pro");
     assert_eq!(run(&mut world, None), Rest::Running);
-    let effects = ["ExtendVolume", "RecordIdentity", "SetSecrets", "UpdateMachine", "RecordIdentity"];
+    let effects = ["ExtendVolume", "RecordIdentity", "UpdateMachine", "RecordIdentity"];
     let told: Vec<_> = world.ledger.iter().filter(|effect| effects.contains(effect)).copied().collect();
     assert_eq!(told, effects, "{:?}", world.ledger);
     let identity = world.identity();
