@@ -124,18 +124,32 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     };
     // Before the first visit of a Blueprint, so that its status isn't written twice.
     rollout::worker::round(&ctx);
-    let mut controllers = start_controllers(&ctx, queues, &shutdown);
+    let controllers = start_controllers(&ctx, queues, &shutdown);
     keep_history(&ctx, &mut tasks, &shutdown);
     tasks.spawn(feed::follow(Arc::clone(&ctx), feed, shutdown.clone()));
-    tasks.spawn(feed::sweep(Arc::clone(&ctx), shutdown.clone()));
-    tasks.spawn(rotation::follow(Arc::clone(&ctx), shutdown.clone()));
-    tasks.spawn(orphans::finish(Arc::clone(&ctx), shutdown.clone()));
-    tasks.spawn(rollout::worker::run(Arc::clone(&ctx), shutdown.clone()));
-    tasks.spawn(strays::count(Arc::clone(&ctx), shutdown.clone()));
-    tasks.spawn(gauges::keep(Arc::clone(&ctx), shutdown.clone()));
-    tasks.spawn(base_domain::keep(Arc::clone(&ctx), shutdown.clone()));
-    tasks.spawn(tombstones::free(Arc::clone(&ctx), shutdown.clone()));
+    keep_rounds(&ctx, &mut tasks, &shutdown);
+    until_the_end(controllers, tasks, &shutdown).await
+}
 
+/// Starts what goes round by itself, beside the visits.
+fn keep_rounds(ctx: &Arc<Context>, tasks: &mut JoinSet<()>, shutdown: &CancellationToken) {
+    let (on, stop) = (|| Arc::clone(ctx), || shutdown.clone());
+    tasks.spawn(feed::sweep(on(), stop()));
+    tasks.spawn(rotation::follow(on(), stop()));
+    tasks.spawn(orphans::finish(on(), stop()));
+    tasks.spawn(rollout::worker::run(on(), stop()));
+    tasks.spawn(strays::count(on(), stop()));
+    tasks.spawn(gauges::keep(on(), stop()));
+    tasks.spawn(base_domain::keep(on(), stop()));
+    tasks.spawn(tombstones::free(on(), stop()));
+}
+
+/// Waits until it is asked to stop, and for the visits that are under way then.
+async fn until_the_end(
+    mut controllers: JoinSet<()>,
+    mut tasks: JoinSet<()>,
+    shutdown: &CancellationToken,
+) -> Result<(), RunError> {
     tokio::select! {
         _ = controllers.join_next() => {}
         _ = tasks.join_next() => {}
