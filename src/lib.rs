@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod api;
+pub mod billing;
 pub mod cli;
 pub mod control;
 pub mod domains;

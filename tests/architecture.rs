@@ -140,6 +140,21 @@ fn the_client_and_the_simulator_know_neither_kubernetes_nor_each_other() {
 }
 
 #[test]
+fn payments_know_no_kubernetes_and_none_of_the_resources() {
+    let banned = [
+        "kube::",
+        "k8s_openapi",
+        "crate::api",
+        "crate::control",
+        "crate::engine",
+        "crate::serve",
+        "f64",
+        "f32",
+    ];
+    assert_eq!(offenders(&sources("src/billing"), &banned), Vec::<String>::new());
+}
+
+#[test]
 fn no_reference_carries_a_namespace() {
     let references: Vec<_> =
         sources("src/api").into_iter().filter(|(path, _)| path.ends_with("refs.rs")).collect();
