@@ -182,6 +182,9 @@ reasons! {
         QUOTA_EXCEEDED = "QuotaExceeded";
         /// Fly can't pull the image.
         IMAGE_NOT_FOUND = "ImageNotFound";
+        /// Somebody else changed the Machine at Fly; it is put back. One that is changed again and again is put back
+        /// once an hour.
+        DRIFTED = "Drifted";
         /// The Machine's host can't be reached.
         HOST_UNREACHABLE = "HostUnreachable";
         /// The gateway ends again and again.

@@ -9,7 +9,7 @@ use moorage::control::runtime::facts::{MachinePhase, Refusal, RequestKind};
 use moorage::control::runtime::step::Rest;
 use moorage::gateway::exit::ExitCause;
 
-const FAULTS: [Fault; 4] = [Fault::CrashBefore, Fault::CrashAfter, Fault::LostReply, Fault::LostRequest];
+pub const FAULTS: [Fault; 4] = [Fault::CrashBefore, Fault::CrashAfter, Fault::LostReply, Fault::LostRequest];
 
 /// A history: how the world is before, and what is asked for.
 struct History {

@@ -15,12 +15,12 @@ use moorage::control::policy::EffectivePolicy;
 use moorage::control::rollout::images::SeenImage;
 use moorage::control::rollout::pick::Permit;
 use moorage::control::runtime::decide::decide;
-use moorage::control::runtime::desired;
 use moorage::control::runtime::facts::*;
 use moorage::control::runtime::hostname::{self, Base};
 use moorage::control::runtime::resolve::resolve;
 use moorage::control::runtime::step::{Effect, Finish, Launch, Look, Rest, Step};
 use moorage::control::runtime::view::{effect_name, view};
+use moorage::control::runtime::{desired, drift};
 use moorage::engine::config::{DeletionBrake, Mode, Readiness};
 use moorage::gateway::exit::ExitCause;
 use secrecy::SecretString;
@@ -69,6 +69,8 @@ pub struct World {
     pub app_secrets: Option<String>,
     /// Whether the round over all Secrets finds a change at each start of the operator.
     pub rotated: bool,
+    /// Whether Fly reports a field of every Machine in words of its own.
+    pub stubborn: bool,
     /// Memory of the Plan.
     pub memory_mb: i32,
     /// The base domain, if there is one.
@@ -166,6 +168,7 @@ impl World {
             next_token: "0123456789abcdef0123456789abcdef",
             app_secrets: None,
             rotated: false,
+            stubborn: false,
             memory_mb: 2048,
             base: None,
             records: BTreeMap::new(),
@@ -260,6 +263,7 @@ impl World {
                 machine.services,
                 machine.idling,
                 machine.env_mark.clone(),
+                machine.drift.clone(),
             )
         });
         let claim = self.claim.as_ref().map(|claim| {
@@ -343,6 +347,7 @@ impl World {
         });
         let row = |machine: &MachineFact| MachineFact {
             volume: None,
+            drift: None,
             image_digest: None,
             image_version: None,
             health: Health::Unknown,
@@ -545,6 +550,10 @@ impl World {
                 assert_eq!(self.app_secrets, desired::secrets_hash(facts), "marked before it was set");
                 self.machine.as_mut().unwrap().secrets_hash = desired::secrets_hash(facts);
             }
+            Effect::MarkSpelling => {
+                let drift = self.machine.as_mut().unwrap().drift.as_mut().unwrap();
+                drift.spelled.append(&mut drift.changed);
+            }
             Effect::CreateVolume { .. } => {
                 let id = self.id("vol_");
                 let identity = self.identity();
@@ -686,6 +695,7 @@ impl World {
             config_hash: mark(desired::metadata::CONFIG),
             secrets_hash: mark(desired::metadata::SECRETS),
             env_mark: mark(desired::metadata::ENV),
+            drift: self.stubborn.then(|| crate::drift::reported("theirs")),
             addresses: mark(desired::metadata::ADDRESSES)
                 .unwrap_or_default()
                 .split(',')
@@ -721,6 +731,12 @@ impl World {
     /// What the operator knows after an effect whose reply it got.
     fn learn(&self, effect: &Effect, facts: &mut Facts) {
         let now = self.now;
+        if let (Effect::CreateMachine(_) | Effect::UpdateMachine(_), Some(made)) = (effect, &self.machine) {
+            let before = facts.known.machine.present();
+            let changed = before.map(|before| drift::changed(facts, before)).unwrap_or_default();
+            let resolved = resolve(facts).unwrap();
+            drift::note(now, facts, &resolved, &changed, &made.version);
+        }
         let known = &mut facts.known;
         match effect {
             Effect::ClaimSlug(_) => known.app = Known::Missing(Absence::at(now, AbsenceKind::NotMade)),
@@ -775,6 +791,7 @@ impl World {
             Effect::CreateMachine(_)
             | Effect::UpdateMachine(_)
             | Effect::MarkSecrets
+            | Effect::MarkSpelling
             | Effect::KeepOff
             | Effect::DetachServices
             | Effect::StartMachine => {

@@ -70,13 +70,18 @@ impl Announcer {
     /// Tells what the conditions of an object have come to.
     pub fn tell(&self, object: &impl Resource<DynamicType = ()>, old: &[Condition], new: &[Condition]) {
         for news in news(old, new).into_iter().chain(warnings(old, new)) {
-            if news.tone == Tone::Normal && self.level == Level::Warnings {
-                continue;
-            }
-            let about = ObjectReference { resource_version: None, ..object.object_ref(&()) };
-            if self.sender.try_send(Announcement { about, news }).is_err() {
-                tracing::debug!("too many events wait to be published; one is dropped");
-            }
+            self.say(object, news);
+        }
+    }
+
+    /// Tells one thing about an object.
+    pub fn say(&self, object: &impl Resource<DynamicType = ()>, news: News) {
+        if news.tone == Tone::Normal && self.level == Level::Warnings {
+            return;
+        }
+        let about = ObjectReference { resource_version: None, ..object.object_ref(&()) };
+        if self.sender.try_send(Announcement { about, news }).is_err() {
+            tracing::debug!("too many events wait to be published; one is dropped");
         }
     }
 
@@ -136,7 +141,9 @@ pub fn warnings(old: &[Condition], new: &[Condition]) -> Vec<News> {
             note: cut(&condition.message),
         })
     };
-    [ConditionType::DeafWhileAsleep].iter().filter_map(fresh).collect()
+    let fought_over = find(new, ConditionType::ConfigApplied).is_some_and(|it| it.reason == reason::DRIFTED);
+    let also = fought_over.then_some(ConditionType::ConfigApplied);
+    [ConditionType::DeafWhileAsleep].iter().chain(also.as_ref()).filter_map(fresh).collect()
 }
 
 fn cut(message: &str) -> String {
@@ -186,6 +193,17 @@ mod tests {
         assert_eq!((told.len(), told[0].tone), (1, Tone::Warning));
         assert_eq!(warnings(&deaf, &deaf), []);
         assert_eq!(news(&[], &deaf), None);
+    }
+
+    #[test]
+    fn a_machine_that_is_fought_over_is_a_warning_and_one_that_is_updated_none() {
+        let fought = conditions(ConditionType::ConfigApplied, ConditionStatus::False, "Drifted");
+        assert_eq!(warnings(&[], &fought)[0].reason, "Drifted");
+        assert_eq!(warnings(&fought, &fought), []);
+        assert_eq!(
+            warnings(&[], &conditions(ConditionType::ConfigApplied, ConditionStatus::False, "Updating")),
+            []
+        );
     }
 
     #[test]

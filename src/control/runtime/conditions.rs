@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use super::decide::is_deleted;
 use super::decide::power::{awaiting, config_is_applied, was_serving};
 use super::decide::resize::{Wish, wish};
-use super::env_marks;
-use super::facts::{Facts, Health, Known, MachinePhase, Refusal, Source};
+use super::facts::{Facts, Health, Known, MachineFact, MachinePhase, Refusal, Source};
 use super::resolve::{Power, resolve};
 use super::sleep;
+use super::{drift, env_marks};
 use crate::api::condition::{ConditionStatus, ConditionType, Wanted};
 use crate::api::name_claim::RuntimeIdentity;
 use crate::api::reason;
@@ -180,8 +180,12 @@ fn config_applied(facts: &Facts, outcome: &Outcome) -> Wanted {
         return Wanted::new(type_, ConditionStatus::Unknown, reason::NOT_CHECKED, UNRESOLVED);
     };
     match &facts.known.machine {
-        Known::Present(_) if config_is_applied(facts, &resolved) => {
-            Wanted::new(type_, ConditionStatus::True, reason::APPLIED, applied(facts))
+        Known::Present(machine) if machine.is_as_asked() && config_is_applied(facts, &resolved) => {
+            Wanted::new(type_, ConditionStatus::True, reason::APPLIED, applied(facts, machine))
+        }
+        Known::Present(machine) if drift::is_fought_over(facts) => {
+            let message = drift::fought_over(&drift::changed(facts, machine));
+            Wanted::new(type_, ConditionStatus::False, reason::DRIFTED, message)
         }
         Known::Present(_) => Wanted::new(type_, ConditionStatus::False, reason::UPDATING, NOT_APPLIED),
         Known::Unknown | Known::Missing(_) => {
@@ -191,15 +195,20 @@ fn config_applied(facts: &Facts, outcome: &Outcome) -> Wanted {
 }
 
 /// Of a Machine that has what is declared, some of it perhaps at its next start.
-fn applied(facts: &Facts) -> String {
+fn applied(facts: &Facts, machine: &MachineFact) -> String {
     let names: Vec<String> = env_marks::pending(facts).into_iter().map(|name| format!("`{name}`")).collect();
-    if names.is_empty() {
-        return "What runs is what is declared.".to_owned();
+    let applied = if names.is_empty() {
+        "What runs is what is declared.".to_owned()
+    } else {
+        format!(
+            "What runs is what is declared; the change of {} takes effect at the next start.",
+            names.join(", ")
+        )
+    };
+    match &machine.drift {
+        Some(drift) => format!("{applied} {}", drift::spelled(&drift.spelled)),
+        None => applied,
     }
-    format!(
-        "What runs is what is declared; the change of {} takes effect at the next start.",
-        names.join(", ")
-    )
 }
 
 fn available(facts: &Facts, outcome: &Outcome) -> Wanted {

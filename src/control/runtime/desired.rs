@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use fly_machines::types as fly;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::drift;
 use super::env_marks;
 use super::facts::{EnvFact, Facts, Refusal, Token};
 use super::hostname;
@@ -37,6 +38,10 @@ pub mod metadata {
     pub const CONFIG: &str = "moorage_config";
     /// Hash of the secrets.
     pub const SECRETS: &str = "moorage_secrets";
+    /// Hashes of the fields that were asked for.
+    pub const ASKED: &str = "moorage_asked";
+    /// Hashes of the fields as Fly put them then.
+    pub const SPELLED: &str = "moorage_spelled";
     /// Hashes of each variable.
     pub const ENV: &str = "moorage_env";
     /// Addresses that the configuration trusts.
@@ -170,6 +175,8 @@ pub fn machine_config(
             ..fly::Mount::default()
         }];
     }
+    let asked = drift::mark(&config);
+    config.metadata.insert(metadata::ASKED.into(), asked);
     Ok(config)
 }
 

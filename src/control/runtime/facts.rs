@@ -6,7 +6,9 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
+use super::drift::Mends;
 pub use super::known::{Absence, AbsenceKind, Compared, Known, Proof, Source};
+pub use super::machine::{Boot, Health, Host, Idling, MachineFact, MachinePhase, Services};
 use super::moving::Moving;
 pub use super::request::{Pursuit, Request, RequestKind};
 use super::step::Look;
@@ -16,7 +18,6 @@ use crate::api::{BlueprintSpec, PlanSpec, Runtime, Workspace};
 use crate::control::policy::EffectivePolicy;
 use crate::control::rollout::images::SeenImage;
 use crate::control::rollout::pick::Permit;
-use crate::gateway::exit::ExitCause;
 
 /// Everything that `decide` sees.
 #[derive(Clone, Debug)]
@@ -160,6 +161,8 @@ pub struct Knowledge {
     pub removed_volumes: BTreeSet<String>,
     /// What is known of a move to another volume, and of what moves left behind.
     pub moving: Moving,
+    /// The Machine's last change by us, and how often it had to be put right of late.
+    pub mends: Option<Box<Mends>>,
     /// When each thing was last looked at.
     pub looked: BTreeMap<Look, Timestamp>,
 }
@@ -180,131 +183,6 @@ pub enum Family {
     V6,
     /// IPv4, the app's own or shared.
     V4,
-}
-
-/// A Machine, as last read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MachineFact {
-    /// Its id.
-    pub id: String,
-    /// Where it is in its life.
-    pub phase: MachinePhase,
-    /// Fly's own word for it.
-    pub state: String,
-    /// Version of its configuration.
-    pub version: String,
-    /// Its region.
-    pub region: String,
-    /// Volume that it mounts.
-    pub volume: Option<String>,
-    /// Hash of the configuration that we gave it.
-    pub config_hash: Option<String>,
-    /// Hash of the secrets that its app was last given, as far as we know them.
-    pub secrets_hash: Option<String>,
-    /// What it was given of each variable.
-    pub env_mark: Option<String>,
-    /// Addresses that its configuration knows.
-    pub addresses: Vec<String>,
-    /// Hostname under the base domain that its configuration knows.
-    pub hostname: Option<String>,
-    /// The restart request that it was last begun for.
-    pub restarted_at: Option<String>,
-    /// Digest of its image.
-    pub image_digest: Option<String>,
-    /// Version that its image says.
-    pub image_version: Option<String>,
-    /// What its checks say.
-    pub health: Health,
-    /// How it last ended, if it wasn't asked to.
-    pub exit: Option<ExitCause>,
-    /// Whether its host answers.
-    pub host: Host,
-    /// Whether it serves anything.
-    pub services: Services,
-    /// When it was last started, by Fly's clock, as far as its events tell.
-    pub started: Option<Timestamp>,
-    /// What Fly's proxy does with it while nobody uses it.
-    pub idling: Idling,
-    /// Whether it has booted since it was last asked to.
-    pub boot: Boot,
-    /// Where this was read.
-    pub source: Source,
-    /// When it was first seen like this.
-    pub since: Timestamp,
-    /// When it was read.
-    pub read_at: Timestamp,
-}
-
-/// Where a Machine is in its life, in the terms that matter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MachinePhase {
-    /// Its image is being fetched.
-    Preparing,
-    /// It boots.
-    Starting,
-    /// It has booted.
-    Started,
-    /// It is being stopped.
-    Stopping,
-    /// It is off.
-    Stopped,
-    /// A new version is being put in place.
-    Replacing,
-    /// It couldn't be started.
-    Failed,
-    /// It is being removed.
-    Destroying,
-}
-
-/// What a Machine's checks say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Health {
-    /// Not known yet.
-    Unknown,
-    /// All pass.
-    Passing,
-    /// One doesn't.
-    Failing,
-}
-
-/// Whether a host answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Host {
-    /// It does.
-    Reachable,
-    /// It doesn't; what is read comes from a cache.
-    Unreachable,
-}
-
-/// Whether a Machine has public services.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Services {
-    /// It has.
-    Public,
-    /// It has none.
-    None,
-}
-
-/// What Fly's proxy does with a Machine that nobody uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Idling {
-    /// It leaves it as it is, on or off.
-    Off,
-    /// It stops it, and starts it at the next request.
-    Stop,
-    /// It suspends it, and starts it at the next request.
-    Suspend,
-    /// Something else, which we don't ask for.
-    Mixed,
-}
-
-/// Whether a Machine has booted since it was last asked to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Boot {
-    /// It hasn't: an update meant it to, and found it off.
-    Due,
-    /// It has, or it wasn't asked to.
-    Done,
 }
 
 /// The gateway's token.
@@ -457,13 +335,5 @@ impl Knowledge {
         }
         known.sort();
         known
-    }
-}
-
-impl MachineFact {
-    /// The pause before the next look at it: short at first, longer the longer it stays as it is.
-    pub fn pause(&self) -> SignedDuration {
-        let age = self.since.duration_until(self.read_at);
-        (age / 2).clamp(SignedDuration::from_millis(150), SignedDuration::from_secs(3))
     }
 }

@@ -4,6 +4,7 @@ use fly_machines::types::{Autostop, CheckResult, Machine, MachineState, OrgMachi
 use jiff::{SignedDuration, Timestamp};
 
 use super::desired::metadata;
+use super::drift::drift;
 use super::facts::{Boot, Health, Host, Idling, MachineFact, MachinePhase, Services, Source};
 use crate::gateway::exit::{ExitCause, MachineExit};
 
@@ -26,6 +27,7 @@ pub fn machine_fact(now: Timestamp, machine: &Machine, before: Option<&MachineFa
         config_hash: mark(metadata::CONFIG),
         secrets_hash: mark(metadata::SECRETS),
         env_mark: mark(metadata::ENV),
+        drift: machine.config.as_deref().and_then(drift),
         addresses: split(machine.metadata(metadata::ADDRESSES)),
         hostname: mark(metadata::HOSTNAME),
         restarted_at: mark(metadata::RESTARTED_AT),
@@ -66,6 +68,7 @@ pub fn listed_fact(now: Timestamp, row: &OrgMachine) -> Option<MachineFact> {
         config_hash: mark(metadata::CONFIG),
         secrets_hash: mark(metadata::SECRETS),
         env_mark: mark(metadata::ENV),
+        drift: None,
         addresses: split(marks.get(metadata::ADDRESSES).map(String::as_str)),
         restarted_at: mark(metadata::RESTARTED_AT),
         image_digest: None,

@@ -82,6 +82,8 @@ pub enum Effect {
     SetSecrets,
     /// Mark on the Machine which secrets its app has, without a new version of it.
     MarkSecrets,
+    /// Mark on the Machine how Fly puts what it was asked for, without a new version of it.
+    MarkSpelling,
     /// Make the volume.
     CreateVolume {
         /// Where.

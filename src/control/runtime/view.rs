@@ -189,7 +189,9 @@ fn operation_type(now: Timestamp, facts: &Facts, old: &RuntimeStatus) -> Operati
         {
             OperationType::Restart
         }
-        (_, Known::Present(_)) if !config_is_applied(facts, &resolved) => OperationType::Update,
+        (_, Known::Present(machine)) if !machine.is_as_asked() || !config_is_applied(facts, &resolved) => {
+            OperationType::Update
+        }
         _ => OperationType::Start,
     }
 }
@@ -364,6 +366,7 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::ImportCertificate(_) => "ImportCertificate",
         Effect::DetachHostname(_) => "DetachHostname",
         Effect::MarkSecrets => "MarkSecrets",
+        Effect::MarkSpelling => "MarkSpelling",
         Effect::CreateVolume { .. } => "CreateVolume",
         Effect::ReplaceVolume => "ReplaceVolume",
         Effect::ExtendVolume { .. } => "ExtendVolume",

@@ -12,6 +12,7 @@ use kube::runtime::controller::Action;
 use super::act::act;
 use super::decide::hostname::is_beside;
 use super::decide::{decide, displaced};
+use super::drift;
 use super::facts::{Facts, Refusal, TroubleClass};
 use super::hostname;
 use super::look::look;
@@ -44,7 +45,7 @@ pub async fn visit(ctx: Arc<Context>, cached: Arc<Runtime>) -> Action {
     if matches!(step, Step::Rest(Rest::Gone)) {
         ctx.memory.forget(&uid);
     } else {
-        slim(&mut facts, &step);
+        slim(ctx.clock.now(), &mut facts, &step);
         entry.written = Some(Arc::clone(&facts.runtime));
         entry.known = facts.known;
         ctx.memory.put(&uid, entry);
@@ -196,8 +197,9 @@ fn clearing(now: Timestamp, facts: &Facts) -> Option<Duration> {
 }
 
 /// At rest secret values are forgotten, and read again when something needs them.
-fn slim(facts: &mut Facts, step: &Step) {
+fn slim(now: Timestamp, facts: &mut Facts, step: &Step) {
     if step.rest().is_some() {
+        drift::forget(now, facts);
         facts.known.token = super::facts::Token::Unknown;
         facts.known.env = super::facts::EnvFact::Unknown;
         facts.known.secrets = None;

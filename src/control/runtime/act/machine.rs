@@ -4,14 +4,16 @@ use fly_machines::types as fly;
 use fly_machines::types::MachineDeletion;
 use jiff::Timestamp;
 
-use super::super::desired;
 use super::super::facts::{Attempt, Facts, Known};
 use super::super::look::note_machine;
 use super::super::step::Launch;
 use super::super::trouble::Failure;
+use super::super::{desired, drift};
 use super::{Failed, resolved};
 use crate::api::name_claim::RuntimeIdentity;
+use crate::api::reason;
 use crate::control::context::Context;
+use crate::control::history::announce::{News, Tone};
 
 pub(super) async fn create_machine(
     ctx: &Context,
@@ -33,6 +35,7 @@ pub(super) async fn create_machine(
         ..fly::CreateMachine::default()
     };
     let machine = ctx.fly.machines(&identity.app).create(&request).await?;
+    drift::note(now, facts, &resolved, &[], machine.version());
     note_machine(now, facts, identity, Some(machine));
     facts.known.started = Some(Attempt { at: now, count: 0 });
     facts.known.moving.no_room = 0;
@@ -57,6 +60,7 @@ pub(super) async fn update_machine(
         config.extra = standing.extra;
     }
     let launch = desired::launch(launch, &mut config);
+    let changed = drift::changed(facts, &before);
     let request = fly::UpdateMachine {
         config,
         current_version: Some(before.version),
@@ -64,6 +68,11 @@ pub(super) async fn update_machine(
         min_secrets_version: facts.known.secrets.as_ref().map(|secrets| secrets.version),
     };
     let machine = machines.update(&before.id, &request).await?;
+    drift::note(now, facts, &resolved, &changed, machine.version());
+    if !changed.is_empty() {
+        let news = News { tone: Tone::Warning, reason: reason::DRIFTED.into(), note: drift::told(&changed) };
+        ctx.history.announcer.say(&*facts.runtime, news);
+    }
     facts.known.probe = None;
     facts.known.moving.no_room = 0;
     facts.known.started = Some(Attempt { at: now, count: 0 });
@@ -85,6 +94,20 @@ pub(super) async fn mark_secrets(
     Ok(())
 }
 
+/// By this mark what Fly reports is known again as its own way to put what it was asked for.
+pub(super) async fn mark_spelling(
+    ctx: &Context,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+) -> Result<(), Failed> {
+    let Known::Present(machine) = &mut facts.known.machine else { return Ok(()) };
+    let Some(drift) = &mut machine.drift else { return Ok(()) };
+    let marks = ctx.fly.metadata(&identity.app, &machine.id);
+    marks.set(desired::metadata::SPELLED, &drift.reported).await?;
+    drift.spelled.append(&mut drift.changed);
+    Ok(())
+}
+
 /// Only what the proxy does is changed: nothing else has to be known for it, so nothing else can keep it from being
 /// done.
 pub(super) async fn keep_off(
@@ -97,6 +120,8 @@ pub(super) async fn keep_off(
     let machines = ctx.fly.machines(&identity.app);
     let Some(mut config) = machines.get(&before.id).await?.config else { return Ok(()) };
     config.metadata.remove(desired::metadata::LAUNCH);
+    // What is asked for now isn't what is declared: the next change that is will say so again.
+    config.metadata.remove(desired::metadata::ASKED);
     for service in &mut config.services {
         service.autostop = Some(fly::Autostop::Off);
         service.autostart = Some(false);
@@ -121,6 +146,7 @@ pub(super) async fn detach(
     let Some(mut config) = machines.get(&before.id).await?.config else { return Ok(()) };
     // Whoever takes the Machine over finds that it isn't what is declared.
     config.metadata.remove(desired::metadata::CONFIG);
+    config.metadata.remove(desired::metadata::ASKED);
     let request = fly::UpdateMachine {
         config: fly::MachineConfig { services: Vec::new(), ..*config },
         launch: fly::Launch::Skip,

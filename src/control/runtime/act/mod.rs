@@ -112,6 +112,7 @@ async fn on_fly(
         Effect::CreateMachine(launch) => machine::create_machine(ctx, now, facts, identity, *launch).await,
         Effect::UpdateMachine(launch) => machine::update_machine(ctx, now, facts, identity, *launch).await,
         Effect::MarkSecrets => machine::mark_secrets(ctx, facts, identity).await,
+        Effect::MarkSpelling => machine::mark_spelling(ctx, facts, identity).await,
         Effect::KeepOff => machine::keep_off(ctx, now, facts, identity).await,
         Effect::DetachServices => machine::detach(ctx, now, facts, identity).await,
         Effect::StartMachine => machine::start(ctx, now, facts, identity).await,

@@ -144,7 +144,8 @@ pub(super) fn everything_recorded(
     let mut wanted = identity.clone();
     wanted.machine_id = Some(machine.id.clone());
     // Only a Machine that runs what is pinned tells what its tag stands for.
-    if wanted.pin.image_digest.is_none() && power::config_is_applied(facts, resolved) {
+    let runs_it = machine.is_as_asked() && power::config_is_applied(facts, resolved);
+    if wanted.pin.image_digest.is_none() && runs_it {
         wanted.pin.image_digest.clone_from(&machine.image_digest);
         wanted.pin.image_seen_time = machine.image_digest.is_some().then(|| whole_seconds(now));
     }

@@ -8,6 +8,7 @@ mod brake;
 pub(super) mod claim;
 mod destroy;
 pub(super) mod displaced;
+mod drift;
 pub mod hostname;
 pub(super) mod power;
 mod provision;

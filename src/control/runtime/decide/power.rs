@@ -8,7 +8,7 @@ use super::super::facts::{
 use super::super::resolve::{Power, Resolved};
 use super::super::step::{Effect, Launch, Look, Rest, Step, Wait, Waiting};
 use super::provision::token_for_launch;
-use super::{Reached, look_again};
+use super::{Reached, drift, look_again};
 use crate::api::condition::{self, ConditionStatus, ConditionType};
 use crate::api::reason;
 use crate::api::runtime::SleepMode;
@@ -23,7 +23,7 @@ pub(super) fn reached(now: Timestamp, facts: &Facts, resolved: &Resolved) -> Rea
     host_answers(now, facts)?;
     settled(now, machine)?;
     halted(now, facts, resolved.power)?;
-    configured(facts, machine, resolved)?;
+    configured(now, facts, machine, resolved)?;
     if resolved.power == Power::Run {
         running(now, facts, machine, resolved)
     } else {
@@ -131,8 +131,9 @@ fn has_pinned_image(machine: &MachineFact, resolved: &Resolved) -> bool {
 }
 
 /// The Machine has the declared configuration, and its variables, save those that may wait for its next start.
-fn configured(facts: &Facts, machine: &MachineFact, resolved: &Resolved) -> Reached<()> {
-    if config_is_applied(facts, resolved) {
+fn configured(now: Timestamp, facts: &Facts, machine: &MachineFact, resolved: &Resolved) -> Reached<()> {
+    drift::told_apart(facts, machine)?;
+    if config_is_applied(facts, resolved) && machine.is_as_asked() {
         match env_marks::difference(facts, machine) {
             // One that was taken back for which its app was given another value.
             Difference::None => return ready_for_start(facts, machine),
@@ -143,6 +144,9 @@ fn configured(facts: &Facts, machine: &MachineFact, resolved: &Resolved) -> Reac
         }
     }
     token_for_launch(facts)?;
+    if drift::is_left(now, facts, resolved) {
+        return Ok(());
+    }
     secrets_set(facts, machine)?;
     // A change of one that sleeps is no reason to wake it.
     let rests =
