@@ -7,6 +7,7 @@ mod calls;
 mod edits;
 mod fleet;
 mod machine;
+mod off;
 mod raw;
 mod report;
 mod run;
@@ -26,8 +27,6 @@ use crate::repository;
 
 /// From so many Runtimes on there is one run, at Fly's least delay, and none is deleted at its end.
 const LARGE: usize = 2_000;
-/// From so many on task history is kept.
-const WITH_HISTORY: usize = 10_000;
 
 /// What is measured, and how often.
 #[derive(Debug, Clone, Args)]
@@ -47,9 +46,16 @@ pub struct BenchOptions {
     /// Edits of a spec at rest, one after the other, where rest is measured.
     #[arg(long, default_value_t = 200)]
     edits: usize,
-    /// Finished tasks of each Runtime, from 10,000 Runtimes on. Below no history is kept.
+    /// Finished tasks of each Runtime, from `--tasks-from` Runtimes on. Below no history is kept.
     #[arg(long, default_value_t = 3)]
     tasks: usize,
+    /// From so many Runtimes on task history is kept.
+    #[arg(long, default_value_t = 10_000)]
+    tasks_from: usize,
+    /// Of a hundred Runtimes, those that are off at a second restart, where rest is measured, from 2,000 Runtimes on:
+    /// half of them stopped, half asleep. 0 leaves that restart out.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(0..=100))]
+    off: u8,
     /// Namespaces, each with a Workspace, over which the Runtimes are spread.
     #[arg(long, default_value_t = 10)]
     namespaces: usize,
@@ -75,6 +81,7 @@ struct Cell {
     rest: Duration,
     edits: usize,
     tasks: usize,
+    off: usize,
 }
 
 impl Cell {
@@ -85,7 +92,8 @@ impl Cell {
             latency_ms,
             rest: Duration::from_secs(if first { options.rest } else { 0 }),
             edits: if first { options.edits } else { 0 },
-            tasks: if runtimes >= WITH_HISTORY { options.tasks } else { 0 },
+            tasks: if runtimes >= options.tasks_from { options.tasks } else { 0 },
+            off: if first && runtimes >= LARGE { runtimes * usize::from(options.off) / 100 } else { 0 },
         }
     }
 
@@ -112,7 +120,7 @@ impl BenchOptions {
         let seconds = |(runtimes, latency_ms, runs): (usize, u64, usize)| {
             let first = self.latency.first() == Some(&latency_ms);
             let once = if first { self.rest as f64 + 70.0 + self.edits as f64 / 5.0 } else { 0.0 };
-            let history = if runtimes >= WITH_HISTORY { self.tasks as f64 / 150.0 } else { 0.0 };
+            let history = if runtimes >= self.tasks_from { self.tasks as f64 / 150.0 } else { 0.0 };
             let deletion = if runtimes >= LARGE { 0.0 } else { 1.0 / 60.0 };
             let each = runtimes as f64 * (1.0 / 45.0 + deletion + history);
             once + runs as f64 * (each + runtimes.min(run::RAW) as f64 / 60.0 + 25.0)

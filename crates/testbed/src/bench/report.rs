@@ -24,7 +24,7 @@ pub(super) struct Entry {
 type Figure = (&'static str, &'static str, fn(&Entry) -> Option<f64>);
 
 /// The table's rows: what, what it should be, and how it is read.
-const FIGURES: [Figure; 29] = [
+const FIGURES: [Figure; 33] = [
     ("Runtimes/s to Ready", "≥ 20, aim 35", |it| it.median(|run| run.ready_rate)),
     ("seconds until half are Ready", "", |it| it.median(|run| run.half_ready_seconds)),
     ("raw Runtimes/s of the API server", "", |it| it.median(|run| run.raw_rate)),
@@ -57,7 +57,11 @@ const FIGURES: [Figure; 29] = [
     }),
     ("restarted: seconds until it acts", "", |it| it.restarted(|restart| restart.ready_seconds)),
     ("restarted: operator RSS at its peak, MB", "", |it| it.restarted(|restart| restart.peak_mb)),
-    ("restarted: Kubernetes writes but leases", "", |it| it.restarted(|restart| restart.api.writes as f64)),
+    ("restarted: Kubernetes writes but leases", "0", |it| it.restarted(|restart| restart.api.writes as f64)),
+    ("restarted: Fly requests", "", |it| it.restarted(|restart| restart.fly as f64)),
+    ("with many off: seconds until verified", "≤ 20", |it| it.restarted_off(|it| it.verified_seconds)),
+    ("with many off: Kubernetes writes", "0", |it| it.restarted_off(|it| it.api.writes as f64)),
+    ("with many off: Fly requests", "", |it| it.restarted_off(|it| it.fly as f64)),
 ];
 
 fn cpu(run: &Run, process: &str) -> f64 {
@@ -93,6 +97,10 @@ impl Entry {
 
     fn restarted(&self, of: impl Fn(&Restart) -> f64) -> Option<f64> {
         median(self.runs.iter().filter_map(|run| run.restart.as_ref()).map(of).collect())
+    }
+
+    fn restarted_off(&self, of: impl Fn(&Restart) -> f64) -> Option<f64> {
+        median(self.runs.iter().filter_map(|run| run.restart_off.as_ref()).map(of).collect())
     }
 }
 

@@ -12,7 +12,7 @@ use super::calls::{ApiCalls, ApiSpan, fly_requests, ledger_head};
 use super::edits::{self, Edits};
 use super::raw::{self, Writers};
 use super::usage::{Clocks, Spent, memory};
-use super::{BenchOptions, Cell, fleet, sample, tasks};
+use super::{BenchOptions, Cell, fleet, off, sample, tasks};
 use crate::control_plane::Audit;
 use crate::fly_sim::{FlySimOptions, RateLimits};
 use crate::kubeconfig::Identity;
@@ -55,6 +55,8 @@ pub(super) struct Run {
     pub(super) edits: Option<Edits>,
     /// What a restart costs then.
     pub(super) restart: Option<Restart>,
+    /// What one costs among Runtimes many of which are off, where that was measured.
+    pub(super) restart_off: Option<Restart>,
     /// Runtimes that were gone in a second, where that was measured.
     pub(super) deletion_rate: Option<f64>,
     /// Runtimes in a second when the same is written without the operator.
@@ -144,6 +146,11 @@ pub(super) async fn run(options: &BenchOptions, cell: &Cell, progress: Progress)
     if cell.rest > Duration::ZERO {
         run.restart = Some(restart(&mut rig, &client).await?);
     }
+    if cell.off > 0 && run.restart.is_some() {
+        off::bring_down(&rig.fly, &client, options.namespaces, cell).await?;
+        tokio::time::sleep(SETTLING).await;
+        run.restart_off = Some(restart(&mut rig, &client).await?);
+    }
     if !cell.is_large() {
         let rate = per_second(cell.runtimes + 1, fleet::delete_all(&client, options.namespaces).await?);
         progress.note(&format!("  {rate:.1} Runtimes/s to gone"));
@@ -217,6 +224,7 @@ async fn creation(rig: &Rig, client: &Client, options: &BenchOptions, cell: &Cel
         rest: None,
         edits: None,
         restart: None,
+        restart_off: None,
         deletion_rate: None,
         raw_rate: 0.0,
         raw_cpu: Spent::default(),

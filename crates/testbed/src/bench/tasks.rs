@@ -24,6 +24,7 @@ pub(super) async fn finish(operator: Client, places: Vec<(String, String)>, coun
         .await
 }
 
+/// As the operator writes one: first the task, then how it ended.
 async fn finish_one(client: &Client, namespace: &str, runtime: &str, index: usize) -> Result<()> {
     let tasks: Api<DynamicObject> =
         Api::namespaced_with(client.clone(), namespace, &resource("RuntimeTask", "runtimetasks"));
