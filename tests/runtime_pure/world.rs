@@ -343,7 +343,8 @@ impl World {
         let recorded = self.claim.as_ref().and_then(|claim| claim.runtime.clone());
         let recorded = recorded.and_then(|identity| identity.machine_id);
         let told = self.machine.as_ref().filter(|machine| {
-            machine.phase == MachinePhase::Started && recorded.as_ref() == Some(&machine.id)
+            let at_rest = matches!(machine.phase, MachinePhase::Started | MachinePhase::Stopped);
+            at_rest && recorded.as_ref() == Some(&machine.id)
         });
         let row = |machine: &MachineFact| MachineFact {
             volume: None,
@@ -355,7 +356,6 @@ impl World {
             host: Host::Reachable,
             services: Services::Public,
             started: None,
-            idling: Idling::Off,
             boot: Boot::Done,
             source: Source::List,
             since: self.now,

@@ -48,6 +48,8 @@ pub mod metadata {
     pub const ADDRESSES: &str = "moorage_addresses";
     /// Present if it was meant to run once this configuration is in place.
     pub const LAUNCH: &str = "moorage_launch";
+    /// What Fly's proxy does with it while nobody uses it.
+    pub const IDLING: &str = "moorage_idling";
     /// Hostname under the base domain that the configuration lets browsers in by.
     pub const HOSTNAME: &str = "moorage_hostname";
     /// The restart request that it was last begun for.
@@ -229,6 +231,7 @@ fn marks(
         (metadata::CONFIG.to_owned(), config_hash(facts, resolved)),
         (metadata::ADDRESSES.to_owned(), addresses.join(",")),
         (metadata::ENV.to_owned(), env_marks::mark(facts)),
+        (metadata::IDLING.to_owned(), sleep::mark(resolved.sleep).to_owned()),
     ]);
     marks.extend(hostname::wanted(facts).map(|host| (metadata::HOSTNAME.to_owned(), host.to_owned())));
     marks.extend(secrets_hash(facts).map(|hash| (metadata::SECRETS.to_owned(), hash)));

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::desired::metadata;
 use super::drift::drift;
 use super::facts::{Boot, Health, Host, Idling, MachineFact, MachinePhase, Services, Source};
+use super::sleep;
 use crate::gateway::exit::{ExitCause, MachineExit};
 
 /// Time for which a Machine that was just changed reads as stopped although it is about to start.
@@ -50,17 +51,20 @@ pub fn machine_fact(now: Timestamp, machine: &Machine, before: Option<&MachineFa
     }
 }
 
-/// What the organisation's list tells of a Machine that runs; `None` of any other, since why it is off, and what Fly's
-/// proxy does about it, only the Machine itself tells.
+/// What the organisation's list tells of a Machine that runs, or is off and carries our mark of what Fly's proxy does
+/// about that; `None` of any other. Why one is off only the Machine itself tells.
 pub fn listed_fact(now: Timestamp, row: &OrgMachine) -> Option<MachineFact> {
-    if row.state != MachineState::Started {
-        return None;
-    }
     let marks = &row.config.as_deref()?.metadata;
     let mark = |key: &str| marks.get(key).cloned();
+    let idling = marks.get(metadata::IDLING).and_then(|mark| sleep::marked(mark));
+    let (phase, idling) = match (&row.state, idling) {
+        (MachineState::Started, idling) => (MachinePhase::Started, idling.unwrap_or(Idling::Off)),
+        (MachineState::Stopped | MachineState::Suspended, Some(idling)) => (MachinePhase::Stopped, idling),
+        _ => return None,
+    };
     Some(MachineFact {
         id: row.id.clone(),
-        phase: MachinePhase::Started,
+        phase,
         state: row.state.as_str().to_owned(),
         version: row.instance_id.clone(),
         region: row.region.clone(),
@@ -79,7 +83,7 @@ pub fn listed_fact(now: Timestamp, row: &OrgMachine) -> Option<MachineFact> {
         services: Services::Public,
         hostname: mark(metadata::HOSTNAME),
         started: None,
-        idling: Idling::Off,
+        idling,
         boot: Boot::Done,
         source: Source::List,
         since: now,

@@ -61,6 +61,28 @@ pub fn idling(mode: SleepMode) -> Idling {
     }
 }
 
+/// The mark on a Machine of what it does.
+pub fn mark(mode: SleepMode) -> &'static str {
+    match mode {
+        SleepMode::Never => "off",
+        SleepMode::Stop => "stop",
+        SleepMode::Suspend => "suspend",
+    }
+}
+
+/// What a mark says; `None` of one that we didn't set.
+pub fn marked(mark: &str) -> Option<Idling> {
+    let modes = [SleepMode::Never, SleepMode::Stop, SleepMode::Suspend];
+    modes.into_iter().find(|mode| self::mark(*mode) == mark).map(idling)
+}
+
+/// The organisation's list doesn't tell why a Machine is off. Of one that the status shows asleep that is believed until
+/// the sweep asks it; it says nothing about what is to be done.
+pub fn was_asleep(facts: &Facts) -> bool {
+    let status = facts.runtime.status.as_ref();
+    status.is_some_and(|status| status.state == Some(RuntimeState::Sleeping))
+}
+
 /// Whether a Machine that is off sleeps: the proxy would start it at the next request, it didn't end by itself, and
 /// it has booted since it was last asked to.
 pub fn sleeps(machine: &MachineFact) -> bool {

@@ -6,12 +6,14 @@ use jiff::Timestamp;
 
 use super::super::facts::{Attempt, Facts, Known};
 use super::super::look::note_machine;
+use super::super::sleep;
 use super::super::step::Launch;
 use super::super::trouble::Failure;
 use super::super::{desired, drift};
 use super::{Failed, resolved};
 use crate::api::name_claim::RuntimeIdentity;
 use crate::api::reason;
+use crate::api::runtime::SleepMode;
 use crate::control::context::Context;
 use crate::control::history::announce::{News, Tone};
 
@@ -122,6 +124,7 @@ pub(super) async fn keep_off(
     config.metadata.remove(desired::metadata::LAUNCH);
     // What is asked for now isn't what is declared: the next change that is will say so again.
     config.metadata.remove(desired::metadata::ASKED);
+    config.metadata.insert(desired::metadata::IDLING.into(), sleep::mark(SleepMode::Never).into());
     for service in &mut config.services {
         service.autostop = Some(fly::Autostop::Off);
         service.autostart = Some(false);

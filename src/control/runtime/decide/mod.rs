@@ -23,6 +23,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::facts::{Absence, Facts, Known, NamespaceFact, Proof, Refusal, Source};
 use super::resolve::{Resolved, power_of, resolve};
+use super::sleep;
 use super::step::{Effect, Look, Rest, Step, Wait, Waiting};
 use crate::api::name_claim::RuntimeIdentity;
 use crate::api::{RUNTIME_FINALIZER, Runtime, annotation, reason};
@@ -51,7 +52,12 @@ fn read_in_full(facts: &Facts, step: Step) -> Step {
     match step {
         Step::Wait(wait) if wait.what == Waiting::Retry => Step::Wait(wait),
         Step::Do(_) | Step::Wait(_) if listed => Step::Look(Look::Machine),
-        Step::Rest(Rest::Running) if listed && !realised => Step::Look(Look::Machine),
+        Step::Rest(Rest::Running | Rest::Stopped | Rest::Awaiting(_)) if listed && !realised => {
+            Step::Look(Look::Machine)
+        }
+        Step::Rest(Rest::Sleeping) if listed && !(realised && sleep::was_asleep(facts)) => {
+            Step::Look(Look::Machine)
+        }
         step => step,
     }
 }
