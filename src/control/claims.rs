@@ -11,6 +11,7 @@ use kube::ResourceExt;
 use tokio::sync::watch;
 
 use super::brake::{Deletions, Room};
+use super::claim_table::ClaimTable;
 use crate::api::name_claim::{ClaimType, DeletionPhase};
 use crate::api::{BlueprintSpec, NameClaim};
 use crate::control::rollout::images::{Images, SeenImage};
@@ -25,9 +26,7 @@ pub struct Claims {
 
 #[derive(Debug, Default)]
 struct State {
-    by_key: HashMap<String, Arc<NameClaim>>,
-    by_holder: HashMap<String, HashSet<String>>,
-    by_app: HashMap<String, String>,
+    all: ClaimTable,
     slugs: HashMap<String, i32>,
     /// Deletions of a short time ago.
     deletions: Deletions,
@@ -47,26 +46,17 @@ pub struct Reservation {
 impl Claims {
     /// The claim under this key.
     pub fn get(&self, key: &str) -> Option<Arc<NameClaim>> {
-        self.lock().by_key.get(key).cloned()
+        self.lock().all.get(key).cloned()
     }
 
     /// The slug that the object holds.
     pub fn slug_of(&self, uid: &str) -> Option<Arc<NameClaim>> {
-        let state = self.lock();
-        state
-            .by_holder
-            .get(uid)?
-            .iter()
-            .filter_map(|key| state.by_key.get(key))
-            .find(|claim| is_slug(claim))
-            .cloned()
+        self.lock().all.held_by(uid).find(|claim| is_slug(claim)).cloned()
     }
 
     /// The slug whose app this is.
     pub fn by_app(&self, app: &str) -> Option<Arc<NameClaim>> {
-        let state = self.lock();
-        let key = state.by_app.get(app)?;
-        state.by_key.get(key).cloned()
+        self.lock().all.by_app(app).cloned()
     }
 
     /// Waits until the first list is complete.
@@ -93,12 +83,12 @@ impl Claims {
 
     /// Every slug whose holder isn't given up.
     pub fn held_slugs(&self) -> Vec<Arc<NameClaim>> {
-        self.lock().by_key.values().filter(|claim| counts(claim)).cloned().collect()
+        self.lock().all.iter().filter(|claim| counts(claim)).cloned().collect()
     }
 
     /// Every claim whose holder has given it up.
     pub fn given_up(&self) -> Vec<Arc<NameClaim>> {
-        self.lock().by_key.values().filter(|claim| claim.spec.tombstone.is_some()).cloned().collect()
+        self.lock().all.iter().filter(|claim| claim.spec.tombstone.is_some()).cloned().collect()
     }
 
     /// Counts one slug more for the namespace, if it may hold so many.
@@ -121,7 +111,7 @@ impl Claims {
     /// Every claim whose deletion is held.
     pub fn held_deletions(&self) -> Vec<Arc<NameClaim>> {
         let is_held = |claim: &&Arc<NameClaim>| claim.spec.deletion_phase() == Some(DeletionPhase::Held);
-        self.lock().by_key.values().filter(is_held).cloned().collect()
+        self.lock().all.iter().filter(is_held).cloned().collect()
     }
 
     /// Takes in a claim as it was read or written, unless a newer one is known.
@@ -147,7 +137,8 @@ impl Claims {
     pub fn list_ends(&self) {
         let mut state = self.lock();
         let Some(listed) = state.listed.take() else { return };
-        let gone: Vec<String> = state.by_key.keys().filter(|key| !listed.contains(*key)).cloned().collect();
+        let names = state.all.iter().map(|claim| claim.name_any());
+        let gone: Vec<String> = names.filter(|key| !listed.contains(key)).collect();
         for key in &gone {
             state.remove(key);
         }
@@ -166,23 +157,21 @@ impl State {
         if let Some(listed) = &mut self.listed {
             listed.insert(key.clone());
         }
-        if self.by_key.get(&key).is_some_and(|known| version(known) > version(&claim)) {
+        if self.all.get(&key).is_some_and(|known| version(known) > version(&claim)) {
             return;
         }
         self.remove(&key);
         if let Some(runtime) = &mut claim.spec.runtime {
             runtime.pin.spec = self.shared(&runtime.pin.spec);
         }
-        self.by_holder.entry(claim.spec.holder.uid.clone()).or_default().insert(key.clone());
         if let Some(runtime) = &claim.spec.runtime {
-            self.by_app.insert(runtime.app.clone(), key.clone());
             self.images.note(&runtime.pin);
         }
         if counts(&claim) {
             *self.slugs.entry(claim.spec.holder.namespace.clone()).or_default() += 1;
         }
         self.deletions.note(&key, &claim.spec);
-        self.by_key.insert(key, Arc::new(claim));
+        self.all.insert(&Arc::new(claim));
     }
 
     /// The one copy of a Blueprint's spec that all claims share.
@@ -196,17 +185,8 @@ impl State {
     }
 
     fn remove(&mut self, key: &str) {
-        let Some(claim) = self.by_key.remove(key) else { return };
+        let Some(claim) = self.all.remove(key) else { return };
         self.deletions.forget(key, &claim.spec);
-        if let Some(keys) = self.by_holder.get_mut(&claim.spec.holder.uid) {
-            keys.remove(key);
-            if keys.is_empty() {
-                self.by_holder.remove(&claim.spec.holder.uid);
-            }
-        }
-        if let Some(runtime) = &claim.spec.runtime {
-            self.by_app.remove(&runtime.app);
-        }
         if counts(&claim) {
             self.uncount(&claim.spec.holder.namespace);
         }

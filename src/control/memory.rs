@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use super::resting::Kept;
 use super::runtime::facts::{Compared, Knowledge, Known, MachineFact};
 use crate::api::Runtime;
 
@@ -17,8 +18,7 @@ pub struct Memory {
 
 #[derive(Debug, Default)]
 struct All {
-    /// Boxed: they are large, and a map has room for up to twice as many.
-    entries: HashMap<String, Box<Entry>>,
+    entries: HashMap<String, Kept>,
     /// Of whom news came while they were under visit: what the visit saw may be older.
     outdated: HashSet<String>,
     /// Whose secrets are to be compared with what their Machines were given, at the next visit.
@@ -41,7 +41,7 @@ impl Memory {
     pub fn take(&self, uid: &str) -> Box<Entry> {
         let mut all = self.lock();
         all.outdated.remove(uid);
-        let mut entry = all.entries.remove(uid).unwrap_or_default();
+        let mut entry = all.entries.remove(uid).map(Kept::unpack).unwrap_or_default();
         if all.rotated.remove(uid) {
             entry.known.compared = Some(Compared::Never);
         }
@@ -54,7 +54,7 @@ impl Memory {
         if all.outdated.remove(uid) {
             entry.known.machine = Known::Unknown;
         }
-        all.entries.insert(uid.to_owned(), entry);
+        all.entries.insert(uid.to_owned(), Kept::pack(entry));
     }
 
     /// Forgets an object that has gone.
@@ -68,17 +68,18 @@ impl Memory {
     /// Notes what the organisation's list tells of a Machine of which nothing else is known.
     pub fn note_listed(&self, uid: &str, machine: MachineFact) {
         let mut all = self.lock();
-        let known = &mut all.entries.entry(uid.to_owned()).or_default().known;
-        if known.machine == Known::Unknown {
-            known.machine = Known::Present(machine);
+        let mut entry = all.entries.remove(uid).map(Kept::unpack).unwrap_or_default();
+        if entry.known.machine == Known::Unknown {
+            entry.known.machine = Known::Present(machine);
         }
+        all.entries.insert(uid.to_owned(), Kept::pack(entry));
     }
 
     /// Whether a Runtime was visited and its Machine compared with what is declared.
     pub fn is_verified(&self, uid: &str) -> bool {
         let all = self.lock();
         let entry = all.entries.get(uid);
-        entry.is_some_and(|entry| entry.written.is_some() && entry.known.machine != Known::Unknown)
+        entry.is_some_and(|entry| entry.is_visited() && *entry.machine() != Known::Unknown)
     }
 
     /// A Secret that the object refers to has changed, or may have.
@@ -88,15 +89,18 @@ impl Memory {
 
     /// How many Runtimes wait before the next try of something that failed.
     pub fn in_backoff(&self) -> usize {
-        self.lock().entries.values().filter(|entry| entry.known.trouble.is_some()).count()
+        self.lock().entries.values().filter(|entry| entry.is_in_trouble()).count()
     }
 
     /// Lets the caller, who has news of the Machine, change an entry. One under visit has its Machine looked at
     /// again instead, once the visit is over.
     pub fn change(&self, uid: &str, change: impl FnOnce(&mut Entry)) {
         let mut all = self.lock();
-        match all.entries.get_mut(uid) {
-            Some(entry) => change(entry),
+        match all.entries.remove(uid).map(Kept::unpack) {
+            Some(mut entry) => {
+                change(&mut entry);
+                all.entries.insert(uid.to_owned(), Kept::pack(entry));
+            }
             None => drop(all.outdated.insert(uid.to_owned())),
         }
     }

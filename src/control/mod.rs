@@ -3,6 +3,7 @@
 pub mod base_domain;
 pub mod brake;
 pub mod catalog;
+pub mod claim_table;
 pub mod claims;
 pub mod context;
 pub mod feed;
@@ -12,6 +13,7 @@ pub mod index;
 pub mod memory;
 pub mod orphans;
 pub mod policy;
+pub mod resting;
 pub mod rollout;
 pub mod rotation;
 pub mod run;

@@ -1,6 +1,6 @@
 //! The tasks that stand in the cluster, from the watch: a few words of each, since there can be very many.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::Stream;
@@ -11,6 +11,7 @@ use kube::{Api, ResourceExt};
 
 use super::draft::name;
 use super::requests::{Open, kind_of};
+use super::shelf::Shelf;
 use crate::api::condition::{ConditionType, find};
 use crate::api::runtime::OperationType;
 use crate::api::state::TaskState;
@@ -18,6 +19,9 @@ use crate::api::workspace::TaskSummary;
 use crate::api::{FIELD_MANAGER, RuntimeTask, label_key};
 use crate::control::runtime::facts::{Origin, Request};
 use crate::engine::watch::Change;
+
+/// Tasks of one page of a list: small ones, so that a start among very many doesn't take memory for decoding them.
+const PAGE: u32 = 100;
 
 /// Every task, by namespace and name.
 #[derive(Debug, Default)]
@@ -27,11 +31,21 @@ pub struct Book {
 
 #[derive(Debug, Default)]
 struct State {
-    rows: HashMap<String, HashMap<String, Row>>,
+    shelf: Shelf,
     /// Requests that aren't finished, by namespace and name: few, at any time.
     open: HashMap<String, HashMap<String, Open>>,
-    listed: Option<HashSet<String>>,
+    list: List,
     version: u64,
+}
+
+/// Whether a list is being read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum List {
+    /// None is.
+    #[default]
+    Done,
+    /// One is.
+    UnderWay,
 }
 
 /// A task, in a few words.
@@ -77,7 +91,7 @@ impl Row {
 
 /// The watch on tasks.
 pub fn watch(api: Api<RuntimeTask>) -> impl Stream<Item = watcher::Result<Event<RuntimeTask>>> + Send {
-    watcher(api, watcher::Config::default().page_size(500)).default_backoff().modify(|task| {
+    watcher(api, watcher::Config::default().page_size(PAGE)).default_backoff().modify(|task| {
         task.metadata.managed_fields = None;
         if let Some(status) = &mut task.status {
             status.log = Vec::new();
@@ -92,8 +106,10 @@ impl Book {
         state.version += 1;
         match change {
             Change::Applied(task) => state.apply(task),
-            Change::Deleted(task) => state.remove(&namespace(task), &task.name_any()),
-            Change::ListBegins => state.listed = Some(HashSet::new()),
+            Change::Deleted(task) => {
+                state.remove(&namespace(task), &task.spec.runtime_ref.name, &task.name_any());
+            }
+            Change::ListBegins => state.list_begins(),
             Change::ListEnds => state.list_ends(),
         }
     }
@@ -105,13 +121,13 @@ impl Book {
         state.apply(task);
     }
 
-    /// Forgets a task that isn't there any more.
+    /// Forgets a request that isn't there any more.
     pub fn lost(&self, namespace: &str, name: &str, uid: &str) {
         let mut state = self.lock();
-        let same = |row: &Row| row.uid == uid;
-        if state.rows.get(namespace).and_then(|rows| rows.get(name)).is_some_and(same) {
+        let open = state.open.get(namespace).and_then(|all| all.get(name));
+        if let Some(runtime) = open.filter(|open| open.uid == uid).map(|open| open.runtime.clone()) {
             state.version += 1;
-            state.remove(namespace, name);
+            state.remove(namespace, &runtime, name);
         }
     }
 
@@ -144,30 +160,17 @@ impl Book {
 
     /// The newest tasks of a namespace, newest first.
     pub fn recent(&self, namespace: &str, most: usize) -> Vec<TaskSummary> {
-        let state = self.lock();
-        let Some(rows) = state.rows.get(namespace) else { return Vec::new() };
-        let mut newest: Vec<(&String, &Row)> = rows.iter().collect();
-        let order = |one: &(&String, &Row), other: &(&String, &Row)| {
-            other.1.began.cmp(&one.1.began).then_with(|| one.0.cmp(other.0))
-        };
-        if newest.len() > most {
-            newest.select_nth_unstable_by(most, order);
-            newest.truncate(most);
-        }
-        newest.sort_by(order);
-        newest.into_iter().map(|(name, row)| summary(name, row)).collect()
+        self.lock().shelf.recent(namespace, most)
     }
 
     /// The namespaces that have tasks.
     pub fn namespaces(&self) -> Vec<String> {
-        self.lock().rows.keys().cloned().collect()
+        self.lock().shelf.namespaces()
     }
 
     /// A namespace's rows.
     pub fn rows(&self, namespace: &str) -> Vec<(String, Row)> {
-        let state = self.lock();
-        let rows = state.rows.get(namespace).into_iter().flatten();
-        rows.map(|(name, row)| (name.clone(), row.clone())).collect()
+        self.lock().shelf.rows(namespace)
     }
 
     /// A number that grows with each change.
@@ -183,53 +186,60 @@ impl Book {
 impl State {
     fn apply(&mut self, task: &RuntimeTask) {
         let row = row(task);
-        if let Some(listed) = &mut self.listed {
-            listed.insert(row.uid.clone());
-        }
         let (namespace, name) = (namespace(task), task.name_any());
-        let rows = self.rows.entry(namespace.clone()).or_default();
-        if rows.get(&name).is_some_and(|known| known.version > row.version) {
+        if self.shelf.version(&namespace, &row, &name).is_some_and(|known| known > row.version) {
+            self.shelf.listed(&namespace, &row, &name);
             return;
         }
         // What a first list holds, an earlier process may have worked on.
         let known = self.open.get(&namespace).and_then(|all| all.get(&name));
         let origin = match known.filter(|open| open.uid == row.uid) {
             Some(open) => open.origin,
-            None if self.listed.is_some() => Origin::Found,
+            None if self.list == List::UnderWay => Origin::Found,
             None => Origin::Made,
         };
         match open(task, &row, origin) {
-            Some(open) => drop(self.open.entry(namespace).or_default().insert(name.clone(), open)),
-            None => forget(&mut self.open, &namespace, &name),
+            Some(open) => drop(entry(&mut self.open, &namespace).insert(name.clone(), open)),
+            None => self.close(&namespace, &name),
         }
-        rows.insert(name, row);
+        self.shelf.put(&namespace, &name, &row);
     }
 
-    fn remove(&mut self, namespace: &str, name: &str) {
-        forget(&mut self.rows, namespace, name);
-        forget(&mut self.open, namespace, name);
+    fn remove(&mut self, namespace: &str, runtime: &str, name: &str) {
+        self.shelf.remove(namespace, runtime, name);
+        self.close(namespace, name);
+    }
+
+    fn close(&mut self, namespace: &str, name: &str) {
+        if let Some(all) = self.open.get_mut(namespace) {
+            all.remove(name);
+            if all.is_empty() {
+                self.open.remove(namespace);
+            }
+        }
+    }
+
+    fn list_begins(&mut self) {
+        self.list = List::UnderWay;
+        self.shelf.round_begins();
     }
 
     fn list_ends(&mut self) {
-        let Some(listed) = self.listed.take() else { return };
-        self.rows.retain(|_, rows| {
-            rows.retain(|_, row| listed.contains(&row.uid));
-            !rows.is_empty()
-        });
-        self.open.retain(|_, all| {
-            all.retain(|_, open| listed.contains(&open.uid));
+        self.list = List::Done;
+        self.shelf.round_ends();
+        let rows = &self.shelf;
+        self.open.retain(|namespace, all| {
+            all.retain(|name, open| rows.holds(namespace, &open.runtime, name));
             !all.is_empty()
         });
     }
 }
 
-fn forget<V>(all: &mut HashMap<String, HashMap<String, V>>, namespace: &str, name: &str) {
-    if let Some(some) = all.get_mut(namespace) {
-        some.remove(name);
-        if some.is_empty() {
-            all.remove(namespace);
-        }
-    }
+fn entry<'m, V>(
+    all: &'m mut HashMap<String, HashMap<String, V>>,
+    namespace: &str,
+) -> &'m mut HashMap<String, V> {
+    all.entry(namespace.to_owned()).or_default()
 }
 
 /// What is kept of a request until it is finished.
@@ -274,10 +284,6 @@ fn row(task: &RuntimeTask) -> Row {
         maker,
         version: task.resource_version().and_then(|version| version.parse().ok()).unwrap_or_default(),
     }
-}
-
-fn summary(name: &str, row: &Row) -> TaskSummary {
-    TaskSummary { name: name.to_owned(), runtime: row.runtime.clone(), type_: row.type_, state: row.state }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod draft;
 pub mod journal;
 pub mod log;
 pub mod requests;
+pub mod shelf;
 pub mod status;
 pub mod tidy;
 pub mod worker;

@@ -9,7 +9,7 @@ use super::known::{Absence, AbsenceKind};
 use crate::api::name_claim::RuntimeIdentity;
 
 /// What is known. Nothing of it is needed after a restart.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Moving {
     /// The incarnation that the facts about volume and Machine are of.
     pub of: i32,
