@@ -5,44 +5,60 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use super::runtime::desired::token_secret;
 use crate::api::Runtime;
 
-/// Pause between two rounds while there is nothing to ask for, and the shortest round.
+/// The shortest round.
 const LEAST: Duration = Duration::from_secs(1);
+/// Secrets that are asked for at once at most: only among very many is one answer later than the next question.
+const AT_ONCE: usize = 4;
 
 /// A Secret's namespace and name.
 type Name = (String, String);
 /// What is to be asked for, and for whom.
 type Round = BTreeMap<Name, Vec<Arc<Runtime>>>;
 
+/// What each Secret's version was when it was last asked for; `None` if there was none.
+type Seen = HashMap<Name, Option<String>>;
+
 /// Asks until `shutdown`.
 pub async fn follow(ctx: Arc<Context>, shutdown: CancellationToken) {
-    let mut seen: HashMap<Name, Option<String>> = HashMap::new();
+    let mut seen = Seen::new();
     let whole = Duration::from_secs(u64::from(ctx.config.timing.rotation_seconds)).max(LEAST);
     loop {
         let round = round(&ctx.stores.runtimes.state());
         seen.retain(|name, _| round.contains_key(name));
-        let pause = whole / u32::try_from(round.len().max(1)).unwrap_or(u32::MAX);
-        let mut names = round.into_iter().peekable();
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = shutdown.cancelled() => return,
-            }
-            if let Some((name, users)) = names.next() {
-                look(&ctx, &mut seen, name, &users).await;
-            }
-            if names.peek().is_none() {
-                break;
-            }
+        tokio::select! {
+            () = go_round(&ctx, &mut seen, round, whole) => {}
+            () = shutdown.cancelled() => return,
         }
     }
+}
+
+/// Asks for one after the other, each at its time, so that the round takes as long however many there are and however
+/// long answers take.
+async fn go_round(ctx: &Context, seen: &mut Seen, round: Round, whole: Duration) {
+    let (began, count) = (Instant::now(), u32::try_from(round.len().max(1)).unwrap_or(u32::MAX));
+    let turns = stream::iter(round).zip(stream::iter(1..)).then(|(entry, turn)| async move {
+        tokio::time::sleep_until(began + whole / count * turn).await;
+        entry
+    });
+    let asked = turns.map(|(name, users)| async move { (ask(ctx, &name).await, name, users) });
+    let mut answers = std::pin::pin!(asked.buffer_unordered(AT_ONCE));
+    while let Some((answer, name, users)) = answers.next().await {
+        match answer {
+            Ok(version) => note(ctx, seen, name, version, &users),
+            Err(error) => tracing::debug!(namespace = name.0, %error, "a Secret can't be asked for"),
+        }
+    }
+    tokio::time::sleep_until(began + whole).await;
 }
 
 /// The Secrets of every Runtime that refers to one, with its token's: nothing for a Runtime without references.
@@ -65,16 +81,14 @@ fn round(runtimes: &[Arc<Runtime>]) -> Round {
     round
 }
 
-/// A Secret that is seen for the first time counts as changed: nobody knows what happened to it before.
-async fn look(ctx: &Context, seen: &mut HashMap<Name, Option<String>>, name: Name, users: &[Arc<Runtime>]) {
+/// The Secret's version, if there is one.
+async fn ask(ctx: &Context, name: &Name) -> kube::Result<Option<String>> {
     let secrets: Api<Secret> = Api::namespaced(ctx.kube.clone(), &name.0);
-    let version = match secrets.get_metadata_opt(&name.1).await {
-        Ok(found) => found.and_then(|secret| secret.resource_version()),
-        Err(error) => {
-            tracing::debug!(namespace = name.0, %error, "a Secret can't be asked for");
-            return;
-        }
-    };
+    Ok(secrets.get_metadata_opt(&name.1).await?.and_then(|secret| secret.resource_version()))
+}
+
+/// A Secret that is seen for the first time counts as changed: nobody knows what happened to it before.
+fn note(ctx: &Context, seen: &mut Seen, name: Name, version: Option<String>, users: &[Arc<Runtime>]) {
     if seen.get(&name) == Some(&version) {
         return;
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
@@ -22,6 +22,9 @@ use crate::engine::config::Mode;
 
 /// Shortest time between two rounds.
 const PAUSE: Duration = Duration::from_millis(500);
+/// A round goes through all Runtimes, and each of very many that are made is news: the pause is so many times as long as
+/// the round took.
+const SHARE: u32 = 50;
 
 /// Goes round until `shutdown`.
 pub async fn run(ctx: Arc<Context>, shutdown: CancellationToken) {
@@ -30,9 +33,10 @@ pub async fn run(ctx: Arc<Context>, shutdown: CancellationToken) {
             () = ctx.rollouts.changed() => {}
             () = shutdown.cancelled() => return,
         }
+        let began = Instant::now();
         round(&ctx);
         tokio::select! {
-            () = tokio::time::sleep(PAUSE) => {}
+            () = tokio::time::sleep(PAUSE.max(began.elapsed() * SHARE)) => {}
             () = shutdown.cancelled() => return,
         }
     }
