@@ -94,6 +94,12 @@ impl Certificate {
         self.not_before.saturating_add(life.max(SignedDuration::ZERO) * 2 / 3).unwrap_or(self.not_after)
     }
 
+    /// Whether it should have been renewed long ago: half of what a renewal at its time leaves is over.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        let left = self.renewal().duration_until(self.not_after);
+        self.renewal().saturating_add(left / 2).is_ok_and(|due| due <= now)
+    }
+
     /// The first certificate of the chain, as the authority names it when it is asked about its renewal.
     pub fn leaf(&self) -> Option<CertificateDer<'static>> {
         CertificateDer::from_pem_slice(self.chain.as_bytes()).ok()
@@ -147,6 +153,8 @@ mod tests {
         let error = certificate.check(at("2026-02-01T00:00:00Z"), &other).unwrap_err();
         assert_eq!(error, CertificateError::Name("*.example.com".into()));
         assert_eq!(certificate.renewal(), at("2026-03-02T00:00:00Z"));
+        assert!(!certificate.is_overdue(at("2026-03-16T23:59:59Z")));
+        assert!(certificate.is_overdue(at("2026-03-17T00:00:00Z")));
         assert_eq!(certificate.fingerprint.len(), 20);
     }
 

@@ -45,6 +45,8 @@ struct Inner {
     runtimes_unverified: Gauge,
     deletions_held: Gauge,
     orphan_apps: Gauge,
+    /// Without labels; there is none until a certificate is known.
+    certificate_expiry: Family<Vec<(String, String)>, Gauge>,
     time_to_ready: Histogram,
     leader: Gauge,
     preflight_faults: Gauge,
@@ -80,6 +82,7 @@ impl Metrics {
             runtimes_unverified: Gauge::default(),
             deletions_held: Gauge::default(),
             orphan_apps: Gauge::default(),
+            certificate_expiry: Family::default(),
             time_to_ready: Histogram::new([5.0, 10.0, 20.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0]),
             leader: Gauge::default(),
             preflight_faults: Gauge::default(),
@@ -122,6 +125,11 @@ impl Metrics {
     /// How many deletions wait for the platform, now.
     pub fn deletions_held(&self, deletions: usize) {
         self.0.deletions_held.set(gauge(deletions));
+    }
+
+    /// When the base domain's certificate ends.
+    pub fn certificate_expiry(&self, at: jiff::Timestamp) {
+        self.0.certificate_expiry.get_or_create(&Vec::new()).set(at.as_second());
     }
 
     /// A watch has ended in an error and begins again.
@@ -216,6 +224,11 @@ impl Inner {
             "deletions_held",
             "Deletions held by the brake until the platform confirms them",
             self.deletions_held.clone(),
+        );
+        to.register(
+            "base_domain_certificate_expiry_timestamp_seconds",
+            "When the base domain's certificate ends, in seconds since 1970; absent while there is none",
+            self.certificate_expiry.clone(),
         );
         to.register(
             "time_to_ready_seconds",

@@ -10,6 +10,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::acme::Keeper;
+use super::expiry::Expiry;
 use super::{BaseDomain, News};
 use crate::control::context::Context;
 use crate::domains::certificate::Certificate;
@@ -23,8 +24,9 @@ pub const SECRET: &str = "moorage-base-domain";
 /// Keeps the certificate until `shutdown`; returns only then.
 pub async fn keep(ctx: Arc<Context>, shutdown: CancellationToken) {
     let Some(base) = &ctx.base_domain else { return shutdown.cancelled().await };
-    let mut keeper = None;
+    let (mut keeper, mut expiry) = (None, Expiry::default());
     loop {
+        expiry.attend(&ctx, base);
         if let CertificateSource::Acme(settings) = &base.settings().certificate {
             tokio::select! {
                 () = order(&ctx, base, settings, &mut keeper) => {}

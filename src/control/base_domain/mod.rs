@@ -2,6 +2,7 @@
 //! imported to every app.
 
 mod acme;
+mod expiry;
 mod keep;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
