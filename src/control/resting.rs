@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::memory::Entry;
+use super::runtime::drift::Mends;
 use super::runtime::facts::{
     Compared, EnvFact, Knowledge, Known, MachineFact, Origin, ProbeFact, Token, VolumeFact,
 };
@@ -36,6 +37,7 @@ pub struct Resting {
     probe: Option<ProbeFact>,
     hostname: Option<Box<Deeds>>,
     moving: Option<Box<Moving>>,
+    mends: Option<Box<Mends>>,
     looked: Box<[(Look, Timestamp)]>,
     written: Option<Arc<Runtime>>,
     written_at: Option<Timestamp>,
@@ -93,6 +95,7 @@ fn is_at_rest(known: &Knowledge) -> bool {
         probe: _,
         hostname: _,
         moving: _,
+        mends: _,
         looked: _,
         snapshot,
         token,
@@ -131,6 +134,7 @@ impl Resting {
             probe: known.probe,
             hostname: (known.hostname != Deeds::default()).then(|| Box::new(known.hostname)),
             moving: (known.moving != Moving::default()).then(|| Box::new(known.moving)),
+            mends: known.mends,
             looked: known.looked.into_iter().collect(),
             written,
             written_at,
@@ -148,6 +152,7 @@ impl Resting {
             probe: self.probe,
             hostname: self.hostname.map(|deeds| *deeds).unwrap_or_default(),
             moving: self.moving.map(|moving| *moving).unwrap_or_default(),
+            mends: self.mends,
             looked: self.looked.into_iter().collect::<BTreeMap<_, _>>(),
             ..Knowledge::default()
         };
