@@ -59,6 +59,7 @@ impl World {
         Some(match name {
             "trial" => trial,
             "pro" => PlanSpec { cpus: 4, memory_mb: 4096, volume_gb: 20, ..free },
+            "renamed" => PlanSpec { amount: 900, display_name: Some("Renamed".into()), ..free },
             "narrow" => PlanSpec { volume_gb: 5, ..free },
             "tiny" => PlanSpec { cpus: 1, memory_mb: 512, ..free },
             "sold" => PlanSpec { requires_order: true, ..free },

@@ -13,7 +13,7 @@ const FAULTS: [Fault; 4] = [Fault::CrashBefore, Fault::CrashAfter, Fault::LostRe
 fn running() -> World {
     let mut world = World::new();
     world.policy.plans =
-        Some(["trial", "pro", "narrow", "tiny", "sold"].map(str::to_owned).into_iter().collect());
+        Some(["trial", "pro", "renamed", "narrow", "tiny", "sold"].map(str::to_owned).into_iter().collect());
     world.runtime.spec.plan_ref = Some(NameRef::new("trial"));
     assert_eq!(run(&mut world, None), Rest::Running);
     world.write("diary");
@@ -198,6 +198,15 @@ fn a_smaller_plan_keeps_the_larger_volume_and_says_so() {
     assert_eq!(world.identity().volume_size(), 10);
     let told = message(&world, ConditionType::Provisioned);
     assert!(told.contains("keeps its 10 GB") && told.contains("`narrow` has 5"), "{told}");
+}
+
+#[test]
+fn a_plan_of_the_same_size_restarts_nothing() {
+    let mut world = running();
+    resize(&mut world, "renamed");
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert!(world.ledger.iter().all(|effect| *effect == "RecordIdentity"), "{:?}", world.ledger);
+    assert_eq!(world.identity().pin.plan.name, "renamed");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use fly_machines::types as fly;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 
 use super::drift;
 use super::env_marks;
@@ -103,11 +104,13 @@ pub fn token_secret(runtime: &str) -> String {
     format!("{runtime}-gateway-token")
 }
 
-/// Hash of what is declared, variables and addresses apart. It stands in the Machine's metadata.
+/// Hash of what is declared, variables and addresses apart. It stands in the Machine's metadata. Of the Plan only what
+/// the Machine is made of is in it: one with another name and the same size changes nothing.
 pub fn config_hash(facts: &Facts, resolved: &Resolved) -> String {
     let spec = &facts.runtime.spec;
-    let declared = serde_json::json!([
-        resolved.pin.plan,
+    let plan = &resolved.pin.plan;
+    let declared = json!([
+        [json!(plan.cpu_kind), json!(plan.cpus), json!(plan.memory_mb), json!(plan.volume_gb)],
         resolved.pin.spec,
         spec.persona,
         resolved.restarted_at,
