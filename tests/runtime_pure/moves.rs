@@ -69,7 +69,8 @@ impl World {
 
     /// The customer leaves a file on the volume.
     pub fn write(&mut self, text: &str) {
-        let id = self.identity().volume_id.unwrap();
+        let mounted = self.machine.as_ref().and_then(|machine| machine.volume.clone());
+        let id = mounted.or_else(|| self.identity().volume_id).unwrap();
         self.moves.volumes.get_mut(&id).unwrap().content = text.to_owned();
     }
 

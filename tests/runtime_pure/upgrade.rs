@@ -1,12 +1,14 @@
 //! An upgrade, in every way that it may go, and with every fault: it is done, or all is as it was.
 
-use crate::world::{Broken, Fault, World, run, second};
+use crate::world::{Broken, Fault, World, run, run_for, second};
 use moorage::api::blueprint::Rollout;
 use moorage::api::condition::{ConditionType, find};
 use moorage::api::name_claim::{RuntimeIdentity, UpgradePhase};
 use moorage::api::replacement::ReplacementCause;
 use moorage::api::runtime::PowerState;
+use moorage::api::state::{RuntimeState, TaskState};
 use moorage::control::rollout::pick::Permit;
+use moorage::control::runtime::facts::RequestKind;
 use moorage::control::runtime::step::Rest;
 
 const OLD: &str = "ghcr.io/openclaw/openclaw:2026.9.6";
@@ -112,9 +114,30 @@ fn an_edit_that_is_taken_back_meanwhile_ends_it() {
     assert_eq!(identity(&world).upgrade, None);
 }
 
+/// Runs until it rests for good: what Fly couldn't boot gets another start after a pause.
+fn settle(world: &mut World, fault: Option<(usize, Fault)>) -> Rest {
+    let begun = world.attempts;
+    let mut known = world.fresh();
+    let mut fault = fault;
+    for _ in 0..10 {
+        let (rest, after) = run_for(world, known, 2_000, fault);
+        match rest.expect("it doesn't come to rest") {
+            Rest::Refused(_, again) => world.now += again,
+            rest => return rest,
+        }
+        fault = fault.and_then(|(at, fault)| Some((at.checked_sub(world.attempts - begun)?, fault)));
+        known = after;
+    }
+    panic!("it is refused for good: {:?}", world.ledger)
+}
+
 /// Every way in which the new version may fail.
-const FAILURES: [(Broken, &str); 3] =
-    [(Broken::Crashes, "CrashLoop"), (Broken::Hangs, "DeadlineExceeded"), (Broken::Missing, "ImageNotFound")];
+const FAILURES: [(Broken, &str); 4] = [
+    (Broken::Crashes, "CrashLoop"),
+    (Broken::Hangs, "DeadlineExceeded"),
+    (Broken::Missing, "ImageNotFound"),
+    (Broken::Fails, "CrashLoop"),
+];
 
 #[test]
 fn one_that_fails_goes_back_and_is_not_tried_again_by_itself() {
@@ -123,7 +146,7 @@ fn one_that_fails_goes_back_and_is_not_tried_again_by_itself() {
         world.write("the customer's file");
         world.broken.insert(NEW.into(), broken);
         roll_out(&mut world);
-        assert_eq!(run(&mut world, None), Rest::Running, "{broken:?}");
+        assert_eq!(settle(&mut world, None), Rest::Running, "{broken:?}");
         let identity = identity(&world);
         assert_eq!((identity.pin.spec.image.as_str(), &identity.upgrade), (OLD, &None), "{broken:?}");
         let failed = identity.failed_upgrade.unwrap();
@@ -172,7 +195,7 @@ fn without_a_snapshot_it_is_moved_at_once() {
 
 #[test]
 fn one_fault_at_every_effect_changes_nothing_in_the_end() {
-    let ways = [None, Some(Broken::Crashes), Some(Broken::Hangs), Some(Broken::Missing)];
+    let ways = [None, Some(Broken::Crashes), Some(Broken::Hangs), Some(Broken::Missing), Some(Broken::Fails)];
     for (begin, end) in [(running as fn() -> World, Rest::Running), (stopped, Rest::Stopped)] {
         for way in ways {
             let start = || {
@@ -183,12 +206,12 @@ fn one_fault_at_every_effect_changes_nothing_in_the_end() {
                 world
             };
             let mut reference = start();
-            assert_eq!(run(&mut reference, None), end, "{way:?}");
+            assert_eq!(settle(&mut reference, None), end, "{way:?}");
             for at in 0..reference.ledger.len() {
                 for fault in FAULTS {
                     let mut world = start();
                     let told = format!("{way:?} with {fault:?} at {}", reference.ledger[at]);
-                    assert_eq!(run(&mut world, Some((at, fault))), end, "{told}: {:?}", world.ledger);
+                    assert_eq!(settle(&mut world, Some((at, fault))), end, "{told}: {:?}", world.ledger);
                     assert_eq!(world.summary(), reference.summary(), "{told}: {:?}", world.ledger);
                     let (one, other) = (identity(&world), identity(&reference));
                     assert_eq!(one.pin.spec, other.pin.spec, "{told}");
@@ -201,5 +224,94 @@ fn one_fault_at_every_effect_changes_nothing_in_the_end() {
                 }
             }
         }
+    }
+}
+
+/// Both versions fail: what ran before doesn't come up on its own snapshot either.
+fn failing_twice(old: Broken) -> World {
+    let mut world = running();
+    world.request("up", RequestKind::Upgrade);
+    world.edit_blueprint(|spec| spec.image = NEW.into());
+    world.broken = [(NEW.to_owned(), Broken::Crashes), (OLD.to_owned(), old)].into();
+    world
+}
+
+#[test]
+fn one_whose_old_version_fails_too_ends_in_an_error_that_says_so() {
+    for (old, cause) in
+        [(Broken::Crashes, "CrashLoop"), (Broken::Fails, "CrashLoop"), (Broken::Hangs, "DeadlineExceeded")]
+    {
+        let mut world = failing_twice(old);
+        let mut known = Default::default();
+        for _ in 0..60 {
+            known = run_for(&mut world, known, 200, None).1;
+            world.now += second(60);
+        }
+        let status = world.runtime.status.clone().unwrap();
+        assert_eq!(status.state, Some(RuntimeState::Error), "{old:?}");
+        let ready = find(&status.conditions, ConditionType::Ready).unwrap();
+        assert_eq!(ready.reason, cause, "{old:?}: {}", ready.message);
+        assert_eq!(available(&world).as_deref(), Some("UpdateFailed"));
+        let identity = identity(&world);
+        assert_eq!(
+            (identity.pin.spec.image.as_str(), identity.incarnation, &identity.upgrade),
+            (OLD, 1, &None)
+        );
+        let ended = &world.finished[0];
+        assert_eq!((ended.state, ended.reason), (TaskState::Failed, "UpdateFailed"), "{old:?}");
+        let starts = world.ledger.iter().filter(|effect| **effect == "StartMachine").count();
+        assert!(starts < 20, "{old:?}: it was started {starts} times");
+
+        world.finished.clear();
+        world.edit_blueprint(|spec| spec.image = format!("{OLD}-fixed"));
+        world.request("again", RequestKind::Upgrade);
+        assert_eq!(run(&mut world, None), Rest::Running, "{old:?}: a fixed image is the remedy");
+    }
+}
+
+fn told(world: &World) -> String {
+    let conditions = &world.runtime.status.as_ref().unwrap().conditions;
+    find(conditions, ConditionType::UpdateAvailable).unwrap().message.clone()
+}
+
+#[test]
+fn one_that_goes_back_without_the_snapshot_says_so() {
+    // Fly has removed it meanwhile.
+    let mut world = stopped();
+    world.broken.insert(NEW.into(), Broken::Crashes);
+    roll_out(&mut world);
+    assert_eq!(run(&mut world, None), Rest::Stopped);
+    world.now += second(6 * 86_400);
+    world.power(PowerState::Running);
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!((identity(&world).pin.spec.image.as_str(), world.content()), (OLD, "migrated"));
+    assert!(told(&world).contains("has removed its snapshot"), "{}", told(&world));
+    assert!(told(&world).contains("only the image went back"), "{}", told(&world));
+    // Fly refuses to restore it.
+    let mut world = running();
+    world.moves.no_copies = true;
+    world.broken.insert(NEW.into(), Broken::Crashes);
+    world.request("up", RequestKind::Upgrade);
+    world.edit_blueprint(|spec| spec.image = NEW.into());
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!((identity(&world).pin.spec.image.as_str(), world.content()), (OLD, "migrated"));
+    assert!(told(&world).contains("only the image went back"), "{}", told(&world));
+    assert!(world.finished[0].message.contains("only the image went back"), "{}", world.finished[0].message);
+    // None was made.
+    let mut world = running();
+    world.broken.insert(NEW.into(), Broken::Crashes);
+    roll_out(&mut world);
+    world.edit_blueprint(|spec| {
+        spec.rollout = Some(Rollout { snapshot_first: false, ..Rollout::default() });
+    });
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert!(told(&world).contains("`snapshotFirst`"), "{}", told(&world));
+    // Where the snapshot went back too, or the new version never ran, there is nothing to tell.
+    for broken in [Broken::Crashes, Broken::Missing] {
+        let mut world = running();
+        world.broken.insert(NEW.into(), broken);
+        roll_out(&mut world);
+        assert_eq!(run(&mut world, None), Rest::Running);
+        assert!(!told(&world).contains("only the image"), "{}", told(&world));
     }
 }

@@ -106,6 +106,8 @@ pub enum Broken {
     Hangs,
     /// Fly can't find it.
     Missing,
+    /// Fly can't boot it.
+    Fails,
 }
 
 /// What goes wrong with one effect.
@@ -289,6 +291,11 @@ impl World {
         )
     }
 
+    /// Volumes that nobody removed.
+    pub fn usable_volumes(&self) -> usize {
+        self.volumes.iter().filter(|(_, phase)| *phase == VolumePhase::Usable).count()
+    }
+
     /// What may never be, whatever happens.
     pub fn violations(&self) -> Vec<&'static str> {
         let usable = self.volumes.iter().filter(|(_, phase)| *phase == VolumePhase::Usable).count();
@@ -335,7 +342,9 @@ impl World {
         let object =
             (&self.runtime.spec, &metadata.finalizers, metadata.deletion_timestamp.is_some(), status);
         let fly = (self.app, self.v6, self.v4, &self.volumes, machine, self.snapshots, &self.moves);
-        format!("{:?}", (object, claim, &self.token, fly, self.gone))
+        let around = (self.blueprint.0, &self.base, &self.records, &self.certificates);
+        let asked = (self.requests.len(), self.finished.len(), &self.image, &self.app_secrets);
+        format!("{:?}", (object, claim, &self.token, fly, self.gone, around, asked))
     }
 
     /// What an operator knows that has just started and read the organisation's list.
@@ -415,6 +424,9 @@ impl World {
                     if machine.phase == MachinePhase::Stopped {
                         known.stop_asked = None;
                     }
+                    if machine.phase == MachinePhase::Started && machine.health == Health::Passing {
+                        known.started = None;
+                    }
                     known.machine = Known::Present(machine);
                 }
                 None if known.destroy_asked.is_some() => {
@@ -449,6 +461,10 @@ impl World {
                 }
             }
             Look::Turn => known.hostname.turn = Some(now + second(1)),
+            Look::Env if self.lacks_a_secret() => {
+                let refusal = Refusal::new("SecretNotFound", "The Secret doesn't exist. Create it.");
+                known.env = EnvFact::Refused(refusal);
+            }
             Look::Env => {
                 let env = &self.runtime.spec.env;
                 let values = self
@@ -467,6 +483,12 @@ impl World {
                 known.probe = Some(ProbeFact { machine_version: version, result, at: now });
             }
         }
+    }
+
+    /// Whether a variable refers to a Secret that isn't there.
+    fn lacks_a_secret(&self) -> bool {
+        let env = &self.runtime.spec.env;
+        env.iter().any(|env| env.value_from.is_some() && !self.secrets.contains_key(&env.name))
     }
 
     /// The effect takes place. What the operator learns of it is up to the caller.
@@ -572,7 +594,7 @@ impl World {
             }
             Effect::SnapshotVolume { id } | Effect::SnapshotBeforeUpgrade { id } => {
                 assert!(
-                    self.machine.as_ref().is_none_or(|machine| machine.phase == MachinePhase::Stopped),
+                    self.machine.as_ref().is_none_or(|machine| machine.phase != MachinePhase::Started),
                     "a snapshot of a running Machine"
                 );
                 self.shoot(id);
@@ -651,6 +673,7 @@ impl World {
                 (MachinePhase::Stopped, Health::Unknown, Some(ExitCause::Crashed { code: 1 }))
             }
             Some(Broken::Hangs) => (MachinePhase::Started, Health::Failing, None),
+            Some(Broken::Fails) => (MachinePhase::Failed, Health::Unknown, None),
             Some(Broken::Missing) | None => (MachinePhase::Started, Health::Passing, None),
         };
     }
@@ -738,6 +761,14 @@ impl World {
             drift::note(now, facts, &resolved, &changed, &made.version);
         }
         let known = &mut facts.known;
+        known.started = match (effect, known.started.take()) {
+            (Effect::CreateMachine(_) | Effect::UpdateMachine(_), _) => Some(Attempt { at: now, count: 0 }),
+            (Effect::StartMachine, before) => {
+                Some(Attempt { at: now, count: before.map_or(0, |before| before.count + 1) })
+            }
+            (Effect::StopMachine, _) => None,
+            (_, before) => before,
+        };
         match effect {
             Effect::ClaimSlug(_) => known.app = Known::Missing(Absence::at(now, AbsenceKind::NotMade)),
             Effect::EnsureToken => {
@@ -787,6 +818,7 @@ impl World {
             }
             Effect::SnapshotVolume { .. } | Effect::SnapshotBeforeUpgrade { .. } => {
                 known.snapshot_asked = Some(now);
+                known.snapshot = Known::Unknown;
             }
             Effect::CreateMachine(_)
             | Effect::UpdateMachine(_)
@@ -925,6 +957,13 @@ pub fn strike(world: &mut World, mut facts: Facts, effect: &Effect, fault: Optio
             let mut facts = Facts { runtime: Arc::new(world.runtime.clone()), ..facts };
             facts.cluster = world.facts(Knowledge::default()).cluster;
             world.learn_move(effect, before.as_ref(), &mut facts);
+            // What was known of a snapshot was known for the step that ends with this.
+            let upgrade = |identity: Option<RuntimeIdentity>| identity.and_then(|identity| identity.upgrade);
+            let after = world.claim.as_ref().and_then(|claim| claim.runtime.clone());
+            if upgrade(before) != upgrade(after) {
+                facts.known.snapshot = Known::Unknown;
+                facts.known.snapshot_asked = None;
+            }
             world.learn(effect, &mut facts);
             facts.known
         }
@@ -1055,6 +1094,14 @@ pub fn knowledge_key(known: &Knowledge, now: Timestamp) -> String {
                 known.moving.number,
                 shape(&known.moving.fresh, now),
                 &known.moving.cleared_machines,
+                &known.moving.refused,
+            ),
+            (
+                &known.hostname.standing,
+                &known.hostname.unrecorded,
+                &known.hostname.detached,
+                known.started.as_ref().map(|started| started.count),
+                known.trouble.as_ref().map(|trouble| trouble.attempts),
             ),
         )
     )

@@ -61,7 +61,9 @@ pub(super) fn refused(
         return Err(error.into());
     }
     match cause {
-        Some(ReplacementCause::Fork | ReplacementCause::Restore) => {
+        // What passes when somebody has paid is no reason to do without the snapshot.
+        Some(ReplacementCause::Rollback) if error.class() == ErrorClass::PolicyBlocked => Err(error.into()),
+        Some(ReplacementCause::Fork | ReplacementCause::Restore | ReplacementCause::Rollback) => {
             let told = format!("{}: {}.", error.message(), error.remedy());
             tell_request(facts, identity, &told);
             facts.known.moving.refused = Some(told);

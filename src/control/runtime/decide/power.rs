@@ -250,21 +250,26 @@ fn probe_again(now: Timestamp, facts: &Facts) -> Step {
 
 /// It is off and should run: start it, unless it has just ended by itself for a reason that a start won't mend.
 fn start(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Step {
-    let Some(exit) = machine.exit else { return Step::Do(Effect::StartMachine) };
-    let (refusal, pause) = ended(facts, exit);
+    let Some((refusal, pause)) = ended(facts, machine) else { return Step::Do(Effect::StartMachine) };
     // Time runs from when it was seen to have ended: a gateway may take long to find out that it can't start.
-    let waited = machine.since.duration_until(now);
-    let first = facts.known.started.is_none() && exit != ExitCause::ConfigurationRefused;
+    let started = facts.known.started.as_ref().map(|attempt| attempt.at);
+    let waited = started.map_or(machine.since, |at| at.max(machine.since)).duration_until(now);
+    let first = started.is_none() && machine.exit != Some(ExitCause::ConfigurationRefused);
     if first || waited >= pause {
         return Step::Do(Effect::StartMachine);
     }
     Step::Rest(Rest::Refused(refusal, pause - waited))
 }
 
-pub(super) fn ended(facts: &Facts, exit: ExitCause) -> (Refusal, SignedDuration) {
+/// Why it is off, if it ended by itself or couldn't be started, and the pause before the next start.
+pub(super) fn ended(facts: &Facts, machine: &MachineFact) -> Option<(Refusal, SignedDuration)> {
     let slow = facts.cluster.settings.slow_retry;
     let count = facts.known.started.as_ref().map_or(0, |attempt| attempt.count);
     let backoff = SignedDuration::from_secs(10_i64.saturating_mul(1 << count.min(10))).min(slow);
+    let Some(exit) = machine.exit else {
+        let told = || Refusal::new(reason::CRASH_LOOP, NOT_STARTED);
+        return (machine.phase == MachinePhase::Failed).then(|| (told(), backoff));
+    };
     let (reason, pause) = match exit {
         ExitCause::ConfigurationRefused => (reason::CONFIGURATION_REFUSED, slow),
         ExitCause::OutOfMemory => (reason::OUT_OF_MEMORY, backoff),
@@ -275,8 +280,11 @@ pub(super) fn ended(facts: &Facts, exit: ExitCause) -> (Refusal, SignedDuration)
         message.push(' ');
         message.push_str(&sentence(remedy));
     }
-    (Refusal::new(reason, message), pause)
+    Some((Refusal::new(reason, message), pause))
 }
+
+/// Of a Machine that Fly couldn't boot.
+const NOT_STARTED: &str = "Fly couldn't start the Machine. `fly machine status` shows its events, and `fly logs` what it said; it is started again by itself.";
 
 /// The text as a sentence of its own.
 fn sentence(text: &str) -> String {

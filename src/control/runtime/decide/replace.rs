@@ -10,7 +10,7 @@ use super::super::facts::{Facts, Filling, Host, Known, MachineFact, Refusal, Vol
 use super::super::moving::PATIENCE;
 use super::super::resolve::Power;
 use super::super::step::{Effect, Look, Rest, Step, Waiting};
-use super::{Reached, absence_proved, destroy, look_again, power};
+use super::{Reached, absence_proved, destroy, look_again, power, upgrade};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::RuntimeIdentity;
 use crate::api::reason;
@@ -112,9 +112,15 @@ fn again(identity: &RuntimeIdentity, replacement: &Replacement) -> RuntimeIdenti
     begun(identity, Origin { cause, source, snapshot_time, task })
 }
 
-/// Fly won't make it: everything stays where it is, and a size that found no room is taken back.
+/// Fly won't make it: everything stays where it is, and a size that found no room is taken back. What an upgrade that
+/// failed leaves on the volume is told.
 fn given_up(now: Timestamp, identity: &RuntimeIdentity) -> RuntimeIdentity {
     let mut kept = RuntimeIdentity { replacement: None, ..identity.clone() };
+    let cause = identity.replacement.as_ref().map(|replacement| replacement.cause);
+    if let (Some(ReplacementCause::Rollback), Some(failed)) = (cause, &mut kept.failed_upgrade) {
+        failed.message =
+            upgrade::without_snapshot(&failed.message, "Fly couldn't restore the snapshot made before it");
+    }
     if let Some(resizing) = kept.resizing.take() {
         let retry = now.saturating_add(COPY_PAUSE).unwrap_or(now);
         kept.refused_plan =

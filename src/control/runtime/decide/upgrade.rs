@@ -53,15 +53,14 @@ pub(super) fn after(
     resolved: &Resolved,
     reached: Reached<Step>,
 ) -> Reached<Step> {
-    let Some(upgrade) = &identity.upgrade else { return begin(now, facts, identity, reached) };
+    let Some(upgrade) = &identity.upgrade else { return begin(now, facts, identity, resolved, reached) };
     match (upgrade.phase, &reached) {
         (UpgradePhase::Trial, Ok(Step::Rest(Rest::Running))) => {
             let proved = RuntimeIdentity { upgrade: None, failed_upgrade: None, ..identity.clone() };
             Err(Step::Do(Effect::RecordIdentity(Box::new(proved))))
         }
-        (UpgradePhase::Rollback, Ok(Step::Rest(_))) => {
-            let back = RuntimeIdentity { upgrade: None, ..identity.clone() };
-            Err(Step::Do(Effect::RecordIdentity(Box::new(back))))
+        (UpgradePhase::Rollback, _) if has_settled(now, facts, resolved, &reached)? => {
+            Err(record(RuntimeIdentity { upgrade: None, ..identity.clone() }))
         }
         // One that is off proves itself at its next start.
         (UpgradePhase::Trial, Ok(Step::Rest(Rest::Sleeping | Rest::Stopped | Rest::Awaiting(_)))) => reached,
@@ -73,10 +72,38 @@ pub(super) fn after(
     }
 }
 
+/// Whether it rests, or doesn't come up. After a rollback nothing more is taken back then, and another upgrade may be the
+/// remedy.
+fn has_settled(now: Timestamp, facts: &Facts, resolved: &Resolved, reached: &Reached<Step>) -> Reached<bool> {
+    match reached {
+        Ok(Step::Rest(_)) => Ok(true),
+        Err(Step::Rest(Rest::Refused(refusal, _))) => Ok(does_not_come_up(refusal)),
+        _ if resolved.power == Power::Run && power::config_is_applied(facts, resolved) => {
+            Ok(late(now, facts)?.is_some())
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Whether a gateway ends by itself each time that it is started.
+fn does_not_come_up(refusal: &Refusal) -> bool {
+    matches!(refusal.reason, reason::CRASH_LOOP | reason::OUT_OF_MEMORY | reason::CONFIGURATION_REFUSED)
+}
+
 /// Begins an upgrade, if there is one and it may be begun.
-fn begin(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, reached: Reached<Step>) -> Reached<Step> {
-    let Some(asked) = asked(facts).filter(|asked| may_move(asked, &reached)) else { return reached };
-    let Some(update) = tell::update(facts).filter(Update::fits) else { return reached };
+fn begin(
+    now: Timestamp,
+    facts: &Facts,
+    identity: &RuntimeIdentity,
+    resolved: &Resolved,
+    reached: Reached<Step>,
+) -> Reached<Step> {
+    let (Some(asked), Some(update)) = (asked(facts), tell::update(facts).filter(Update::fits)) else {
+        return reached;
+    };
+    if !may_move(now, facts, resolved, &asked, &reached)? {
+        return reached;
+    }
     let failed = tell::failed(facts, &update);
     let request = match asked {
         Asked::ByRollout if failed.is_some() => return reached,
@@ -115,24 +142,30 @@ fn asked(facts: &Facts) -> Option<Asked<'_>> {
 }
 
 /// Only what is at rest is moved. A person may ask it also of what doesn't come up: it may be the remedy.
-fn may_move(asked: &Asked<'_>, reached: &Reached<Step>) -> bool {
-    match (asked, reached) {
-        (_, Ok(Step::Rest(_))) => true,
-        (Asked::ByRequest(_), Err(Step::Rest(Rest::Refused(refusal, _)))) => matches!(
-            refusal.reason,
-            reason::CRASH_LOOP | reason::OUT_OF_MEMORY | reason::CONFIGURATION_REFUSED
-        ),
-        _ => false,
+fn may_move(
+    now: Timestamp,
+    facts: &Facts,
+    resolved: &Resolved,
+    asked: &Asked<'_>,
+    reached: &Reached<Step>,
+) -> Reached<bool> {
+    match asked {
+        Asked::ByRollout => Ok(matches!(reached, Ok(Step::Rest(_)))),
+        Asked::ByRequest(_) => has_settled(now, facts, resolved, reached),
     }
 }
 
 /// The step for a person's request, once the Runtime rests; else the Runtime's own.
 pub(super) fn attended(facts: &Facts, request: &Request, step: Step) -> Step {
-    let (Step::Rest(rest), Some(identity)) =
-        (&step, facts.own_claim().and_then(|claim| claim.runtime.as_ref()))
-    else {
-        return step;
-    };
+    let Some(identity) = facts.own_claim().and_then(|claim| claim.runtime.as_ref()) else { return step };
+    if let Some(failed) = taken_back(identity, request) {
+        return request::failed(
+            request,
+            reason::UPDATE_FAILED,
+            format!("It was taken back: {}", failed.message),
+        );
+    }
+    let Step::Rest(rest) = &step else { return step };
     if let Some(upgrade) = &identity.upgrade {
         let moved = upgrade.request.as_ref() == Some(&request.uid) && upgrade.phase == UpgradePhase::Trial;
         return if moved && matches!(rest, Rest::Sleeping | Rest::Stopped | Rest::Awaiting(_)) {
@@ -158,6 +191,12 @@ pub(super) fn attended(facts: &Facts, request: &Request, step: Step) -> Step {
         }
         (Some(_), _) => step,
     }
+}
+
+/// The failure of what this very request asked for, once nothing more is taken back.
+fn taken_back<'i>(identity: &'i RuntimeIdentity, request: &Request) -> Option<&'i FailedUpgrade> {
+    let failed = identity.failed_upgrade.as_ref().filter(|_| identity.upgrade.is_none())?;
+    (failed.request.as_ref() == Some(&request.uid)).then_some(failed)
 }
 
 fn completed(request: &Request, message: &str) -> Step {
@@ -228,15 +267,19 @@ fn moved(
     RuntimeIdentity { pin: update.pin, upgrade: Some(trial), ..identity.clone() }
 }
 
-/// Why the new pin can't be: Fly refuses the Machine, or it ended by itself.
+/// Why the new pin can't be: Fly refuses the Machine or can't boot it, or it ended by itself.
 fn refused(now: Timestamp, facts: &Facts, upgrade: &Upgrade, resolved: &Resolved) -> Option<Refusal> {
     let machine = facts.known.machine.present()?;
     if !power::config_is_applied(facts, resolved) {
         let late = upgrade.begin_time.duration_until(now) > facts.cluster.settings.start_deadline;
         return refused_by_fly(facts, upgrade).or_else(|| late.then(|| too_late(facts)));
     }
-    let exit = machine.exit.filter(|_| resolved.power == Power::Run)?;
-    Some(power::ended(facts, exit).0)
+    if resolved.power != Power::Run {
+        return None;
+    }
+    // One that Fly couldn't boot gets another start: its host may have been the cause.
+    let tried = facts.known.started.as_ref().is_some_and(|attempt| attempt.count > 0);
+    (machine.exit.is_some() || tried).then(|| power::ended(facts, machine)).flatten().map(|(why, _)| why)
 }
 
 /// Only refusals that came since the pin was moved are about it.
@@ -287,6 +330,11 @@ fn go_back(
 ) -> Step {
     let Some(upgrade) = &identity.upgrade else { return Step::Look(Look::Machine) };
     let tried = Update::between(&upgrade.from, identity.pin.clone());
+    let way = way_back(now, facts, identity, upgrade, resolved);
+    let mut failed = failure(&tried, upgrade, refusal);
+    if let WayBack::ImageAlone(why) = way {
+        failed.message = without_snapshot(&failed.message, why);
+    }
     let back = RuntimeIdentity {
         pin: Pin { plan: identity.pin.plan.clone(), ..upgrade.from.clone() },
         upgrade: Some(Upgrade {
@@ -294,41 +342,65 @@ fn go_back(
             begin_time: whole_seconds(now),
             ..upgrade.clone()
         }),
-        failed_upgrade: Some(failure(&tried, upgrade, refusal)),
+        failed_upgrade: Some(failed),
         ..identity.clone()
     };
-    match restorable(now, facts, identity, upgrade, resolved) {
-        Some(snapshot) => record(replace::begun(
-            &back,
-            replace::Origin {
-                cause: ReplacementCause::Rollback,
-                source: snapshot.id.clone(),
-                snapshot_time: Some(upgrade.begin_time),
-                task: upgrade.request.clone(),
-            },
-        )),
-        None => record(back),
-    }
+    let WayBack::Snapshot(snapshot) = way else { return record(back) };
+    record(replace::begun(
+        &back,
+        replace::Origin {
+            cause: ReplacementCause::Rollback,
+            source: snapshot.id.clone(),
+            snapshot_time: Some(upgrade.begin_time),
+            task: upgrade.request.clone(),
+        },
+    ))
 }
 
 fn record(identity: RuntimeIdentity) -> Step {
     Step::Do(Effect::RecordIdentity(Box::new(identity)))
 }
 
-/// The snapshot, if the volume isn't as it was and Fly still keeps it.
-fn restorable<'u>(
+/// What goes back with the image.
+#[derive(Clone, Copy, Debug)]
+enum WayBack<'u> {
+    /// The volume as this snapshot has it.
+    Snapshot(&'u SnapshotRecord),
+    /// The new version never ran on the volume, which is as it was.
+    Untouched,
+    /// Nothing, for this reason.
+    ImageAlone(&'static str),
+}
+
+fn way_back<'u>(
     now: Timestamp,
     facts: &Facts,
     identity: &RuntimeIdentity,
     upgrade: &'u Upgrade,
     resolved: &Resolved,
-) -> Option<&'u SnapshotRecord> {
+) -> WayBack<'u> {
     let untouched = facts.known.machine.present().is_some_and(|machine| {
         let same = machine.image_digest.is_some() && machine.image_digest == upgrade.from.image_digest;
         same && !power::config_is_applied(facts, resolved)
     });
-    let kept = |snapshot: &&SnapshotRecord| snapshot.expiry_time > now;
-    upgrade.snapshot.as_ref().filter(kept).filter(|_| !untouched && !replace::is_crowded(identity))
+    match &upgrade.snapshot {
+        _ if untouched => WayBack::Untouched,
+        None => WayBack::ImageAlone("No snapshot was made before it (the rollout's `snapshotFirst`)"),
+        Some(snapshot) if snapshot.expiry_time <= now => {
+            WayBack::ImageAlone("Fly has removed its snapshot meanwhile")
+        }
+        Some(_) if replace::is_crowded(identity) => WayBack::ImageAlone(
+            "Its snapshot wasn't restored, since too many earlier volumes wait to be removed",
+        ),
+        Some(snapshot) => WayBack::Snapshot(snapshot),
+    }
+}
+
+/// What is told of a failure after which the volume didn't go back.
+pub(super) fn without_snapshot(cause: &str, why: &str) -> String {
+    format!(
+        "{cause} {why}: only the image went back, and what the new version changed on the volume is still there."
+    )
 }
 
 /// What is remembered of an upgrade that failed.
