@@ -12,6 +12,7 @@ mod drift;
 mod env;
 mod faults;
 mod hostnames;
+mod life_check;
 mod model_check;
 mod moves;
 mod paths;

@@ -1,0 +1,278 @@
+//! Explores the life of a Runtime that runs: every edit, and everything that somebody does to its Machine, at every
+//! point at which it makes a difference, with a fault. Each path ends in the state that a fresh creation of the final
+//! declaration has, with the customer's file, and with no volume too many or too few.
+
+use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
+use std::sync::Mutex;
+
+use moorage::api::NameRef;
+use moorage::api::runtime::{Persona, PowerState, Sleep, SleepMode};
+use moorage::control::runtime::decide::decide;
+use moorage::control::runtime::facts::{Knowledge, RequestKind};
+use moorage::control::runtime::step::Step;
+use stateright::{Checker, Model, Property};
+
+use crate::hostnames::base;
+use crate::paths::{Drift, drift, projection, roomy};
+use crate::world::{self, Broken, Fault, World, run, run_for};
+
+const NEW: &str = "ghcr.io/openclaw/openclaw:2026.10.1";
+const FILE: &str = "the customer's file";
+
+/// A Runtime in its world, and what may still happen to it.
+#[derive(Clone, Debug)]
+struct Life {
+    world: World,
+    known: Knowledge,
+    /// Events that may still come: edits, things done to the Machine, faults.
+    left: [u8; 3],
+    /// Whether it rests, and if so what is wrong with the end.
+    end: Option<Option<String>>,
+}
+
+impl Life {
+    fn key(&self) -> String {
+        let knowledge = world::knowledge_key(&self.known, self.world.now);
+        format!("{:?}", (self.world.key(), knowledge, self.left, &self.end))
+    }
+}
+
+impl PartialEq for Life {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Hash for Life {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
+}
+
+/// What may happen next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Event {
+    Step,
+    Strike(Fault),
+    Edit(Edit),
+    Drift(Drift),
+}
+
+/// What people do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Edit {
+    Power(PowerState),
+    Plan(&'static str),
+    Sleep(SleepMode),
+    Persona,
+    Hostname,
+    NoHostname,
+    /// The Blueprint's image changes, and somebody asks for the upgrade.
+    Upgrade,
+    /// The same, with an image that ends by itself.
+    BadUpgrade,
+}
+
+const EDITS: [Edit; 11] = [
+    Edit::Power(PowerState::Stopped),
+    Edit::Power(PowerState::Running),
+    Edit::Plan("pro"),
+    Edit::Plan("narrow"),
+    Edit::Sleep(SleepMode::Stop),
+    Edit::Sleep(SleepMode::Never),
+    Edit::Persona,
+    Edit::Hostname,
+    Edit::NoHostname,
+    Edit::Upgrade,
+    Edit::BadUpgrade,
+];
+
+fn edit(world: &mut World, edit: Edit) {
+    match edit {
+        Edit::Power(state) => world.power(state),
+        Edit::Plan(name) => world.edit(|spec| spec.plan_ref = Some(NameRef::new(name))),
+        Edit::Sleep(mode) => world.edit(|spec| spec.sleep = Some(Sleep { mode })),
+        Edit::Persona => world.edit(|spec| spec.persona = Some(Persona { name: "Ada".into() })),
+        Edit::Hostname => world.base = Some(base("new", "other.example.dev")),
+        Edit::NoHostname => world.base = None,
+        Edit::Upgrade | Edit::BadUpgrade => {
+            world.broken = match edit {
+                Edit::BadUpgrade => [(NEW.to_owned(), Broken::Crashes)].into(),
+                _ => BTreeMap::new(),
+            };
+            world.edit_blueprint(|spec| spec.image = NEW.into());
+            let task = format!("up{}", world.requests.len() + world.finished.len());
+            world.request(&task, RequestKind::Upgrade);
+        }
+    }
+}
+
+/// Whether an edit would change nothing.
+fn is_idle(world: &World, edit: Edit) -> bool {
+    let spec = &world.runtime.spec;
+    match edit {
+        Edit::Power(state) => spec.power_state == state,
+        Edit::Plan(name) => spec.plan_ref.as_ref().is_some_and(|plan| plan.name == name),
+        Edit::Sleep(mode) => spec.sleep.as_ref().map_or(SleepMode::Never, |sleep| sleep.mode) == mode,
+        Edit::Persona => spec.persona.is_some(),
+        Edit::Hostname => {
+            world.base.as_ref().is_some_and(|base| base.host.as_deref() != Some("acme-ops.example.dev"))
+        }
+        Edit::NoHostname => world.base.is_none(),
+        Edit::Upgrade | Edit::BadUpgrade => !world.requests.is_empty() || world.blueprint.1.image == NEW,
+    }
+}
+
+struct Lives {
+    begin: Life,
+}
+
+impl Lives {
+    fn new(edits: u8, drifts: u8, faults: u8) -> Self {
+        let mut world = roomy();
+        world.base = Some(base("old", "acme-ops.example.dev"));
+        run(&mut world, None);
+        world.write(FILE);
+        world.ledger.clear();
+        world.moves.machines = 1;
+        let known = Knowledge::default();
+        Self { begin: Life { world, known, left: [edits, drifts, faults], end: Some(None) } }
+    }
+}
+
+impl Model for Lives {
+    type State = Life;
+    type Action = Event;
+
+    fn init_states(&self) -> Vec<Life> {
+        vec![self.begin.clone()]
+    }
+
+    fn actions(&self, life: &Life, actions: &mut Vec<Event>) {
+        let [edits, drifts, faults] = life.left;
+        let step = decide(life.world.now, &life.world.facts(life.known.clone()));
+        if life.end.is_none() {
+            actions.push(Event::Step);
+            if matches!(step, Step::Do(_)) && faults > 0 {
+                let all = [Fault::CrashBefore, Fault::CrashAfter, Fault::LostReply, Fault::LostRequest];
+                actions.extend(all.map(Event::Strike));
+            }
+        }
+        // Right before an effect, or at rest: elsewhere nothing could tell the difference.
+        if life.end.is_none() && !matches!(step, Step::Do(_)) {
+            return;
+        }
+        if edits > 0 {
+            actions.extend(EDITS.into_iter().filter(|edit| !is_idle(&life.world, *edit)).map(Event::Edit));
+        }
+        if drifts > 0 {
+            actions
+                .extend([Drift::Stopped, Drift::Destroyed, Drift::Resized, Drift::Edited].map(Event::Drift));
+        }
+    }
+
+    fn next_state(&self, life: &Life, event: Event) -> Option<Life> {
+        let mut next = life.clone();
+        next.end = None;
+        match event {
+            Event::Step => take(&mut next, None),
+            Event::Strike(fault) => {
+                next.left[2] -= 1;
+                take(&mut next, Some(fault));
+            }
+            Event::Edit(what) => {
+                next.left[0] -= 1;
+                edit(&mut next.world, what);
+            }
+            Event::Drift(what) => {
+                next.left[1] -= 1;
+                drift(&mut next.world, &mut next.known, what);
+            }
+        }
+        Some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        vec![
+            Property::always("nothing twice, nothing removed without intent", |_, life: &Life| {
+                life.world.violations().is_empty()
+            }),
+            Property::always("it rests as a fresh creation does", |_, life: &Life| {
+                life.end.as_ref().is_none_or(Option::is_none)
+            }),
+            Property::eventually("it comes to rest", |_, life: &Life| life.end.is_some()),
+        ]
+    }
+}
+
+/// One step of the operator, with a fault if one is given. What rests is judged.
+fn take(life: &mut Life, fault: Option<Fault>) {
+    let begun = life.world.attempts;
+    let known = std::mem::take(&mut life.known);
+    let (rest, known) = run_for(&mut life.world, known, 1, fault.map(|fault| (0, fault)));
+    debug_assert!(life.world.attempts <= begun + 1);
+    life.known = known;
+    if rest.is_some() {
+        life.end = Some(problem(&life.world));
+        life.known.token = Default::default();
+        life.known.env = Default::default();
+        life.known.secrets = None;
+    }
+}
+
+/// What is wrong with a world at rest.
+fn problem(world: &World) -> Option<String> {
+    let (here, wanted) = (projection(world), fresh(world));
+    if here != wanted {
+        return Some(format!("{here}\nisn't\n{wanted}\nafter {:?}", world.ledger));
+    }
+    let displaced = world.identity().displaced.len();
+    if world.usable_volumes() != 1 + displaced {
+        return Some(format!("{} volumes and {displaced} displaced", world.usable_volumes()));
+    }
+    (world.content() != FILE || !world.requests.is_empty()).then(|| format!("{} is left", world.content()))
+}
+
+/// The end of a fresh creation of what `world` declares, with the image that it is pinned to.
+fn fresh(world: &World) -> String {
+    static KNOWN: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+    let pinned = world.identity().pin.spec;
+    let key = format!("{:?}", (&world.runtime.spec, &world.base, &pinned.image));
+    if let Some(end) = KNOWN.lock().unwrap().get(&key) {
+        return end.clone();
+    }
+    let mut fresh = roomy();
+    fresh.runtime.spec = world.runtime.spec.clone();
+    fresh.base.clone_from(&world.base);
+    fresh.blueprint.1 = (*pinned).clone();
+    run(&mut fresh, None);
+    let end = projection(&fresh);
+    KNOWN.lock().unwrap().insert(key, end.clone());
+    end
+}
+
+/// How many situations there are with so many edits, things done to the Machine, and faults.
+fn explore(edits: u8, drifts: u8, faults: u8) -> usize {
+    let checked = Lives::new(edits, drifts, faults).checker().threads(2).spawn_bfs().join();
+    checked.assert_properties();
+    checked.unique_state_count()
+}
+
+#[test]
+fn every_two_edits_with_a_fault_anywhere() {
+    let situations = explore(2, 0, 1);
+    assert!(situations > 5_000, "only {situations}");
+}
+
+#[test]
+fn every_change_behind_our_back_while_an_edit_is_under_way_with_a_fault() {
+    let situations = explore(1, 1, 1);
+    assert!(situations > 2_000, "only {situations}");
+}
+
+#[test]
+fn every_change_behind_our_back_between_two_edits() {
+    let situations = explore(2, 1, 0);
+    assert!(situations > 5_000, "only {situations}");
+}
