@@ -58,6 +58,9 @@ pub enum Command {
         /// A group that is the platform; may be given several times.
         #[arg(long, value_name = "GROUP", default_value = rights::DEFAULT_PLATFORM_GROUP)]
         platform_group: Vec<String>,
+        /// With the Role that is needed only where external-dns keeps the base domain's records.
+        #[arg(long)]
+        external_dns: bool,
     },
     /// Writes the generated parts of the Helm chart: rights, admission policies and CustomResourceDefinitions.
     Chart {

@@ -57,9 +57,12 @@ fn run(command: Command) -> Result<(), BoxError> {
             let schema = schemars::schema_for!(moorage::engine::config::Config);
             println!("{}", serde_json::to_string_pretty(&schema)?);
         }
-        Command::Manifests { namespace, platform_user: users, platform_group: groups } => {
+        Command::Manifests { namespace, platform_user: users, platform_group: groups, external_dns } => {
             let installation = Installation { namespace, platform: Platform { users, groups } };
             print!("{}", rights::yaml(&installation)?);
+            if external_dns {
+                print!("{}", rights::external_dns_yaml(&installation)?);
+            }
         }
         Command::Chart { dir } => rights::write_chart(&dir)?,
     }

@@ -24,6 +24,16 @@ pub fn yaml(installation: &Installation) -> Result<String, Box<dyn std::error::E
     Ok(stream(&objects(installation)?)?)
 }
 
+/// What is needed besides, only where external-dns keeps the base domain's records, as one YAML stream.
+///
+/// # Errors
+/// If one can't be written as YAML, which is a fault of the program.
+pub fn external_dns_yaml(
+    installation: &Installation,
+) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
+    Ok(stream(&dns_endpoint_rights(installation)?)?)
+}
+
 /// ServiceAccount, roles and bindings.
 pub(super) fn rights(installation: &Installation) -> Result<Vec<Value>, serde_json::Error> {
     let mut all = vec![

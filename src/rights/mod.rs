@@ -15,7 +15,7 @@ mod right;
 pub mod roles;
 
 pub use chart::{Error as ChartError, write as write_chart};
-pub use manifests::{objects, yaml};
+pub use manifests::{external_dns_yaml, objects, yaml};
 pub use page::page;
 pub use right::{Right, Scope, Verb};
 pub use roles::{OPERATOR_ROLE, OWNER_ROLE, VIEWER_ROLE, WORKSPACE_ROLES};

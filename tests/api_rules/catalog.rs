@@ -4,6 +4,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::rule::{Rule, blueprint, check, field, identity, literal, rule, spec, text};
+use crate::world::merge;
 
 #[tokio::test]
 async fn a_plan_is_a_size_that_fly_sells() {
@@ -138,7 +139,25 @@ fn records() -> Vec<Rule> {
     open["pin"]["spec"]["gateway"]["trustedProxies"] = json!(["0.0.0.0/0"]);
     let whole = || spec(json!({"runtime": identity()}));
     let says_open = "must not be one that trusts everyone";
+    let host = |change: Value| {
+        let mut identity = identity();
+        identity["hostname"] =
+            json!({"name": "acme.example.dev", "addresses": ["66.1.1.1"], "certificate": "f1"});
+        merge(&mut identity["hostname"], &change);
+        spec(json!({"runtime": identity}))
+    };
+    let named = |change, says| rule("NameClaim", host(json!({})), host(change), says);
     vec![
+        named(json!({"name": null}), "spec.runtime.hostname.name: Required value"),
+        named(json!({"name": ""}), "should be at least 1 chars long"),
+        named(json!({"name": text(254)}), "may not be more than 253 bytes"),
+        named(json!({"addresses": ["66.1.1.1", "66.1.1.1"]}), "Duplicate value"),
+        named(
+            json!({"addresses": (0..9).map(|n| n.to_string()).collect::<Vec<_>>()}),
+            "must have at most 8 items",
+        ),
+        named(json!({"addresses": [text(46)]}), "may not be more than 45 bytes"),
+        named(json!({"certificate": text(65)}), "may not be more than 64 bytes"),
         rule("NameClaim", whole(), without("app"), "spec.runtime.app: Required value"),
         rule("NameClaim", whole(), without("deletionPolicy"), "spec.runtime.deletionPolicy: Required value"),
         rule("NameClaim", whole(), spec(json!({"runtime": short})), "should be at least 4 chars long"),

@@ -2,6 +2,7 @@
 //! wildcard certificate from Pebble, and what a visitor is shown at the edge.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "test code")]
 
+mod others;
 #[path = "../runtime_support/mod.rs"]
 mod support;
 
@@ -86,7 +87,13 @@ async fn a_runtime_is_reached_at_its_hostname_with_the_wildcard_and_leaves_nothi
     }
     let root = pebble.roots().await.unwrap();
     let first = shown(&rig, &host, &root).await.unwrap();
-    assert!(dns.records("_acme-challenge.example.dev", "TXT").await.unwrap().is_empty(), "no proof is left");
+    eventually("no proof is left", SOON, async || {
+        let proofs = dns.records("_acme-challenge.example.dev", "TXT").await?;
+        ensure!(proofs.is_empty(), "{proofs:?}");
+        Ok(())
+    })
+    .await
+    .unwrap();
     let elsewhere = shown(&rig, &format!("stranger.{DOMAIN}"), &root).await;
     assert!(elsewhere.is_err(), "the wildcard is imported under exact names only");
 

@@ -23,11 +23,18 @@ pub const OPERATOR_USER: &str = "system:serviceaccount:moorage-system:moorage";
 /// Applies rights and admission policies exactly as `moorage manifests` prints them, with these users added
 /// to the platform's list. The CRDs must be there.
 pub async fn install_rights(client: &Client, platform_users: &[&str]) -> Result<Vec<DynamicObject>> {
+    let users = platform_users.iter().flat_map(|user| ["--platform-user", user]);
+    apply_manifests(client, &users.collect::<Vec<_>>()).await
+}
+
+/// The same with the Role that is needed only where external-dns keeps records.
+pub async fn install_external_dns_rights(client: &Client) -> Result<Vec<DynamicObject>> {
+    apply_manifests(client, &["--external-dns"]).await
+}
+
+async fn apply_manifests(client: &Client, more: &[&str]) -> Result<Vec<DynamicObject>> {
     let mut command = Command::new(programs::program("moorage")?);
-    command.args(["manifests", "--namespace", NAMESPACE]);
-    for user in platform_users {
-        command.args(["--platform-user", user]);
-    }
+    command.args(["manifests", "--namespace", NAMESPACE]).args(more);
     let output = command.output().context("run `moorage manifests`")?;
     if !output.status.success() {
         bail!("`moorage manifests` failed: {}", String::from_utf8_lossy(&output.stderr));

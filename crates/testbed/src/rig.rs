@@ -60,7 +60,11 @@ impl Rig {
         let cluster = ControlPlane::start(&cluster_options).await?;
         let fly = FlySim::start(options.fly).await?;
         let client = cluster.client(&Identity::Admin).await?;
-        platform::install_rights(&client, &[]).await?;
+        if by_external_dns(&options.config) {
+            platform::install_external_dns_rights(&client).await?;
+        } else {
+            platform::install_rights(&client, &[]).await?;
+        }
         platform::install_catalogue(&client).await?;
         let identity = Identity::service_account(platform::NAMESPACE, platform::SERVICE_ACCOUNT);
         let kubeconfig = cluster.kubeconfig(&identity).await?;
@@ -102,6 +106,10 @@ impl Rig {
         problems.extend(refused.iter().map(tell));
         Ok(problems)
     }
+}
+
+fn by_external_dns(config: &[(&'static str, Value)]) -> bool {
+    config.iter().any(|(pointer, value)| *pointer == "/baseDomain" && value["dns"]["dnsEndpoint"].is_object())
 }
 
 /// An id that no other cluster has.

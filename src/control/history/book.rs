@@ -38,14 +38,16 @@ struct State {
     version: u64,
 }
 
-/// Whether a list is being read.
+/// How far lists are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum List {
-    /// None is.
+    /// The first isn't complete.
     #[default]
+    First,
+    /// Another is being read.
+    Again,
+    /// The last is complete.
     Done,
-    /// One is.
-    UnderWay,
 }
 
 /// A task, in a few words.
@@ -158,9 +160,10 @@ impl Book {
         state.open.iter().map(|(namespace, all)| (namespace.clone(), each(all))).collect()
     }
 
-    /// The newest tasks of a namespace, newest first.
-    pub fn recent(&self, namespace: &str, most: usize) -> Vec<TaskSummary> {
-        self.lock().shelf.recent(namespace, most)
+    /// The newest tasks of a namespace, newest first; `None` while not all of them are known.
+    pub fn recent(&self, namespace: &str, most: usize) -> Option<Vec<TaskSummary>> {
+        let state = self.lock();
+        (state.list != List::First).then(|| state.shelf.recent(namespace, most))
     }
 
     /// The namespaces that have tasks.
@@ -195,8 +198,8 @@ impl State {
         let known = self.open.get(&namespace).and_then(|all| all.get(&name));
         let origin = match known.filter(|open| open.uid == row.uid) {
             Some(open) => open.origin,
-            None if self.list == List::UnderWay => Origin::Found,
-            None => Origin::Made,
+            None if self.list == List::Done => Origin::Made,
+            None => Origin::Found,
         };
         match open(task, &row, origin) {
             Some(open) => drop(entry(&mut self.open, &namespace).insert(name.clone(), open)),
@@ -220,7 +223,9 @@ impl State {
     }
 
     fn list_begins(&mut self) {
-        self.list = List::UnderWay;
+        if self.list == List::Done {
+            self.list = List::Again;
+        }
         self.shelf.round_begins();
     }
 
@@ -312,12 +317,15 @@ mod tests {
     #[test]
     fn the_newest_come_first_and_are_few() {
         let book = Book::default();
+        book.changed(&Change::ListBegins);
         for n in 0..30 {
             book.changed(&Change::Applied(&task(&format!("{n:02}"), n)));
         }
-        let names: Vec<_> = book.recent("acme", 3).into_iter().map(|task| task.name).collect();
+        assert_eq!(book.recent("acme", 3), None, "there may be newer ones");
+        book.changed(&Change::ListEnds);
+        let names: Vec<_> = book.recent("acme", 3).unwrap().into_iter().map(|task| task.name).collect();
         assert_eq!(names, ["ops-start-29", "ops-start-28", "ops-start-27"]);
-        assert!(book.recent("other", 3).is_empty());
+        assert_eq!(book.recent("other", 3), Some(Vec::new()));
     }
 
     #[test]
@@ -327,7 +335,7 @@ mod tests {
         book.changed(&Change::ListBegins);
         book.changed(&Change::Applied(&task("two", 2)));
         book.changed(&Change::ListEnds);
-        assert_eq!(book.recent("acme", 9).len(), 1);
+        assert_eq!(book.recent("acme", 9).unwrap().len(), 1);
         book.changed(&Change::Deleted(&task("two", 2)));
         assert!(book.namespaces().is_empty());
     }

@@ -170,7 +170,9 @@ fn paced(
             ctx.news.take(&namespace);
             entry.dashboard_at = Some(now);
             let old = facts.workspace.status.clone().unwrap_or_default();
+            // Before all are known after a start, it tells what it told.
             let tasks = ctx.history.book.recent(&namespace, MAX_TASKS);
+            let tasks = tasks.unwrap_or_else(|| old.recent_tasks.clone());
             (Some(dashboard(now, &runtimes(ctx, &namespace), tasks, &old)), None)
         }
     }

@@ -52,9 +52,7 @@ pub fn runtime_changed(ctx: &Context, change: &Change<'_, Runtime>) {
             index.retain(|namespace, name| {
                 ctx.stores.runtimes.get(&ObjectRef::new(name).within(namespace)).is_some()
             });
-            for workspace in ctx.stores.workspaces.state() {
-                news(ctx, &namespace_of(&*workspace));
-            }
+            news_everywhere(ctx);
         }
     }
 }
@@ -62,6 +60,9 @@ pub fn runtime_changed(ctx: &Context, change: &Change<'_, Runtime>) {
 /// Keeps the book of tasks, and has dashboards show the newest.
 pub fn task_changed(ctx: &Context, change: &Change<'_, RuntimeTask>) {
     ctx.history.book.changed(change);
+    if matches!(change, Change::ListEnds) {
+        news_everywhere(ctx);
+    }
     if let Change::Applied(task) | Change::Deleted(task) = change {
         let namespace = namespace_of(*task);
         news(ctx, &namespace);
@@ -70,6 +71,12 @@ pub fn task_changed(ctx: &Context, change: &Change<'_, RuntimeTask>) {
             ctx.triggers.runtimes.visit_ref(runtime);
             ctx.history.journal.due.notify_one();
         }
+    }
+}
+
+fn news_everywhere(ctx: &Context) {
+    for workspace in ctx.stores.workspaces.state() {
+        news(ctx, &namespace_of(&*workspace));
     }
 }
 
