@@ -73,7 +73,9 @@ impl ErrorClass {
             Self::Throttled { .. } | Self::Busy => "it is tried again by itself",
             Self::KeyReused => "report this as a defect: two different calls had one idempotency key",
             Self::Declined => "the customer has to pay in another way",
-            Self::Credentials => "give the operator a valid key with the rights that the billing page lists",
+            Self::Credentials => {
+                "give the operator a valid key of this account, with the right to checkouts, subscriptions, invoices, refunds, products and the portal"
+            }
             Self::NotFound => "check that the key belongs to the account and mode in which this was made",
             Self::WrongState => "read its state, and decide again",
             Self::Refused => "correct what is asked for: a Plan's price, a currency or an address",

@@ -26,6 +26,12 @@ impl Form {
         }
     }
 
+    /// Adds all fields of another.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     /// The fields as pairs.
     pub(super) fn pairs(&self) -> &[(String, String)] {
         &self.0

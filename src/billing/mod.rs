@@ -6,8 +6,11 @@
 
 mod error;
 mod exchange;
+mod fold;
 mod form;
+mod manual;
 mod money;
+pub mod payapp;
 mod provider;
 mod receipt;
 pub mod stripe;
@@ -15,6 +18,7 @@ mod truth;
 
 pub use error::{Error, ErrorClass};
 pub use exchange::http_client;
+pub use manual::Manual;
 pub use money::{Currency, KRW, Money, MoneyError};
 pub use provider::{
     Attempt, Billing, Buyer, Call, ChangeSubscription, Changed, EndSubscription, Ending, Extent,

@@ -37,7 +37,7 @@ pub trait PaymentProvider: Send + Sync {
     ///
     /// # Errors
     /// `WrongState` if it was paid meanwhile: read it again.
-    fn close_checkout<'c>(&'c self, id: &'c str) -> Call<'c, ()>;
+    fn close_checkout<'c>(&'c self, checkout: &'c OpenCheckout) -> Call<'c, ()>;
 
     /// A subscription ends. Good if it has ended already.
     fn end_subscription<'c>(&'c self, ending: &'c EndSubscription) -> Call<'c, ()>;
@@ -73,6 +73,13 @@ pub struct Attempt {
     pub nonce: String,
 }
 
+impl Attempt {
+    /// How the provider knows it. Another nonce is another attempt, even if a restored cluster counts from 1 again.
+    pub fn mark(&self) -> String {
+        format!("{}-{}", self.number, self.nonce)
+    }
+}
+
 /// A checkout that is to be opened. The same values have to be given when the call is repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewCheckout {
@@ -94,7 +101,9 @@ pub struct NewCheckout {
     pub success_url: String,
     /// Where it goes when the customer gives up.
     pub cancel_url: String,
-    /// When it ends: 30 minutes to 24 hours from now at Stripe.
+    /// When the attempt was stored.
+    pub created_at: Timestamp,
+    /// When it ends: 30 minutes to 24 hours from now at Stripe. PayApp's don't end by themselves.
     pub expires_at: Timestamp,
     /// Who buys.
     pub buyer: Buyer,
@@ -149,6 +158,8 @@ pub struct KnownOrder {
     pub checkouts: Vec<KnownCheckout>,
     /// The provider's id of its subscription, if known. It need not be for Stripe, whose checkouts tell it.
     pub subscription: Option<String>,
+    /// When its subscription was ended by us, which PayApp doesn't tell.
+    pub ended_at: Option<Timestamp>,
     /// The receipts that were stored for it; Stripe isn't judged by them.
     pub receipts: Vec<Receipt>,
 }
@@ -221,6 +232,10 @@ pub struct NewRefund {
     pub amount: Money,
     /// Whether that is all of it.
     pub extent: Extent,
+    /// When the payment came, as its truth says.
+    pub paid_at: Timestamp,
+    /// When the refund was stored.
+    pub asked_at: Timestamp,
     /// Why, for the provider's records.
     pub reason: String,
     /// Stored before the first call.

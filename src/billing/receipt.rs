@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::money::Money;
+use super::truth::Period;
 
 /// One thing that a provider told, or that a person of the platform vouches for. It was checked before it was stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Receipt {
     pub amount: Money,
     /// When it happened.
     pub at: Timestamp,
+    /// The time that it pays for, where that was written down; else it follows from what it is for.
+    pub period: Option<Period>,
 }
 
 /// What a receipt tells.

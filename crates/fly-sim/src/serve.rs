@@ -187,7 +187,8 @@ fn tokens(options: &Serve) -> anyhow::Result<Tokens> {
     Ok(tokens)
 }
 
-async fn accept(listener: TcpListener, router: axum::Router) {
+/// Answers connections for ever. An answer marked with [`Cut`] closes its connection instead.
+pub async fn accept(listener: TcpListener, router: axum::Router) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {

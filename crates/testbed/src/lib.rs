@@ -30,6 +30,7 @@
 //! depend on it. What it starts ends with the process that started it, even if that is killed.
 
 pub mod bench;
+mod billing_sim;
 pub mod cache;
 mod certs;
 mod conditions;
@@ -53,8 +54,10 @@ mod programs;
 pub mod progress;
 mod rig;
 mod signals;
+mod stripe_mock;
 pub mod survey;
 
+pub use billing_sim::{BillingSim, BillingSimOptions};
 pub use conditions::{Moment, check_conditions};
 pub use control_plane::{Audit, AuditEvent, ControlPlane, ControlPlaneOptions};
 pub use fly_sim::{Delays, Driver, FlySim, FlySimOptions, RateLimits, SimClock};
@@ -72,6 +75,7 @@ pub use process::Process;
 pub use programs::program;
 pub use rig::{Rig, RigOptions};
 pub use signals::interrupted;
+pub use stripe_mock::StripeMock;
 
 /// The root of the checkout that this was built from.
 pub fn repository() -> std::path::PathBuf {

@@ -11,6 +11,7 @@ mod read;
 mod sessions;
 mod subscriptions;
 mod translate;
+pub mod webhook;
 
 use super::provider::{
     Call, ChangeSubscription, Changed, EndSubscription, KnownOrder, LostCheckout, NewCheckout, NewPortal,
@@ -38,8 +39,8 @@ impl PaymentProvider for Stripe {
         Box::pin(self.read_order(order))
     }
 
-    fn close_checkout<'c>(&'c self, id: &'c str) -> Call<'c, ()> {
-        Box::pin(self.expire_session(id))
+    fn close_checkout<'c>(&'c self, checkout: &'c OpenCheckout) -> Call<'c, ()> {
+        Box::pin(self.expire_session(&checkout.id))
     }
 
     fn end_subscription<'c>(&'c self, ending: &'c EndSubscription) -> Call<'c, ()> {

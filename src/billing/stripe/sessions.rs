@@ -7,7 +7,7 @@ use super::objects::{List, Session, SessionStatus, time};
 use crate::billing::error::{Error, ErrorClass};
 use crate::billing::form::Form;
 use crate::billing::money::Money;
-use crate::billing::provider::{Attempt, Billing, LostCheckout, NewCheckout, OpenCheckout};
+use crate::billing::provider::{Billing, LostCheckout, NewCheckout, OpenCheckout};
 use crate::billing::truth::Interval;
 
 /// The metadata under which our objects are known at Stripe: the order's UID, the attempt's nonce, the Plan.
@@ -91,12 +91,7 @@ pub(super) fn expand(form: Form, fields: &[&str]) -> Form {
 
 fn is_of(session: &Session, lost: &LostCheckout) -> bool {
     let nonce = session.metadata.as_ref().and_then(|metadata| metadata.get(ATTEMPT));
-    session.client_reference_id.as_ref() == Some(&lost.order) && nonce == Some(&mark(&lost.attempt))
-}
-
-/// Another nonce is another attempt, even if a restored cluster counts from 1 again.
-fn mark(attempt: &Attempt) -> String {
-    format!("{}-{}", attempt.number, attempt.nonce)
+    session.client_reference_id.as_ref() == Some(&lost.order) && nonce == Some(&lost.attempt.mark())
 }
 
 fn opened(session: &Session) -> OpenCheckout {
@@ -134,7 +129,7 @@ fn metadata(form: Form, within: &str, new: &NewCheckout) -> Form {
         "" => format!("metadata[{key}]"),
         within => format!("{within}[metadata][{key}]"),
     };
-    form.with(name(ORDER), &new.order).with(name(ATTEMPT), mark(&new.attempt)).with(name(PLAN), &new.plan)
+    form.with(name(ORDER), &new.order).with(name(ATTEMPT), new.attempt.mark()).with(name(PLAN), &new.plan)
 }
 
 fn line_item(form: Form, new: &NewCheckout) -> Form {
