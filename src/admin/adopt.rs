@@ -211,6 +211,7 @@ async fn claim(
         },
         confirm: None,
         tenant_id: None,
+        warm: None,
         runtime: Some(identity),
         deletion: None,
         tombstone: None,

@@ -159,6 +159,7 @@ pub fn takeovers(claims: &[NameClaim], runtimes: &[Runtime], workspaces: &[Works
                 (slug(runtime, workspace_in(&holder.namespace)) == claim.spec.name).then(|| runtime.uid())?
             }
             ClaimType::Namespace | ClaimType::Subdomain => of_workspace.get(&place)?.uid(),
+            ClaimType::Warm => None,
         }?;
         let waits = uid != holder.uid && !claim.spec.takeover_confirmed(Some(&uid));
         waits.then(|| waiting(claim, uid, ConfirmAction::Takeover))

@@ -6,6 +6,7 @@
 #![allow(clippy::duplicated_attributes, reason = "each printer column has a type of its own")]
 
 pub mod blueprint;
+mod claim_key;
 pub mod condition;
 pub mod crd;
 pub mod label;
@@ -18,6 +19,7 @@ pub mod replacement;
 pub mod runtime;
 pub mod runtime_task;
 pub mod state;
+pub mod warm;
 pub mod workspace;
 pub mod workspace_policy;
 

@@ -14,6 +14,7 @@ use super::blueprint::BlueprintSpec;
 use super::plan::CpuKind;
 use super::replacement::{Displaced, RefusedPlan, Replacement, Resizing, Restored};
 use super::runtime::DeletionPolicy;
+use super::warm::WarmApp;
 
 /// A name that is unique in the cluster, with its holder.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
@@ -52,6 +53,13 @@ use super::runtime::DeletionPolicy;
         description = "Its app at Fly."
     ),
     printcolumn(
+        name = "Warm",
+        type_ = "string",
+        json_path = ".spec.warm.phase",
+        description = "For a warm app: whether it is kept, given or being removed.",
+        priority = "1"
+    ),
+    printcolumn(
         name = "Deletion",
         type_ = "string",
         json_path = ".spec.deletion.phase",
@@ -67,14 +75,15 @@ use super::runtime::DeletionPolicy;
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
-#[kube(validation = Rule::new("self.metadata.name == (self.spec.type == 'Namespace' ? 'namespace.' : 'label.') + self.spec.name").message("`metadata.name` must be `namespace.` or `label.` and `spec.name`: creating it is the lock on the name"))]
+#[kube(validation = Rule::new("self.metadata.name == (self.spec.type == 'Namespace' ? 'namespace.' : self.spec.type == 'Warm' ? 'warm.' : 'label.') + self.spec.name").message("`metadata.name` must be `namespace.` or `label.` (or `warm.`, for a warm app) and `spec.name`: creating it is the lock on the name"))]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.type == oldSelf.type && self.name == oldSelf.name").message("`type` and `name` must not change"))]
+#[x_kube(validation = Rule::new("(self.type == 'Warm') == has(self.warm)").message("`warm` must be set for a warm app, and for nothing else"))]
 #[x_kube(validation = Rule::new("!has(oldSelf.tenantID) || has(self.tenantID)").message("`tenantID` must not be removed"))]
 #[x_kube(validation = Rule::new("!has(oldSelf.runtime) || has(self.runtime) || has(self.tombstone)").message("`runtime` must not be removed while the name is held: it says what stands at Fly"))]
 pub struct NameClaimSpec {
     /// What kind of name it is: a `Namespace`, held by its one Workspace; a Workspace's `Subdomain`; a Runtime's
-    /// `Slug`. The latter two share one space.
+    /// `Slug`, which shares one space with subdomains; `Warm`, an app made ahead, held by its Plan.
     #[serde(rename = "type")]
     pub type_: ClaimType,
     /// The name.
@@ -90,7 +99,10 @@ pub struct NameClaimSpec {
     #[schemars(length(min = 8, max = 64))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("must not change"))]
     pub tenant_id: Option<String>,
-    /// For a slug: what stands at Fly.
+    /// For a warm app: what becomes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm: Option<WarmApp>,
+    /// For a slug or a warm app: what stands at Fly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<RuntimeIdentity>,
     /// For a slug: the last deletion under it, of a Runtime that had a volume.
@@ -110,6 +122,8 @@ pub enum ClaimType {
     Subdomain,
     /// A Runtime's slug.
     Slug,
+    /// An app that was made ahead.
+    Warm,
 }
 
 /// The object that holds a name.
@@ -192,6 +206,10 @@ pub struct RuntimeIdentity {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub network: Option<String>,
+    /// For an app that was warm: the Plan for which it was made ahead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
+    pub from_pool: Option<String>,
     /// Id of the volume. Only a recorded one is ever removed.
     #[serde(rename = "volumeID", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
@@ -425,6 +443,7 @@ impl RuntimeIdentity {
             identity,
             app,
             network: None,
+            from_pool: None,
             volume_id: None,
             spare_volume_ids: Vec::new(),
             region: None,
@@ -450,38 +469,5 @@ impl RuntimeIdentity {
     /// Size of its volume in GB.
     pub fn volume_size(&self) -> i32 {
         self.volume_gb.unwrap_or(self.pin.plan.volume_gb)
-    }
-}
-
-impl NameClaimSpec {
-    /// How far the holder's own deletion is.
-    pub fn deletion_phase(&self) -> Option<DeletionPhase> {
-        self.deletion.as_ref().filter(|deletion| deletion.uid == self.holder.uid).map(|it| it.phase)
-    }
-
-    /// Whether the platform has confirmed that the holder's deletion goes on.
-    pub fn deletion_confirmed(&self) -> bool {
-        self.confirm.as_ref().is_some_and(|confirm| {
-            confirm.action == ConfirmAction::Deletion && confirm.uid == self.holder.uid
-        })
-    }
-
-    /// Whether the platform has confirmed that the object with this UID takes over.
-    pub fn takeover_confirmed(&self, uid: Option<&str>) -> bool {
-        self.confirm.as_ref().is_some_and(|confirm| {
-            confirm.action == ConfirmAction::Takeover && Some(confirm.uid.as_str()) == uid
-        })
-    }
-}
-
-impl NameClaim {
-    /// Object name of the claim on a namespace.
-    pub fn namespace_key(namespace: &str) -> String {
-        format!("namespace.{namespace}")
-    }
-
-    /// Object name of the claim on a label; slugs and subdomains share it.
-    pub fn label_key(label: &str) -> String {
-        format!("label.{label}")
     }
 }

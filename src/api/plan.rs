@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Conditions;
+use super::warm::WarmPool;
 
 /// A size and its price. Immutable: a new price or size is a new Plan.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
@@ -17,7 +18,7 @@ use super::condition::Conditions;
     category = "moorage",
     status = "CatalogStatus",
     derive = "PartialEq",
-    doc = "A size and its price, which Runtimes refer to. Immutable: a new size or price is a new Plan.",
+    doc = "A size and its price, which Runtimes refer to. Immutable, save its warm pool: a new size or price is a new Plan.",
     printcolumn(
         name = "CPU Kind",
         type_ = "string",
@@ -74,7 +75,7 @@ use super::condition::Conditions;
 )]
 #[kube(validation = Rule::new("self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')").message("`metadata.name` must be at most 63 characters of a-z, 0-9 and `-`, so that it can be referred to"))]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self == oldSelf").message("must not change: a new size or price is a new Plan"))]
+#[x_kube(validation = Rule::new("has(self.displayName) == has(oldSelf.displayName) && (!has(self.displayName) || self.displayName == oldSelf.displayName) && self.cpuKind == oldSelf.cpuKind && self.cpus == oldSelf.cpus && self.memoryMB == oldSelf.memoryMB && self.volumeGB == oldSelf.volumeGB && self.amount == oldSelf.amount && self.currency == oldSelf.currency && self.interval == oldSelf.interval && self.requiresOrder == oldSelf.requiresOrder").message("must not change but for `warmPool`: a new size or price is a new Plan"))]
 #[x_kube(validation = Rule::new("self.cpuKind != 'Shared' || (self.cpus in [1,2,4,6,8] && self.memoryMB >= 256 * self.cpus && self.memoryMB <= 2048 * self.cpus && self.memoryMB % 256 == 0)").message("must be a size that Fly sells: `Shared` has 1, 2, 4, 6 or 8 `cpus` and 256 to 2048 `memoryMB` for each, in steps of 256"))]
 #[x_kube(validation = Rule::new("self.cpuKind != 'Performance' || (self.cpus in [1,2,4,6,8,10,12,14,16,32,64,128] && self.memoryMB >= 2048 * self.cpus && self.memoryMB <= 8192 * self.cpus && self.memoryMB % 1024 == 0)").message("must be a size that Fly sells: `Performance` has 2048 to 8192 `memoryMB` for each of its `cpus`, in steps of 1024"))]
 pub struct PlanSpec {
@@ -107,6 +108,10 @@ pub struct PlanSpec {
     /// where a WorkspacePolicy lists it.
     #[serde(default = "yes")]
     pub requires_order: bool,
+    /// Apps that are made ahead for Runtimes of this Plan; none if left out. It may change: nothing that runs depends
+    /// on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warm_pool: Option<WarmPool>,
 }
 
 /// Kind of CPU.

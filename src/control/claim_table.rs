@@ -8,6 +8,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use crate::api::NameClaim;
+use crate::api::name_claim::ClaimType;
 
 /// Claims, found in three ways.
 #[derive(Debug, Default)]
@@ -32,9 +33,10 @@ impl ClaimTable {
         self.by_holder.iter_hash(self.random.hash_one(uid)).filter(move |claim| holder_of(claim) == uid)
     }
 
-    /// The claim that names the app.
+    /// The claim that names the app. One that was warm is its Runtime's as soon as that one's slug says so.
     pub fn by_app(&self, app: &str) -> Option<&Arc<NameClaim>> {
-        self.by_app.find(self.random.hash_one(app), |claim| app_of(claim) == app)
+        let all = self.by_app.iter_hash(self.random.hash_one(app)).filter(|claim| app_of(claim) == app);
+        all.min_by_key(|claim| claim.spec.type_ == ClaimType::Warm)
     }
 
     /// Every claim.
@@ -89,7 +91,7 @@ fn app_of(claim: &NameClaim) -> &str {
 mod tests {
     use super::*;
     use crate::api::NameClaimSpec;
-    use crate::api::name_claim::{ClaimType, Holder};
+    use crate::api::name_claim::Holder;
 
     fn claim(name: &str, uid: &str) -> Arc<NameClaim> {
         let holder = Holder { namespace: "acme".into(), name: "ops".into(), uid: uid.into() };
@@ -99,6 +101,7 @@ mod tests {
             holder,
             confirm: None,
             tenant_id: None,
+            warm: None,
             runtime: None,
             deletion: None,
             tombstone: None,

@@ -3,7 +3,7 @@
 //! A cache alone would lag behind our own writes, and two Runtimes of one namespace could then pass its limit
 //! together.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -27,6 +27,7 @@ pub struct Claims {
 #[derive(Debug, Default)]
 struct State {
     all: ClaimTable,
+    warm: BTreeSet<String>,
     slugs: HashMap<String, i32>,
     /// Deletions of a short time ago.
     deletions: Deletions,
@@ -84,6 +85,12 @@ impl Claims {
     /// Every slug whose holder isn't given up.
     pub fn held_slugs(&self) -> Vec<Arc<NameClaim>> {
         self.lock().all.iter().filter(|claim| counts(claim)).cloned().collect()
+    }
+
+    /// Every warm app, by name.
+    pub fn warm(&self) -> Vec<Arc<NameClaim>> {
+        let state = self.lock();
+        state.warm.iter().filter_map(|key| state.all.get(key)).cloned().collect()
     }
 
     /// Every claim whose holder has given it up.
@@ -167,6 +174,9 @@ impl State {
         if let Some(runtime) = &claim.spec.runtime {
             self.images.note(&runtime.pin);
         }
+        if is_warm(&claim) {
+            self.warm.insert(key.clone());
+        }
         if counts(&claim) {
             *self.slugs.entry(claim.spec.holder.namespace.clone()).or_default() += 1;
         }
@@ -187,6 +197,7 @@ impl State {
     fn remove(&mut self, key: &str) {
         let Some(claim) = self.all.remove(key) else { return };
         self.deletions.forget(key, &claim.spec);
+        self.warm.remove(key);
         if counts(&claim) {
             self.uncount(&claim.spec.holder.namespace);
         }
@@ -210,6 +221,10 @@ impl Drop for Reservation {
 
 fn is_slug(claim: &NameClaim) -> bool {
     claim.spec.type_ == ClaimType::Slug
+}
+
+fn is_warm(claim: &NameClaim) -> bool {
+    claim.spec.type_ == ClaimType::Warm
 }
 
 /// A slug counts until it is given up.

@@ -14,6 +14,7 @@ use super::index::Names;
 use super::memory::Memory;
 use super::rollout::board::Board;
 use super::runtime::probe::Prober;
+use super::warm;
 use super::workspace::memory::Memory as WorkspaceMemory;
 use super::workspace::pace::News;
 use crate::api::{Blueprint, Plan, Runtime, Workspace, WorkspacePolicy};
@@ -57,6 +58,8 @@ pub struct Context {
     pub news: News,
     /// What happened, as it is kept for people.
     pub history: History,
+    /// Which warm apps serve already.
+    pub warm: warm::Board,
     /// Asks for visits.
     pub triggers: Triggers,
 }

@@ -20,4 +20,5 @@ pub mod run;
 pub mod runtime;
 pub mod strays;
 pub mod tombstones;
+pub mod warm;
 pub mod workspace;

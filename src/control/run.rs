@@ -24,7 +24,8 @@ use super::runtime::visit::visit;
 use super::workspace::memory::{Memory as WorkspaceMemory, Spec};
 use super::workspace::pace::News;
 use super::workspace::{visit as workspace_visit, wire};
-use super::{feed, gauges, orphans, rotation, strays, tombstones};
+use super::{feed, gauges, orphans, rotation, strays, tombstones, warm};
+use crate::api::name_claim::ClaimType;
 use crate::api::{Blueprint, NameClaim, Plan, Runtime, Workspace, WorkspacePolicy};
 use crate::domains::dns::Means;
 use crate::engine::controller;
@@ -86,6 +87,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         index: Index::default(),
         news: News::default(),
         history,
+        warm: warm::Board::default(),
         triggers,
     });
 
@@ -139,6 +141,7 @@ fn keep_rounds(ctx: &Arc<Context>, tasks: &mut JoinSet<()>, shutdown: &Cancellat
     tasks.spawn(orphans::finish(on(), stop()));
     tasks.spawn(rollout::worker::run(on(), stop()));
     tasks.spawn(strays::count(on(), stop()));
+    tasks.spawn(warm::keep(on(), stop()));
     tasks.spawn(gauges::keep(on(), stop()));
     tasks.spawn(base_domain::keep(on(), stop()));
     tasks.spawn(tombstones::free(on(), stop()));
@@ -282,6 +285,10 @@ fn claim_changed(ctx: &Context, change: &Change<'_, NameClaim>) {
 }
 
 fn visit_holder(ctx: &Context, claim: &NameClaim) {
+    // A warm app is nobody's that could be visited.
+    if claim.spec.type_ == ClaimType::Warm {
+        return;
+    }
     let holder = &claim.spec.holder;
     ctx.triggers.runtimes.visit_ref(ObjectRef::new(&holder.name).within(&holder.namespace));
     ctx.triggers.workspaces.visit_ref(ObjectRef::new(&holder.name).within(&holder.namespace));

@@ -38,9 +38,9 @@ pub async fn free(ctx: Arc<Context>, shutdown: CancellationToken) {
 }
 
 /// Whether nothing is left under the name, and its last holder's time is over. A namespace's claim is never over: it
-/// carries the tenant's id, which must not change.
+/// carries the tenant's id, which must not change. A warm app's goes as soon as nothing is left of it.
 fn is_over(claim: &NameClaimSpec, now: Timestamp, kept: SignedDuration) -> bool {
-    if claim.type_ == ClaimType::Namespace {
+    if matches!(claim.type_, ClaimType::Namespace | ClaimType::Warm) {
         return false;
     }
     let since = |released: Timestamp| released.duration_until(now);
@@ -69,6 +69,7 @@ mod tests {
             holder: Holder { namespace: "acme".into(), name: "ops".into(), uid: "uid".into() },
             confirm: None,
             tenant_id: None,
+            warm: None,
             runtime: None,
             deletion: None,
             tombstone: released.map(|second| Tombstone {

@@ -8,6 +8,7 @@ mod observed;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
@@ -47,6 +48,9 @@ struct Inner {
     orphan_apps: Gauge,
     /// Without labels; there is none until a certificate is known.
     certificate_expiry: Family<Vec<(String, String)>, Gauge>,
+    warm_apps: Family<StateLabel, Gauge>,
+    warm_apps_given: Counter,
+    warm_cost: Gauge<f64, AtomicU64>,
     time_to_ready: Histogram,
     leader: Gauge,
     preflight_faults: Gauge,
@@ -83,6 +87,9 @@ impl Metrics {
             deletions_held: Gauge::default(),
             orphan_apps: Gauge::default(),
             certificate_expiry: Family::default(),
+            warm_apps: Family::default(),
+            warm_apps_given: Counter::default(),
+            warm_cost: Gauge::default(),
             time_to_ready: Histogram::new([5.0, 10.0, 20.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0]),
             leader: Gauge::default(),
             preflight_faults: Gauge::default(),
@@ -130,6 +137,23 @@ impl Metrics {
     /// When the base domain's certificate ends.
     pub fn certificate_expiry(&self, at: jiff::Timestamp) {
         self.0.certificate_expiry.get_or_create(&Vec::new()).set(at.as_second());
+    }
+
+    /// How many warm apps are in each state, now. A state that isn't named keeps its number: name them all.
+    pub fn warm_apps(&self, by_state: impl IntoIterator<Item = (&'static str, usize)>) {
+        for (state, count) in by_state {
+            self.0.warm_apps.get_or_create(&StateLabel { state }).set(gauge(count));
+        }
+    }
+
+    /// What all warm apps cost at Fly in 30 days, in US dollars.
+    pub fn warm_cost(&self, dollars: f64) {
+        self.0.warm_cost.set(dollars);
+    }
+
+    /// A warm app was given to a Runtime.
+    pub fn warm_app_given(&self) {
+        self.0.warm_apps_given.inc();
     }
 
     /// A watch has ended in an error and begins again.
@@ -224,6 +248,13 @@ impl Inner {
             "deletions_held",
             "Deletions held by the brake until the platform confirms them",
             self.deletions_held.clone(),
+        );
+        to.register("warm_apps", "Apps made ahead, in each state", self.warm_apps.clone());
+        to.register("warm_apps_given", "Warm apps given to Runtimes", self.warm_apps_given.clone());
+        to.register(
+            "warm_apps_dollars_per_month",
+            "About what all warm apps cost at Fly in 30 days, in US dollars",
+            self.warm_cost.clone(),
         );
         to.register(
             "base_domain_certificate_expiry_timestamp_seconds",

@@ -11,6 +11,10 @@ async fn a_plan_is_a_size_that_fly_sells() {
     check(plans(), "plans").await;
 }
 
+fn pool(size: i32, region: &str) -> Value {
+    json!({"size": size, "regions": [region]})
+}
+
 fn plans() -> Vec<Rule> {
     let size =
         |kind: &str, cpus: i32, memory: i32| spec(json!({"cpuKind": kind, "cpus": cpus, "memoryMB": memory}));
@@ -30,6 +34,9 @@ fn plans() -> Vec<Rule> {
         field("Plan", "amount", json!(0), json!(-1), "should be greater than or equal to 0"),
         field("Plan", "currency", json!("KRW"), json!("krw"), "should match '^[A-Z]{3}$'"),
         field("Plan", "interval", json!("Year"), json!("Week"), "supported values: \"Month\", \"Year\""),
+        field("Plan", "warmPool", pool(50, "fra"), pool(51, "fra"), "should be less than or equal to 50"),
+        field("Plan", "warmPool", pool(0, "fra"), pool(-1, "fra"), "should be greater than or equal to 0"),
+        field("Plan", "warmPool", pool(1, "ams"), pool(1, "FRA"), "should match '^[a-z]{3}$'"),
         field("Plan", "displayName", json!(text(100)), json!(text(300)), "may not be more than 100"),
     ]
 }

@@ -23,6 +23,11 @@ async fn names_can_be_referred_to_and_become_hostnames() {
     check(names(), "names").await;
 }
 
+fn warm(name: &str) -> Value {
+    let app = json!({"region": "fra", "phase": "Kept"});
+    json!({"metadata": {"name": name}, "spec": {"type": "Warm", "warm": app}})
+}
+
 fn names() -> Vec<Rule> {
     let mut rules = vec![
         rule("Runtime", named(&text(40)), named(&text(41)), "`metadata.name` must be at most 40 characters"),
@@ -41,6 +46,7 @@ fn names() -> Vec<Rule> {
             spec(json!({"type": "Namespace"})),
             "`metadata.name` must be `namespace.` or",
         ),
+        rule("NameClaim", warm("warm.acme"), warm("label.acme"), "`metadata.name` must be `namespace.` or"),
     ];
     for kind in ["Plan", "Blueprint", "Workspace"] {
         let says = "`metadata.name` must be at most 63 characters";

@@ -46,7 +46,15 @@ fn transitions() -> Vec<Transition> {
             json!({"subdomain": "other"}),
             "must not change: hostnames are made from it",
         ),
-        field("Plan", json!({}), json!({}), json!({"amount": 1}), "a new size or price is a new Plan"),
+        field("Plan", json!({}), pool(2), json!({"amount": 1}), "a new size or price is a new Plan"),
+        field(
+            "Plan",
+            pool(2),
+            json!({"warmPool": null}),
+            json!({"displayName": "B"}),
+            "must not change but for",
+        ),
+        field("Plan", pool(2), pool(0), json!({"volumeGB": 20}), "must not change but for `warmPool`"),
         field(
             "PaymentReceipt",
             json!({}),
@@ -83,11 +91,47 @@ fn transitions() -> Vec<Transition> {
     ]
 }
 
+fn pool(size: i32) -> Value {
+    json!({"warmPool": {"size": size}})
+}
+
+/// What becomes of a warm app goes one way.
+fn warm_apps() -> Vec<Transition> {
+    let app = |phase: &str, given_to: Value| {
+        let warm = json!({"region": "fra", "phase": phase, "givenTo": given_to});
+        json!({"type": "Warm", "warm": warm})
+    };
+    let holder = |uid: &str| json!({"namespace": "acme", "name": "ops", "uid": uid});
+    let warm = |phase: &str, given_to: Value| json!({"warm": {"phase": phase, "givenTo": given_to}});
+    let (kept, given) = (app("Kept", Value::Null), app("Given", holder("77aa")));
+    let dropped = app("Dropped", Value::Null);
+    let change = |from: &Value, keeps, breaks, says| field("NameClaim", from.clone(), keeps, breaks, says);
+    let drop = || json!({"warm": {"phase": "Dropped"}});
+    let again = "`phase` must not become `Kept` again";
+    vec![
+        change(&kept, warm("Given", holder("1")), warm("Given", Value::Null), "`givenTo` must name"),
+        change(&kept, drop(), warm("Kept", holder("1")), "`givenTo` must not be set"),
+        change(&given, drop(), warm("Kept", Value::Null), again),
+        change(&given, drop(), warm("Given", holder("88bb")), "must not change: it is given once"),
+        change(
+            &given,
+            warm("Given", holder("77aa")),
+            warm("Dropped", Value::Null),
+            "`givenTo` must not be removed",
+        ),
+        change(&dropped, drop(), warm("Given", holder("1")), "`phase` must stay `Dropped`"),
+        change(&kept, drop(), json!({"warm": {"region": "ams"}}), "must not change"),
+        change(&kept, drop(), json!({"warm": null}), "`warm` must be set for a warm app"),
+        change(&json!({}), json!({}), app("Kept", Value::Null), "`type` and `name` must not change"),
+    ]
+}
+
 #[tokio::test]
 async fn what_must_not_change_does_not() {
     namespace("changes").await;
-    for (number, Transition { kind, from, keeps, breaks, says }) in transitions().into_iter().enumerate() {
-        let name = named(kind, number);
+    let all = transitions().into_iter().chain(warm_apps());
+    for (number, Transition { kind, from, keeps, breaks, says }) in all.enumerate() {
+        let name = named(kind, number, &from);
         let mut object = valid(kind);
         merge(&mut object, &from);
         merge(&mut object, &name);
@@ -99,10 +143,11 @@ async fn what_must_not_change_does_not() {
 }
 
 /// A name of its own for each object; a claim's is made from what it claims.
-fn named(kind: &str, number: usize) -> Value {
+fn named(kind: &str, number: usize, from: &Value) -> Value {
     let name = format!("change-{number}");
     if kind == "NameClaim" {
-        return json!({"metadata": {"name": format!("label.{name}")}, "spec": {"name": name}});
+        let prefix = if from["spec"]["type"] == "Warm" { "warm" } else { "label" };
+        return json!({"metadata": {"name": format!("{prefix}.{name}")}, "spec": {"name": name}});
     }
     json!({"metadata": {"name": name}})
 }
@@ -145,7 +190,7 @@ fn every_rule_of_the_definitions_is_tried() {
     let created = creates::all();
     let mut tried: BTreeSet<(&str, &str)> = created.iter().map(|rule| (rule.kind, rule.says)).collect();
     let changed = transitions();
-    tried.extend(changed.iter().map(|transition| (transition.kind, transition.says)));
+    tried.extend(changed.iter().chain(&warm_apps()).map(|transition| (transition.kind, transition.says)));
     tried.insert(("Runtime", REGIONS));
     // A claim pins the spec of a Blueprint, with its rules.
     tried.extend(created.iter().filter(|rule| rule.kind == "Blueprint").map(|rule| ("NameClaim", rule.says)));

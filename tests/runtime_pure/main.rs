@@ -22,4 +22,6 @@ mod sleep;
 mod update_available;
 mod upgrade;
 mod volumes;
+mod warm;
+mod warm_pool;
 mod world;

@@ -20,12 +20,13 @@ use moorage::control::runtime::hostname::{self, Base};
 use moorage::control::runtime::resolve::resolve;
 use moorage::control::runtime::step::{Effect, Finish, Launch, Look, Rest, Step};
 use moorage::control::runtime::view::{effect_name, view};
-use moorage::control::runtime::{desired, drift};
+use moorage::control::runtime::{desired, drift, warm};
 use moorage::engine::config::{DeletionBrake, Mode, Readiness};
 use moorage::gateway::exit::ExitCause;
 use secrecy::SecretString;
 
 use crate::moves::Moves;
+use crate::warm::Shelf;
 
 /// What stands outside the operator.
 #[derive(Clone, Debug)]
@@ -81,6 +82,8 @@ pub struct World {
     pub certificates: BTreeMap<String, String>,
     /// Volumes, snapshots and hosts in more detail.
     pub moves: Moves,
+    /// Apps that were made ahead.
+    pub shelf: Shelf,
     /// How many effects were tried.
     pub attempts: usize,
     /// Whether the rollout lets it be upgraded.
@@ -176,6 +179,7 @@ impl World {
             records: BTreeMap::new(),
             certificates: BTreeMap::new(),
             moves: Moves::default(),
+            shelf: Shelf::default(),
             attempts: 0,
             permit: Permit::None,
             image: String::new(),
@@ -222,6 +226,7 @@ impl World {
                 permit: self.permit,
                 policy: self.policy.clone(),
                 claim: self.claim.clone().map_or(ClaimFact::Free, |claim| ClaimFact::Held(Arc::new(claim))),
+                warm: if self.claim.is_none() { self.shelf.offers(&self.runtime) } else { Vec::new() },
                 other_slugs: 0,
                 namespace: NamespaceFact::Active,
                 request: self.requests.first().cloned(),
@@ -266,6 +271,7 @@ impl World {
                 machine.idling,
                 machine.env_mark.clone(),
                 machine.drift.clone(),
+                machine.owner.clone(),
             )
         });
         let claim = self.claim.as_ref().map(|claim| {
@@ -502,14 +508,17 @@ impl World {
                 self.runtime.metadata.finalizers = None;
                 self.gone = true;
             }
+            Effect::TakeWarm(name) => self.shelf.take(name, &uid),
             Effect::ClaimSlug(new) => {
                 assert!(self.claim.is_none());
+                self.shelf.claimed(&new.identity, &uid);
                 self.claim = Some(NameClaimSpec {
                     type_: ClaimType::Slug,
                     name: new.slug.clone(),
                     holder: Holder { namespace: "acme".into(), name: "ops".into(), uid },
                     confirm: None,
                     tenant_id: None,
+                    warm: None,
                     runtime: Some(new.identity.clone()),
                     deletion: None,
                     tombstone: None,
@@ -549,7 +558,8 @@ impl World {
                     Some(RuntimeStatus { external: Some(external), ..RuntimeStatus::default() });
             }
             Effect::EnsureToken => {
-                self.token.get_or_insert_with(|| self.next_token.into());
+                let given = self.shelf.token(facts);
+                self.token.get_or_insert_with(|| given.unwrap_or(self.next_token).into());
             }
             Effect::CreateApp => self.app = true,
             Effect::AllocateAddress(Family::V6) => self.v6 += 1,
@@ -575,6 +585,10 @@ impl World {
             Effect::MarkSpelling => {
                 let drift = self.machine.as_mut().unwrap().drift.as_mut().unwrap();
                 drift.spelled.append(&mut drift.changed);
+            }
+            Effect::MarkOwner => {
+                let owner = warm::owner(facts, &self.identity());
+                self.machine.as_mut().unwrap().owner = owner;
             }
             Effect::CreateVolume { .. } => {
                 let id = self.id("vol_");
@@ -725,6 +739,7 @@ impl World {
                 .map(str::to_owned)
                 .collect(),
             hostname: mark(desired::metadata::HOSTNAME),
+            owner: mark(desired::metadata::OWNER),
             restarted_at: mark(desired::metadata::RESTARTED_AT),
             image_digest: Some(digest(&config.image)),
             image_version: Some("2026.9.6".into()),
@@ -770,6 +785,7 @@ impl World {
             (_, before) => before,
         };
         match effect {
+            Effect::ClaimSlug(new) if new.identity.from_pool.is_some() => {}
             Effect::ClaimSlug(_) => known.app = Known::Missing(Absence::at(now, AbsenceKind::NotMade)),
             Effect::EnsureToken => {
                 known.token = Token::Known(SecretString::from(self.token.clone().unwrap()))
@@ -824,6 +840,7 @@ impl World {
             | Effect::UpdateMachine(_)
             | Effect::MarkSecrets
             | Effect::MarkSpelling
+            | Effect::MarkOwner
             | Effect::KeepOff
             | Effect::DetachServices
             | Effect::StartMachine => {
@@ -1004,6 +1021,7 @@ pub fn plan(requires_order: bool) -> PlanSpec {
         currency: "EUR".into(),
         interval: Interval::Month,
         requires_order,
+        warm_pool: None,
     }
 }
 

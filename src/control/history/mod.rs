@@ -96,7 +96,7 @@ impl History {
 /// names them.
 fn operation_of(effect: &Effect) -> Option<OperationType> {
     match effect {
-        Effect::CreateApp | Effect::CreateMachine(_) => Some(OperationType::Provision),
+        Effect::TakeWarm(_) | Effect::CreateApp | Effect::CreateMachine(_) => Some(OperationType::Provision),
         Effect::UpdateMachine(_) => Some(OperationType::Update),
         Effect::ExtendVolume { .. } => Some(OperationType::Resize),
         Effect::ReplaceVolume => Some(OperationType::Restore),

@@ -53,6 +53,8 @@ pub mod metadata {
     pub const IDLING: &str = "moorage_idling";
     /// Hostname under the base domain that the configuration lets browsers in by.
     pub const HOSTNAME: &str = "moorage_hostname";
+    /// For an app that was warm: the slug that it was given to. One that bears it is never given again.
+    pub const OWNER: &str = "moorage_owner";
     /// The restart request that it was last begun for.
     pub const RESTARTED_AT: &str = "moorage_restarted_at";
 }
@@ -237,6 +239,7 @@ fn marks(
         (metadata::IDLING.to_owned(), sleep::mark(resolved.sleep).to_owned()),
     ]);
     marks.extend(hostname::wanted(facts).map(|host| (metadata::HOSTNAME.to_owned(), host.to_owned())));
+    marks.extend(super::warm::owner(facts, identity).map(|slug| (metadata::OWNER.to_owned(), slug)));
     marks.extend(secrets_hash(facts).map(|hash| (metadata::SECRETS.to_owned(), hash)));
     marks.extend(resolved.restarted_at.clone().map(|at| (metadata::RESTARTED_AT.to_owned(), at)));
     marks

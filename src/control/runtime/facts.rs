@@ -13,6 +13,7 @@ use super::moving::Moving;
 pub use super::request::{Pursuit, Request, RequestKind};
 use super::step::Look;
 pub use super::volume_facts::{Filling, SnapshotFact, SnapshotPhase, VolumeFact, VolumePhase};
+pub use super::warm::{Warm, WarmStanding};
 use crate::api::name_claim::{NameClaimSpec, Pin};
 use crate::api::{BlueprintSpec, PlanSpec, Runtime, Workspace};
 use crate::control::policy::EffectivePolicy;
@@ -49,6 +50,8 @@ pub struct Cluster {
     pub policy: EffectivePolicy,
     /// Who holds the slug.
     pub claim: ClaimFact,
+    /// Apps that were made ahead and could be its own.
+    pub warm: Vec<Warm>,
     /// Slugs that the namespace holds beside this one.
     pub other_slugs: i32,
     /// Whether the namespace is being deleted.

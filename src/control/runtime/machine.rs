@@ -33,6 +33,8 @@ pub struct MachineFact {
     pub addresses: Vec<String>,
     /// Hostname under the base domain that its configuration knows.
     pub hostname: Option<String>,
+    /// The slug whose app it is, if it was warm before.
+    pub owner: Option<String>,
     /// The restart request that it was last begun for.
     pub restarted_at: Option<String>,
     /// Digest of its image.

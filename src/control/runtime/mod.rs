@@ -31,3 +31,4 @@ pub mod trouble;
 pub mod view;
 pub mod visit;
 pub mod volume_facts;
+pub mod warm;

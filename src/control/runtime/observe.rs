@@ -9,7 +9,7 @@ use kube::ResourceExt;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 
-use super::facts::{ClaimFact, Cluster, Facts, Knowledge, NamespaceFact, Request, Settings};
+use super::facts::{ClaimFact, Cluster, Facts, Knowledge, NamespaceFact, Request, Settings, Warm};
 use super::resolve::{plan_of, slug};
 use crate::api::{NameClaim, Runtime, Workspace};
 use crate::control::context::Context;
@@ -46,6 +46,7 @@ pub fn cluster(ctx: &Context, runtime: &Runtime) -> Cluster {
         permit: runtime.uid().map_or(Permit::None, |uid| ctx.rollouts.permit(&uid)),
         blueprint,
         policy: policy(ctx, &namespace, meta.as_deref()),
+        warm: warm(ctx, runtime, workspace.as_deref(), &claim),
         other_slugs: ctx.claims.slugs_in(&namespace) - own,
         namespace: phase(meta.as_deref()),
         request: request(ctx, runtime, &namespace),
@@ -125,6 +126,14 @@ fn claim(ctx: &Context, runtime: &Runtime, workspace: Option<&Workspace>) -> Cla
     claim.map_or(ClaimFact::Free, |claim| ClaimFact::Held(Arc::new(claim.spec.clone())))
 }
 
+/// Apps that were made ahead for its Plan. One that has a slug has an app of its own.
+fn warm(ctx: &Context, runtime: &Runtime, workspace: Option<&Workspace>, claim: &ClaimFact) -> Vec<Warm> {
+    match (claim, plan_of(runtime, workspace)) {
+        (ClaimFact::Free, Some(plan)) => ctx.warm.offers(&ctx.claims, plan, runtime.uid().as_deref()),
+        _ => Vec::new(),
+    }
+}
+
 /// The oldest request of this very Runtime: one that was made before it is about another of its name.
 fn request(ctx: &Context, runtime: &Runtime, namespace: &str) -> Option<Request> {
     let made = runtime.creation_timestamp()?.0;
@@ -139,7 +148,8 @@ fn slug_of(claim: &ClaimFact, runtime: &Runtime, workspace: Option<&Workspace>) 
     }
 }
 
-fn settings(config: &Config) -> Settings {
+/// What decisions need of the configuration.
+pub fn settings(config: &Config) -> Settings {
     let seconds = |seconds: u32| SignedDuration::from_secs(i64::from(seconds));
     Settings {
         cluster_id: config.cluster_id.as_str().into(),

@@ -56,6 +56,8 @@ pub enum Effect {
     AddFinalizer,
     /// Take our finalizer off.
     RemoveFinalizer,
+    /// Take the warm app of this name, if nobody has.
+    TakeWarm(String),
     /// Claim the slug, with an identity that is minted for it.
     ClaimSlug(Box<NewClaim>),
     /// Take over a claim that the platform confirmed, or a freed one of ours.
@@ -84,6 +86,8 @@ pub enum Effect {
     MarkSecrets,
     /// Mark on the Machine how Fly puts what it was asked for, without a new version of it.
     MarkSpelling,
+    /// Mark on a Machine that was warm whose it is, without a new version of it.
+    MarkOwner,
     /// Make the volume.
     CreateVolume {
         /// Where.

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Resource, ResourceExt};
 use rand::RngCore;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::desired::token_secret;
 use super::facts::Token;
@@ -18,11 +18,11 @@ use crate::control::context::Context;
 /// Key of the token in its Secret.
 const KEY: &str = "token";
 
-/// Makes the Secret, or reads the one that is there.
+/// Makes the Secret with a random token, or with the one that is `given`, or reads the Secret that is there.
 ///
 /// # Errors
 /// If the API server refuses or can't be asked.
-pub async fn ensure(ctx: &Context, runtime: &Runtime) -> Result<Token, Failure> {
+pub async fn ensure(ctx: &Context, runtime: &Runtime, given: Option<SecretString>) -> Result<Token, Failure> {
     let secrets: Api<Secret> = Api::namespaced(ctx.kube.clone(), &runtime.namespace().unwrap_or_default());
     // One that is shown was made: asking for it first is no write at rest.
     if runtime.status.as_ref().is_some_and(|status| status.gateway.is_some())
@@ -30,10 +30,10 @@ pub async fn ensure(ctx: &Context, runtime: &Runtime) -> Result<Token, Failure> 
     {
         return Ok(read(&standing));
     }
-    let fresh = random_token();
+    let fresh = given.unwrap_or_else(|| SecretString::from(random_token()));
     let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
-    match secrets.create(&params, &secret(runtime, &fresh)).await {
-        Ok(_) => Ok(Token::Known(SecretString::from(fresh))),
+    match secrets.create(&params, &secret(runtime, fresh.expose_secret())).await {
+        Ok(_) => Ok(Token::Known(fresh)),
         Err(kube::Error::Api(status)) if status.is_already_exists() => {
             let standing = secrets.get(&token_secret(&runtime.name_any())).await?;
             Ok(read(&standing))
@@ -70,6 +70,11 @@ fn secret(runtime: &Runtime, token: &str) -> Secret {
 fn random_token() -> String {
     let mut bytes = [0_u8; 32];
     rand::rng().fill_bytes(&mut bytes);
+    hexadecimal(&bytes)
+}
+
+/// Bytes in hexadecimal.
+pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
         for nibble in [byte >> 4, byte & 15] {
             text.extend(char::from_digit(u32::from(nibble), 16));

@@ -367,6 +367,8 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::DetachHostname(_) => "DetachHostname",
         Effect::MarkSecrets => "MarkSecrets",
         Effect::MarkSpelling => "MarkSpelling",
+        Effect::TakeWarm(_) => "TakeWarm",
+        Effect::MarkOwner => "MarkOwner",
         Effect::CreateVolume { .. } => "CreateVolume",
         Effect::ReplaceVolume => "ReplaceVolume",
         Effect::ExtendVolume { .. } => "ExtendVolume",

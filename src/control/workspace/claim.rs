@@ -99,6 +99,7 @@ fn spec(facts: &Facts, name: Name) -> NameClaimSpec {
         holder: facts.holder(),
         confirm: None,
         tenant_id: (name == Name::Namespace).then(|| tenant_id(facts)),
+        warm: None,
         runtime: None,
         deletion: None,
         tombstone: None,

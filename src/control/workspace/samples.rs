@@ -60,6 +60,7 @@ pub(crate) fn claim(facts: &Facts, name: Name) -> NameClaim {
             holder: facts.holder(),
             confirm: None,
             tenant_id: tenant,
+            warm: None,
             runtime: None,
             deletion: None,
             tombstone: None,

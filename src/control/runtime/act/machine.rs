@@ -9,7 +9,7 @@ use super::super::look::note_machine;
 use super::super::sleep;
 use super::super::step::Launch;
 use super::super::trouble::Failure;
-use super::super::{desired, drift};
+use super::super::{desired, drift, warm};
 use super::{Failed, resolved};
 use crate::api::name_claim::RuntimeIdentity;
 use crate::api::reason;
@@ -107,6 +107,20 @@ pub(super) async fn mark_spelling(
     let marks = ctx.fly.metadata(&identity.app, &machine.id);
     marks.set(desired::metadata::SPELLED, &drift.reported).await?;
     drift.spelled.append(&mut drift.changed);
+    Ok(())
+}
+
+/// Whoever finds this Machine later, by whatever record, sees that it has been given away.
+pub(super) async fn mark_owner(
+    ctx: &Context,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+) -> Result<(), Failed> {
+    let (Some(id), Some(slug)) = (machine_id(facts), warm::owner(facts, identity)) else { return Ok(()) };
+    ctx.fly.metadata(&identity.app, &id).set(desired::metadata::OWNER, &slug).await?;
+    if let Known::Present(machine) = &mut facts.known.machine {
+        machine.owner = Some(slug);
+    }
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod replace;
 mod request;
 mod upgrade;
 mod volume;
+mod warm;
 
 use std::sync::Arc;
 
@@ -22,7 +23,6 @@ use super::look::identity;
 use super::metadata;
 use super::resolve::{Resolved, resolve};
 use super::step::Effect;
-use super::token;
 use super::trouble::Failure;
 use crate::api::name_claim::RuntimeIdentity;
 use crate::control::context::Context;
@@ -38,6 +38,7 @@ pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
     match effect {
         Effect::AddFinalizer => metadata::add_finalizer(ctx, facts).await,
         Effect::RemoveFinalizer => metadata::remove_finalizer(ctx, facts).await,
+        Effect::TakeWarm(name) => warm::take(ctx, facts, name).await,
         Effect::ClaimSlug(new) => claim::create(ctx, facts, new).await,
         Effect::TakeOverClaim(new) => claim::take_over(ctx, facts, new).await,
         Effect::RecordIdentity(identity) => {
@@ -52,7 +53,7 @@ pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
         // The visit writes the status whenever a step asks for it.
         Effect::RecordIntent => Ok(()),
         Effect::EnsureToken => {
-            facts.known.token = token::ensure(ctx, &facts.runtime).await?;
+            facts.known.token = warm::token(ctx, facts).await?;
             Ok(())
         }
         Effect::FinishTask(finish) => request::finish(ctx, now, facts, finish).await,
@@ -113,6 +114,7 @@ async fn on_fly(
         Effect::UpdateMachine(launch) => machine::update_machine(ctx, now, facts, identity, *launch).await,
         Effect::MarkSecrets => machine::mark_secrets(ctx, facts, identity).await,
         Effect::MarkSpelling => machine::mark_spelling(ctx, facts, identity).await,
+        Effect::MarkOwner => machine::mark_owner(ctx, facts, identity).await,
         Effect::KeepOff => machine::keep_off(ctx, now, facts, identity).await,
         Effect::DetachServices => machine::detach(ctx, now, facts, identity).await,
         Effect::StartMachine => machine::start(ctx, now, facts, identity).await,

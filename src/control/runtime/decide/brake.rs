@@ -6,11 +6,15 @@
 use super::super::facts::{Facts, Refusal};
 use super::super::step::{Effect, Rest, Step};
 use super::Reached;
-use crate::api::name_claim::{DeletionPhase, NameClaimSpec, RuntimeIdentity};
+use crate::api::name_claim::{ClaimType, DeletionPhase, NameClaimSpec, RuntimeIdentity};
 use crate::api::{NameClaim, reason};
 
 /// The deletion may go on. One that never had a volume loses nothing, and doesn't count.
 pub(super) fn released(facts: &Facts, claim: &NameClaimSpec, identity: &RuntimeIdentity) -> Reached<()> {
+    // A warm app never held anybody's data.
+    if claim.type_ == ClaimType::Warm {
+        return Ok(());
+    }
     match claim.deletion_phase() {
         Some(DeletionPhase::Begun | DeletionPhase::Confirmed) => Ok(()),
         Some(DeletionPhase::Held) if !claim.deletion_confirmed() => {

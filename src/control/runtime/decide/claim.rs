@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::super::facts::{ClaimFact, Facts, Refusal};
 use super::super::resolve::Resolved;
 use super::super::step::{Effect, NewClaim, Rest, Step};
-use super::{Reached, power, refused};
+use super::{Reached, power, refused, warm};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::{ClaimType, HostnameRecord, NameClaimSpec, RuntimeIdentity};
 use crate::api::reason;
@@ -51,7 +51,9 @@ fn standing<'c>(now: Timestamp, facts: &Facts, claim: &'c NameClaimSpec) -> Stan
     let empty = claim.runtime.is_none();
     let over = claim.tombstone.as_ref().is_some_and(|tombstone| tombstone.release_time <= now);
     match &claim.runtime {
-        Some(identity) if ours && claim.type_ == ClaimType::Slug => Standing::Ours(identity),
+        Some(identity) if ours && matches!(claim.type_, ClaimType::Slug | ClaimType::Warm) => {
+            Standing::Ours(identity)
+        }
         // A freed slug with nothing left under it goes back to its namespace at once.
         None if over && empty && same_namespace => Standing::TakeOver,
         _ if same_name && confirmed && claim.type_ == ClaimType::Slug => Standing::TakeOver,
@@ -65,7 +67,10 @@ fn claim_it(facts: &Facts, resolved: &Resolved) -> Step {
     if facts.cluster.other_slugs >= limit {
         return refused(facts, limit_reached(limit));
     }
-    let identity = mint(facts, resolved);
+    let identity = match warm::chosen(facts, resolved) {
+        Ok(warm) => warm.unwrap_or_else(|| mint(facts, resolved)),
+        Err(step) => return step,
+    };
     Step::Do(Effect::ClaimSlug(Box::new(NewClaim { slug: resolved.slug.clone(), identity, limit })))
 }
 

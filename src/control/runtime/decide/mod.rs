@@ -18,6 +18,7 @@ pub(super) mod request;
 pub(super) mod resize;
 mod restore;
 mod upgrade;
+mod warm;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -102,6 +103,7 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     provision::machine(now, facts, identity, &resolved)?;
     resize::settled(facts, identity, &resolved)?;
     claim::everything_recorded(now, facts, identity, &resolved)?;
+    warm::handed_over(facts, identity, &resolved)?;
     upgrade::under_way(now, facts, identity, &resolved)?;
     let rest = rested(now, facts, identity, &resolved);
     hostname::beside(now, facts, identity, rest)

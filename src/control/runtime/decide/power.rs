@@ -13,7 +13,7 @@ use crate::api::condition::{self, ConditionStatus, ConditionType};
 use crate::api::reason;
 use crate::api::runtime::SleepMode;
 use crate::control::runtime::env_marks::{self, Difference};
-use crate::control::runtime::{desired, sleep};
+use crate::control::runtime::{desired, sleep, warm};
 use crate::engine::config::Readiness;
 use crate::gateway::exit::ExitCause;
 
@@ -122,6 +122,7 @@ pub(in crate::control::runtime) fn config_is_applied(facts: &Facts, resolved: &R
         && (machine.source == Source::List || machine.idling == sleep::idling(resolved.sleep))
         && env_marks::difference(facts, machine) != Difference::Now
         && has_pinned_image(machine, resolved)
+        && !warm::lacks_something(facts, machine)
 }
 
 /// Whether the Machine's image is the pinned one: the text alone doesn't tell, since a tag can move.

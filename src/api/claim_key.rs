@@ -1,0 +1,51 @@
+//! Names of claims, and what the platform has confirmed on them.
+
+use super::name_claim::{ClaimType, ConfirmAction, DeletionPhase};
+use super::{NameClaim, NameClaimSpec};
+
+impl NameClaimSpec {
+    /// Name of the claim's object.
+    pub fn key(&self) -> String {
+        match self.type_ {
+            ClaimType::Namespace => NameClaim::namespace_key(&self.name),
+            ClaimType::Subdomain | ClaimType::Slug => NameClaim::label_key(&self.name),
+            ClaimType::Warm => NameClaim::warm_key(&self.name),
+        }
+    }
+
+    /// How far the holder's own deletion is.
+    pub fn deletion_phase(&self) -> Option<DeletionPhase> {
+        self.deletion.as_ref().filter(|deletion| deletion.uid == self.holder.uid).map(|it| it.phase)
+    }
+
+    /// Whether the platform has confirmed that the holder's deletion goes on.
+    pub fn deletion_confirmed(&self) -> bool {
+        self.confirm.as_ref().is_some_and(|confirm| {
+            confirm.action == ConfirmAction::Deletion && confirm.uid == self.holder.uid
+        })
+    }
+
+    /// Whether the platform has confirmed that the object with this UID takes over.
+    pub fn takeover_confirmed(&self, uid: Option<&str>) -> bool {
+        self.confirm.as_ref().is_some_and(|confirm| {
+            confirm.action == ConfirmAction::Takeover && Some(confirm.uid.as_str()) == uid
+        })
+    }
+}
+
+impl NameClaim {
+    /// Object name of the claim on a namespace.
+    pub fn namespace_key(namespace: &str) -> String {
+        format!("namespace.{namespace}")
+    }
+
+    /// Object name of the claim of a warm app.
+    pub fn warm_key(name: &str) -> String {
+        format!("warm.{name}")
+    }
+
+    /// Object name of the claim on a label; slugs and subdomains share it.
+    pub fn label_key(label: &str) -> String {
+        format!("label.{label}")
+    }
+}
