@@ -32,6 +32,8 @@ pub enum ConditionType {
     UpdateAvailable,
     /// Runtime, present only while true: it may sleep, and something that it configures works only while it is awake.
     DeafWhileAsleep,
+    /// Runtime, present only while true: things stand in its app at Fly that Moorage didn't make.
+    UnknownResources,
     /// Runtime: its hostname under the base domain leads to it, with a certificate. Absent without a base domain.
     HostnameReady,
     /// Blueprint: every Runtime of it runs it as it is now.

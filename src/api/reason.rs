@@ -185,6 +185,12 @@ reasons! {
         /// Somebody else changed the Machine at Fly; it is put back. One that is changed again and again is put back
         /// once an hour.
         DRIFTED = "Drifted";
+        /// A Machine stands in the app that Moorage didn't make; it may take visitors' requests.
+        UNKNOWN_MACHINE = "UnknownMachine";
+        /// A volume stands in the app that Moorage didn't make.
+        UNKNOWN_VOLUME = "UnknownVolume";
+        /// The app has an address that Moorage didn't give it.
+        UNKNOWN_ADDRESS = "UnknownAddress";
         /// The Machine's host can't be reached.
         HOST_UNREACHABLE = "HostUnreachable";
         /// The gateway ends again and again.

@@ -17,7 +17,8 @@ use super::rotation;
 use super::runtime::desired::{metadata, token_secret};
 use super::runtime::facts::Known;
 use super::runtime::machine_fact::listed_fact;
-use crate::api::Runtime;
+use super::runtime::survey::knows_machine;
+use crate::api::{NameClaimSpec, Runtime};
 
 /// Changes take time to show in the list: each look reaches back this far.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(90);
@@ -178,6 +179,9 @@ fn newer(newest: Option<Newest>, changed: Option<Timestamp>) -> Option<Newest> {
 /// Keeps what the list shows of a Runtime's recorded Machine, if that tells how it stands.
 fn remember(ctx: &Context, machine: &OrgMachine) {
     let Some(claim) = ctx.claims.by_app(&machine.app_name) else { return };
+    if is_strange(ctx, &claim.spec, machine) {
+        ctx.memory.survey(&claim.spec.holder.uid);
+    }
     let recorded = claim.spec.runtime.as_ref().filter(|it| it.machine_id.as_ref() == Some(&machine.id));
     let mark = machine.config.as_ref().and_then(|config| config.metadata.get(metadata::IDENTITY));
     let ours = recorded.is_some_and(|identity| mark == Some(&identity.identity));
@@ -186,10 +190,24 @@ fn remember(ctx: &Context, machine: &OrgMachine) {
     }
 }
 
+/// Whether a Machine appears, or goes, in a Runtime's app that isn't the Runtime's. Its own is new for a moment too: a
+/// look at the app tells.
+fn is_strange(ctx: &Context, claim: &NameClaimSpec, machine: &OrgMachine) -> bool {
+    let Some(identity) = claim.runtime.as_ref().filter(|it| it.machine_id.is_some()) else { return false };
+    if machine.state.is_gone() {
+        return ctx.memory.knows_stranger(&claim.holder.uid, &machine.id);
+    }
+    !knows_machine(identity, &machine.id)
+}
+
 /// Has the Runtime of the Machine's app looked at, unless it has seen the same already.
 fn wake(ctx: &Context, machine: &OrgMachine) {
     let Some(claim) = ctx.claims.by_app(&machine.app_name) else { return };
     let holder = &claim.spec.holder;
+    let strange = is_strange(ctx, &claim.spec, machine);
+    if strange {
+        ctx.memory.survey(&holder.uid);
+    }
     let mut news = true;
     ctx.memory.change(&holder.uid, |entry| {
         if let Known::Present(known) = &entry.known.machine {
@@ -201,7 +219,7 @@ fn wake(ctx: &Context, machine: &OrgMachine) {
             entry.known.machine = Known::Unknown;
         }
     });
-    if news {
+    if news || strange {
         let reference = kube::runtime::reflector::ObjectRef::new(&holder.name).within(&holder.namespace);
         ctx.triggers.runtimes.visit_ref(reference);
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::resting::Kept;
-use super::runtime::facts::{Compared, Knowledge, Known, MachineFact};
+use super::runtime::facts::{Compared, Knowledge, Known, MachineFact, Survey};
 use crate::api::Runtime;
 
 /// What is remembered, by UID.
@@ -23,6 +23,8 @@ struct All {
     outdated: HashSet<String>,
     /// Whose secrets are to be compared with what their Machines were given, at the next visit.
     rotated: HashSet<String>,
+    /// Whose apps are to be looked at as a whole, at the next visit.
+    surveys: HashSet<String>,
 }
 
 /// What is remembered of one Runtime.
@@ -45,6 +47,9 @@ impl Memory {
         if all.rotated.remove(uid) {
             entry.known.compared = Some(Compared::Never);
         }
+        if all.surveys.remove(uid) {
+            entry.known.survey = Survey::Due;
+        }
         entry
     }
 
@@ -62,6 +67,7 @@ impl Memory {
         let mut all = self.lock();
         all.outdated.remove(uid);
         all.rotated.remove(uid);
+        all.surveys.remove(uid);
         all.entries.remove(uid);
     }
 
@@ -85,6 +91,18 @@ impl Memory {
     /// A Secret that the object refers to has changed, or may have.
     pub fn secrets_changed(&self, uid: &str) {
         self.lock().rotated.insert(uid.to_owned());
+    }
+
+    /// Everything in the object's app is to be looked at.
+    pub fn survey(&self, uid: &str) {
+        self.lock().surveys.insert(uid.to_owned());
+    }
+
+    /// Whether a Machine was found in the object's app that nobody recorded.
+    pub fn knows_stranger(&self, uid: &str, machine: &str) -> bool {
+        let all = self.lock();
+        let found = all.entries.get(uid).and_then(Kept::found);
+        found.is_some_and(|found| found.machines.iter().any(|id| id == machine))
     }
 
     /// How many Runtimes wait before the next try of something that failed.

@@ -19,6 +19,7 @@ pub mod rotation;
 pub mod run;
 pub mod runtime;
 pub mod strays;
+pub mod surveys;
 pub mod tombstones;
 pub mod warm;
 pub mod workspace;

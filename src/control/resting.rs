@@ -9,11 +9,12 @@ use jiff::Timestamp;
 use super::memory::Entry;
 use super::runtime::drift::Mends;
 use super::runtime::facts::{
-    Compared, EnvFact, Knowledge, Known, MachineFact, Origin, ProbeFact, Token, VolumeFact,
+    Compared, EnvFact, Knowledge, Known, MachineFact, Origin, ProbeFact, Survey, Token, VolumeFact,
 };
 use super::runtime::hostname::Deeds;
 use super::runtime::moving::Moving;
 use super::runtime::step::Look;
+use super::runtime::survey::Found;
 use crate::api::Runtime;
 
 /// An entry in one of its forms.
@@ -38,6 +39,7 @@ pub struct Resting {
     hostname: Option<Box<Deeds>>,
     moving: Option<Box<Moving>>,
     mends: Option<Box<Mends>>,
+    survey: Survey,
     looked: Box<[(Look, Timestamp)]>,
     written: Option<Arc<Runtime>>,
     written_at: Option<Timestamp>,
@@ -69,6 +71,14 @@ impl Kept {
         }
     }
 
+    /// What was found amiss in the app.
+    pub fn found(&self) -> Option<&Found> {
+        match self {
+            Self::Whole(entry) => entry.known.survey.found(),
+            Self::Packed(resting) => resting.survey.found(),
+        }
+    }
+
     /// Whether a visit has come to its end.
     pub fn is_visited(&self) -> bool {
         match self {
@@ -96,6 +106,7 @@ fn is_at_rest(known: &Knowledge) -> bool {
         hostname: _,
         moving: _,
         mends: _,
+        survey: _,
         looked: _,
         snapshot,
         token,
@@ -135,6 +146,7 @@ impl Resting {
             hostname: (known.hostname != Deeds::default()).then(|| Box::new(known.hostname)),
             moving: (known.moving != Moving::default()).then(|| Box::new(known.moving)),
             mends: known.mends,
+            survey: known.survey,
             looked: known.looked.into_iter().collect(),
             written,
             written_at,
@@ -153,6 +165,7 @@ impl Resting {
             hostname: self.hostname.map(|deeds| *deeds).unwrap_or_default(),
             moving: self.moving.map(|moving| *moving).unwrap_or_default(),
             mends: self.mends,
+            survey: self.survey,
             looked: self.looked.into_iter().collect::<BTreeMap<_, _>>(),
             ..Knowledge::default()
         };
@@ -173,6 +186,7 @@ mod tests {
             compared: Some(Compared::With(3)),
             hostname: Deeds { turn: Some(now), ..Deeds::default() },
             moving: Moving { of: 2, ..Moving::default() },
+            survey: Survey::Clear,
             looked: BTreeMap::from([(Look::App, now)]),
             ..Knowledge::default()
         }

@@ -199,6 +199,9 @@ pub struct Timing {
     pub feed_seconds: u32,
     /// Time in which each Secret that a Runtime refers to is asked for once, to find out that it was rotated.
     pub rotation_seconds: u32,
+    /// Pause between two Runtimes whose apps are looked at as a whole, one after the other: addresses, secrets,
+    /// certificate, and what nobody declared. A round takes this long for each Runtime.
+    pub survey_seconds: u32,
     /// Longest pause of the slow retries after an error.
     pub slow_retry_seconds: u32,
     /// Time for which a volume that another took the place of is kept while that one serves.
@@ -237,6 +240,7 @@ impl Default for Timing {
             destroy_deadline_seconds: 1800,
             feed_seconds: 2,
             rotation_seconds: 90,
+            survey_seconds: 15,
             slow_retry_seconds: 600,
             keep_displaced_seconds: 3600,
             tombstone_seconds: 30 * 24 * 3600,

@@ -8,6 +8,7 @@
     reason = "a test may fail loudly, and its helpers are its own"
 )]
 
+mod around;
 mod drift;
 mod env;
 mod faults;

@@ -19,12 +19,14 @@ use moorage::control::runtime::facts::*;
 use moorage::control::runtime::hostname::{self, Base};
 use moorage::control::runtime::resolve::resolve;
 use moorage::control::runtime::step::{Effect, Finish, Launch, Look, Rest, Step};
+use moorage::control::runtime::survey::Standing;
 use moorage::control::runtime::view::{effect_name, view};
 use moorage::control::runtime::{desired, drift, warm};
 use moorage::engine::config::{DeletionBrake, Mode, Readiness};
 use moorage::gateway::exit::ExitCause;
 use secrecy::SecretString;
 
+use crate::around::Around;
 use crate::moves::Moves;
 use crate::warm::Shelf;
 
@@ -72,6 +74,8 @@ pub struct World {
     pub rotated: bool,
     /// Whether Fly reports a field of every Machine in words of its own.
     pub stubborn: bool,
+    /// What somebody else made in the app, or took away from it.
+    pub around: Around,
     /// Memory of the Plan.
     pub memory_mb: i32,
     /// The base domain, if there is one.
@@ -174,6 +178,7 @@ impl World {
             app_secrets: None,
             rotated: false,
             stubborn: false,
+            around: Around::default(),
             memory_mb: 2048,
             base: None,
             records: BTreeMap::new(),
@@ -285,7 +290,7 @@ impl World {
         });
         let ended: Vec<_> =
             self.finished.iter().map(|finish| (&finish.task, finish.state, finish.reason)).collect();
-        let names = (&self.records, &self.certificates);
+        let names = (&self.records, &self.certificates, &self.around);
         format!(
             "app {} v6 {} v4 {} volumes {volumes} machine {machine:?} claim {claim:?} names {names:?} gone {} snapshots {} taken {} ended {ended:?}",
             self.app,
@@ -395,11 +400,10 @@ impl World {
             }
             Look::App => known.app.miss(now),
             Look::Addresses => {
-                for (known, count, ip) in
-                    [(&mut known.v6, self.v6, "2a09::1"), (&mut known.v4, self.v4, "66.1.1.1")]
-                {
+                let (v6, v4) = (self.v6_address(), "66.1.1.1".to_owned());
+                for (known, count, ip) in [(&mut known.v6, self.v6, v6), (&mut known.v4, self.v4, v4)] {
                     if count > 0 && self.shown("AllocateAddress") {
-                        *known = Known::Present(ip.into())
+                        *known = Known::Present(ip)
                     } else {
                         known.miss(now)
                     }
@@ -418,6 +422,7 @@ impl World {
                     None => known.volume.miss(now),
                 }
             }
+            Look::Surroundings => self.look_around(facts),
             Look::NewVolume => self.look_new_volume(known),
             Look::Snapshots => self.look_snapshots(known),
             Look::Displaced => self.look_displaced(known),
@@ -577,6 +582,7 @@ impl World {
             Effect::DetachHostname(name) => drop(self.certificates.remove(name)),
             Effect::SetSecrets => {
                 self.app_secrets = desired::secrets_hash(facts);
+                self.around.secrets = Standing::AsMade;
             }
             Effect::MarkSecrets => {
                 assert_eq!(self.app_secrets, desired::secrets_hash(facts), "marked before it was set");
@@ -669,7 +675,8 @@ impl World {
 
     /// What an operator knows that has just started.
     pub fn fresh(&self) -> Knowledge {
-        Knowledge { compared: self.rotated.then_some(Compared::Never), ..Knowledge::default() }
+        let survey = if self.around.turns { Survey::Due } else { Survey::Unknown };
+        Knowledge { compared: self.rotated.then_some(Compared::Never), survey, ..Knowledge::default() }
     }
 
     /// The Machine boots.
@@ -800,13 +807,14 @@ impl World {
                     known.machine = Known::Missing(empty);
                 }
             }
-            Effect::AllocateAddress(Family::V6) => known.v6 = Known::Present("2a09::1".into()),
+            Effect::AllocateAddress(Family::V6) => known.v6 = Known::Present(self.v6_address()),
             Effect::AllocateAddress(Family::V4) => known.v4 = Known::Present("66.1.1.1".into()),
             Effect::ReleaseAddress(ip) => {
                 let gone = Known::Missing(Absence::at(now, AbsenceKind::Gone));
                 if ip.contains(':') { known.v6 = gone } else { known.v4 = gone }
             }
             Effect::SetSecrets => {
+                known.survey.mended(|found| found.secrets = Standing::AsMade);
                 if let Some(hash) = desired::secrets_hash(facts) {
                     facts.known.secrets = Some(SecretsFact { hash, version: 1 });
                 }
@@ -815,6 +823,7 @@ impl World {
                 known.hostname.note(&record.name, |it| it.addresses.clone_from(&record.addresses))
             }
             Effect::ImportCertificate(record) => {
+                known.survey.mended(|found| found.certificate = Standing::AsMade);
                 known.hostname.turn = None;
                 known.hostname.note(&record.name, |it| it.certificate.clone_from(&record.certificate));
             }

@@ -143,7 +143,11 @@ pub fn warnings(old: &[Condition], new: &[Condition]) -> Vec<News> {
     };
     let fought_over = find(new, ConditionType::ConfigApplied).is_some_and(|it| it.reason == reason::DRIFTED);
     let also = fought_over.then_some(ConditionType::ConfigApplied);
-    [ConditionType::DeafWhileAsleep].iter().chain(also.as_ref()).filter_map(fresh).collect()
+    [ConditionType::DeafWhileAsleep, ConditionType::UnknownResources]
+        .iter()
+        .chain(also.as_ref())
+        .filter_map(fresh)
+        .collect()
 }
 
 fn cut(message: &str) -> String {

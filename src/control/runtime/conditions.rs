@@ -79,6 +79,7 @@ pub fn conditions(facts: &Facts, outcome: &Outcome) -> Vec<Wanted> {
     wanted.extend(crate::control::rollout::tell::condition(facts));
     wanted.extend(sleep::deaf(facts));
     wanted.extend(super::hostname::condition(facts));
+    wanted.extend(super::survey::condition(facts));
     wanted
 }
 

@@ -12,6 +12,7 @@ pub use super::machine::{Boot, Health, Host, Idling, MachineFact, MachinePhase, 
 use super::moving::Moving;
 pub use super::request::{Pursuit, Request, RequestKind};
 use super::step::Look;
+pub use super::survey::Survey;
 pub use super::volume_facts::{Filling, SnapshotFact, SnapshotPhase, VolumeFact, VolumePhase};
 pub use super::warm::{Warm, WarmStanding};
 use crate::api::name_claim::{NameClaimSpec, Pin};
@@ -166,6 +167,8 @@ pub struct Knowledge {
     pub moving: Moving,
     /// The Machine's last change by us, and how often it had to be put right of late.
     pub mends: Option<Box<Mends>>,
+    /// What else stands in the app.
+    pub survey: Survey,
     /// When each thing was last looked at.
     pub looked: BTreeMap<Look, Timestamp>,
 }

@@ -1,6 +1,7 @@
 //! Looks at one thing outside and takes what is seen into the facts.
 
 mod moving;
+mod surroundings;
 
 use fly_machines::types::{ListMachines, Volume};
 use fly_machines::{ErrorClass, types as fly};
@@ -40,6 +41,7 @@ pub async fn look(ctx: &Context, now: Timestamp, facts: &mut Facts, look: Look) 
         Look::NewVolume => moving::new_volume(ctx, now, facts).await?,
         Look::Snapshots => moving::snapshots(ctx, facts).await?,
         Look::Displaced => moving::displaced(ctx, now, facts).await,
+        Look::Surroundings => surroundings::surroundings(ctx, now, facts).await,
         Look::Probe => probe(ctx, now, facts).await,
         Look::Turn => {
             facts.known.hostname.turn = ctx.base_domain.as_ref().map(|base| base.turn(now));
@@ -111,21 +113,33 @@ async fn addresses(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(
         Err(error) if error.is_not_found() => Vec::new(),
         Err(error) => return Err(error.into()),
     };
+    note_addresses(now, facts, &list);
+    Ok(())
+}
+
+/// Takes the app's addresses into the facts. Those that its Machine knows come before any that somebody else added;
+/// these are returned.
+fn note_addresses(now: Timestamp, facts: &mut Facts, list: &[fly::IpAssignment]) -> Vec<String> {
+    let known_before = facts.known.machine.present().map(|it| it.addresses.clone()).unwrap_or_default();
     let find = |v6: bool| {
         let public = |ip: &&fly::IpAssignment| match ip.kind() {
             fly::IpKind::V6 => v6,
             fly::IpKind::V4 | fly::IpKind::SharedV4 => !v6,
             _ => false,
         };
-        list.iter().find(public).map(|address| address.ip.clone())
+        let all: Vec<&String> = list.iter().filter(public).map(|address| &address.ip).collect();
+        all.iter().find(|ip| known_before.contains(ip)).or(all.first()).map(|ip| (*ip).clone())
     };
-    for (known, found) in [(&mut facts.known.v6, find(true)), (&mut facts.known.v4, find(false))] {
+    let (v6, v4) = (find(true), find(false));
+    let added = |ip: &&fly::IpAssignment| Some(&ip.ip) != v6.as_ref() && Some(&ip.ip) != v4.as_ref();
+    let others = list.iter().filter(added).map(|address| address.ip.clone()).collect();
+    for (known, found) in [(&mut facts.known.v6, v6), (&mut facts.known.v4, v4)] {
         match found {
             Some(ip) => *known = Known::Present(ip),
             None => known.miss(now),
         }
     }
-    Ok(())
+    others
 }
 
 /// By its recorded id, or else by its name in our own app. Others of that name are spares.

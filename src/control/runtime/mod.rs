@@ -26,6 +26,7 @@ pub mod request;
 pub mod resolve;
 pub mod sleep;
 pub mod step;
+pub mod survey;
 pub mod token;
 pub mod trouble;
 pub mod view;

@@ -41,6 +41,8 @@ pub enum Look {
     Snapshots,
     /// The oldest volume that a move left behind.
     Displaced,
+    /// Whatever else stands in the app.
+    Surroundings,
     /// The environment's secret values.
     Env,
     /// The gateway, at its URL.

@@ -338,6 +338,7 @@ fn look_name(look: Look) -> &'static str {
         Look::NewVolume => "ReadNewVolume",
         Look::Snapshots => "ReadSnapshots",
         Look::Displaced => "ReadDisplacedVolume",
+        Look::Surroundings => "ReadSurroundings",
         Look::Env => "ReadEnvironment",
         Look::Probe => "ProbeGateway",
         Look::Turn => "AwaitTurn",

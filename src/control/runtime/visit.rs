@@ -13,12 +13,13 @@ use super::act::act;
 use super::decide::hostname::is_beside;
 use super::decide::{decide, displaced};
 use super::drift;
-use super::facts::{Facts, Refusal, TroubleClass};
+use super::facts::{Facts, Known, Refusal, TroubleClass};
 use super::hostname;
 use super::look::look;
 use super::observe::{cluster, gather};
 use super::record::record;
 use super::step::{Effect, Rest, Step, Wait, Waiting};
+use super::survey;
 use super::trouble::{note, note_beside};
 use super::view::{standing, step_name};
 use crate::api::{Runtime, reason};
@@ -158,7 +159,8 @@ async fn finish(ctx: &Context, facts: &mut Facts, entry: &mut Entry, step: &Step
     let now = ctx.clock.now();
     match record(ctx, now, facts, entry, step).await {
         Ok(()) => {
-            let due = [pause(now, facts, step), clearing(now, facts)].into_iter().flatten().min();
+            let due = [pause(now, facts, step), clearing(now, facts), strangers(now, facts, step)];
+            let due = due.into_iter().flatten().min();
             due.map_or_else(Action::await_change, Action::requeue)
         }
         Err(failure) => {
@@ -196,13 +198,28 @@ fn clearing(now: Timestamp, facts: &Facts) -> Option<Duration> {
     displaced::due(now, facts).and_then(|due| Duration::try_from(due).ok())
 }
 
+/// When to see whether what somebody else made in the app is still there.
+fn strangers(now: Timestamp, facts: &Facts, step: &Step) -> Option<Duration> {
+    step.rest().and_then(|_| survey::again(now, facts)).and_then(|again| Duration::try_from(again).ok())
+}
+
 /// At rest secret values are forgotten, and read again when something needs them.
 fn slim(now: Timestamp, facts: &mut Facts, step: &Step) {
     if step.rest().is_some() {
         drift::forget(now, facts);
+        forget_addresses(facts);
         facts.known.token = super::facts::Token::Unknown;
         facts.known.env = super::facts::EnvFact::Unknown;
         facts.known.secrets = None;
         facts.known.stops = 0;
+    }
+}
+
+/// The Machine knows them too.
+fn forget_addresses(facts: &mut Facts) {
+    let known = &mut facts.known;
+    if known.machine.present().is_some_and(|machine| machine.addresses == known.addresses()) {
+        known.v6 = Known::Unknown;
+        known.v4 = Known::Unknown;
     }
 }

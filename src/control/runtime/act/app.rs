@@ -10,7 +10,8 @@ use secrecy::SecretString;
 use super::super::desired;
 use super::super::env_marks;
 use super::super::facts::{Absence, AbsenceKind, Facts, Family, Known, Origin, SecretsFact};
-use super::Failed;
+use super::super::survey::Standing;
+use super::{Failed, tell};
 use crate::api::name_claim::RuntimeIdentity;
 use crate::control::context::Context;
 
@@ -46,6 +47,9 @@ pub(super) async fn allocate(
         Family::V4 => fly::IpKind::SharedV4,
     };
     let given = ctx.fly.addresses(&identity.app).assign(&fly::AssignIp::new(kind)).await?;
+    if facts.known.machine_exists() {
+        tell(ctx, facts, "An address of the app was taken away at Fly by somebody else; it has another one.");
+    }
     let known = match family {
         Family::V6 => &mut facts.known.v6,
         Family::V4 => &mut facts.known.v4,
@@ -99,6 +103,14 @@ pub(super) async fn set_secrets(
         }
     }
     let version = secrets.update(&values).await?.version;
+    if facts.known.survey.found().is_some_and(|found| found.secrets == Standing::Changed) {
+        tell(
+            ctx,
+            facts,
+            "Somebody else changed which secrets the app has at Fly; they are as declared again.",
+        );
+    }
+    facts.known.survey.mended(|found| found.secrets = Standing::AsMade);
     facts.known.secrets = Some(SecretsFact { hash, version });
     Ok(())
 }

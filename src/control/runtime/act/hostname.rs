@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use fly_machines::types as fly;
 
 use super::super::facts::Facts;
+use super::super::survey::Standing;
 use super::super::trouble::{Failure, Pace};
-use super::Failed;
+use super::{Failed, tell};
 use crate::api::name_claim::{HostnameRecord, RuntimeIdentity};
 use crate::control::base_domain::BaseDomain;
 use crate::control::context::Context;
@@ -57,6 +58,10 @@ pub(super) async fn import_certificate(
         private_key: certificate.key.clone(),
     };
     ctx.fly.certificates(&identity.app).import(&import).await?;
+    if facts.known.survey.found().is_some_and(|found| found.certificate == Standing::Changed) {
+        tell(ctx, facts, "The hostname's certificate was gone from the app at Fly; it is there again.");
+    }
+    facts.known.survey.mended(|found| found.certificate = Standing::AsMade);
     facts.known.hostname.turn = None;
     facts.known.hostname.note(&record.name, |standing| standing.certificate.clone_from(&record.certificate));
     Ok(())

@@ -10,12 +10,10 @@ use super::super::sleep;
 use super::super::step::Launch;
 use super::super::trouble::Failure;
 use super::super::{desired, drift, warm};
-use super::{Failed, resolved};
+use super::{Failed, resolved, tell};
 use crate::api::name_claim::RuntimeIdentity;
-use crate::api::reason;
 use crate::api::runtime::SleepMode;
 use crate::control::context::Context;
-use crate::control::history::announce::{News, Tone};
 
 pub(super) async fn create_machine(
     ctx: &Context,
@@ -72,8 +70,7 @@ pub(super) async fn update_machine(
     let machine = machines.update(&before.id, &request).await?;
     drift::note(now, facts, &resolved, &changed, machine.version());
     if !changed.is_empty() {
-        let news = News { tone: Tone::Warning, reason: reason::DRIFTED.into(), note: drift::told(&changed) };
-        ctx.history.announcer.say(&*facts.runtime, news);
+        tell(ctx, facts, &drift::told(&changed));
     }
     facts.known.probe = None;
     facts.known.moving.no_room = 0;

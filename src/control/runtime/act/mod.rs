@@ -18,14 +18,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::claim;
 use super::desired;
-use super::facts::{Absence, AbsenceKind, Facts, Known};
+use super::facts::{Absence, AbsenceKind, Facts, Known, Survey};
 use super::look::identity;
 use super::metadata;
 use super::resolve::{Resolved, resolve};
 use super::step::Effect;
 use super::trouble::Failure;
 use crate::api::name_claim::RuntimeIdentity;
+use crate::api::reason;
 use crate::control::context::Context;
+use crate::control::history::announce::{News, Tone};
 
 /// Time for which a region that had no room isn't asked again.
 const FULL: SignedDuration = SignedDuration::from_secs(60);
@@ -125,6 +127,12 @@ async fn on_fly(
     }
 }
 
+/// Tells of what somebody else changed, and what was done about it.
+fn tell(ctx: &Context, facts: &Facts, note: &str) {
+    let news = News { tone: Tone::Warning, reason: reason::DRIFTED.into(), note: note.to_owned() };
+    ctx.history.announcer.say(&*facts.runtime, news);
+}
+
 fn resolved(facts: &Facts) -> Result<Resolved, Failed> {
     resolve(facts).map_err(|refusal| Failed::Ours(refusal.into()))
 }
@@ -197,6 +205,10 @@ pub fn forget(facts: &mut Facts, effect: &Effect) {
         Effect::AllocateAddress(_) | Effect::ReleaseAddress(_) => {
             known.v6 = Known::Unknown;
             known.v4 = Known::Unknown;
+            // A Machine that knows two addresses would be taken at its word.
+            if known.machine_exists() {
+                known.survey = Survey::Due;
+            }
         }
         Effect::SetSecrets => known.secrets = None,
         // Each is simply done again.

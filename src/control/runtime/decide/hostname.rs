@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::super::facts::Facts;
 use super::super::hostname::{Base, Offer, Records};
 use super::super::step::{Effect, Look, Rest, Step};
+use super::super::survey::Standing;
 use super::Reached;
 use crate::api::name_claim::{HostnameRecord, RuntimeIdentity};
 
@@ -60,15 +61,17 @@ fn records(facts: &Facts, base: &Base, record: &HostnameRecord) -> Option<Step> 
     Some(Step::Do(Effect::SetRecords(HostnameRecord { addresses: wanted, ..record.clone() })))
 }
 
-/// A first certificate is imported at once; a renewed one when it is this app's turn.
+/// A first certificate is imported at once, and so is one that has gone from the app; a renewed one when it is this
+/// app's turn.
 fn certificate(now: Timestamp, facts: &Facts, base: &Base, record: &HostnameRecord) -> Option<Step> {
     let Offer::Ready(offered) = &base.certificate else { return None };
     let standing = facts.known.hostname.over(record).certificate;
-    if standing.as_ref() == Some(offered) {
+    let gone = facts.known.survey.found().is_some_and(|found| found.certificate == Standing::Changed);
+    if standing.as_ref() == Some(offered) && !gone {
         return None;
     }
-    match facts.known.hostname.turn {
-        None if standing.is_some() => Some(Step::Look(Look::Turn)),
+    match facts.known.hostname.turn.filter(|_| !gone) {
+        None if standing.is_some() && !gone => Some(Step::Look(Look::Turn)),
         Some(turn) if turn > now => None,
         _ => Some(Step::Do(Effect::ImportCertificate(HostnameRecord {
             certificate: Some(offered.clone()),

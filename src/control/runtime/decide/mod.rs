@@ -17,6 +17,7 @@ pub(super) mod replace;
 pub(super) mod request;
 pub(super) mod resize;
 mod restore;
+mod survey;
 mod upgrade;
 mod warm;
 
@@ -115,6 +116,7 @@ fn rested(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, resolved: &
     let rest = upgrade::after(now, facts, identity, resolved, reached)?;
     displaced::cleared(now, facts, identity, &rest)?;
     resize::agreed(now, facts, identity, &rest)?;
+    survey::made(now, facts, &rest)?;
     Ok(rest)
 }
 

@@ -134,7 +134,7 @@ fn has_pinned_image(machine: &MachineFact, resolved: &Resolved) -> bool {
 /// The Machine has the declared configuration, and its variables, save those that may wait for its next start.
 fn configured(now: Timestamp, facts: &Facts, machine: &MachineFact, resolved: &Resolved) -> Reached<()> {
     drift::told_apart(facts, machine)?;
-    if config_is_applied(facts, resolved) && machine.is_as_asked() {
+    if config_is_applied(facts, resolved) && machine.is_as_asked() && knows_its_addresses(facts, machine) {
         match env_marks::difference(facts, machine) {
             // One that was taken back for which its app was given another value.
             Difference::None => return ready_for_start(facts, machine),
@@ -153,6 +153,14 @@ fn configured(now: Timestamp, facts: &Facts, machine: &MachineFact, resolved: &R
     let rests =
         resolved.power != Power::Run || (resolved.sleep != SleepMode::Never && sleep::sleeps(machine));
     Err(Step::Do(Effect::UpdateMachine(if rests { Launch::Skip } else { Launch::Start })))
+}
+
+/// Whether the Machine's configuration knows the app's addresses, as far as those were looked at: its gateway trusts
+/// what comes by them.
+pub(in crate::control::runtime) fn knows_its_addresses(facts: &Facts, machine: &MachineFact) -> bool {
+    let known = &facts.known;
+    let looked = known.v6.present().is_some() && known.v4.present().is_some();
+    !looked || machine.source == Source::List || known.addresses() == machine.addresses
 }
 
 /// The app has the secrets that are declared.

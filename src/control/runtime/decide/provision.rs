@@ -29,7 +29,8 @@ pub(super) fn app(now: Timestamp, facts: &Facts) -> Reached<()> {
 
 /// The app has an IPv6 and an IPv4 address: without them nothing reaches it, and its configuration names them.
 pub(super) fn addresses(now: Timestamp, facts: &Facts) -> Reached<()> {
-    if facts.known.machine.present().is_some_and(|machine| machine.addresses.len() >= 2) {
+    let missed = [&facts.known.v6, &facts.known.v4].iter().any(|known| matches!(known, Known::Missing(_)));
+    if !missed && facts.known.machine.present().is_some_and(|machine| machine.addresses.len() >= 2) {
         return Ok(());
     }
     address(now, facts, &facts.known.v6, Family::V6)?;

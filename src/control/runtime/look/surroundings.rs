@@ -1,0 +1,79 @@
+//! Looks at everything in the app beside the Runtime's own Machine and volume, and at what the app was given.
+
+use fly_machines::types::{self as fly, ListMachines};
+use jiff::Timestamp;
+
+use super::super::facts::Facts;
+use super::super::survey::{Found, Standing, Survey, knows_machine, knows_volume, secrets_stand};
+use super::identity;
+use crate::api::name_claim::RuntimeIdentity;
+use crate::control::context::Context;
+
+/// Whatever can't be seen now is seen in a later round: it holds nothing up.
+pub(super) async fn surroundings(ctx: &Context, now: Timestamp, facts: &mut Facts) {
+    let Ok(identity) = identity(facts) else { return };
+    match survey(ctx, now, facts, &identity).await {
+        Ok(found) => facts.known.survey = Survey::of(found),
+        Err(error) => {
+            tracing::debug!(app = identity.app, %error, "an app can't be looked at as a whole; it is later");
+            facts.known.survey = Survey::Unknown;
+        }
+    }
+}
+
+async fn survey(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+) -> fly_machines::Result<Found> {
+    let summary = ListMachines { summary: true, ..ListMachines::default() };
+    let machines = ctx.fly.machines(&identity.app).list(&summary).await?;
+    let volumes = ctx.fly.volumes(&identity.app).list().await?;
+    let addresses = ctx.fly.addresses(&identity.app).list().await?;
+    let secrets = ctx.fly.secrets(&identity.app).list().await?;
+    let certificate = certificate(ctx, now, facts, identity).await?;
+    let own = facts.known.machine.present().map(|machine| machine.id.clone());
+    let strange = |machine: &fly::Machine| {
+        !machine.state.is_gone() && own.as_ref() != Some(&machine.id) && !knows_machine(identity, &machine.id)
+    };
+    let names: Vec<String> = secrets.into_iter().map(|secret| secret.name).collect();
+    Ok(Found {
+        machines: sorted(machines.into_iter().filter(strange).map(|machine| machine.id)),
+        volumes: sorted(
+            volumes
+                .into_iter()
+                .filter(|volume| !volume.state.is_gone() && !knows_volume(identity, &volume.id))
+                .map(|volume| volume.id),
+        ),
+        addresses: sorted(super::note_addresses(now, facts, &addresses).into_iter()),
+        secrets: secrets_stand(facts, identity, &names),
+        certificate,
+    })
+}
+
+fn sorted(ids: impl Iterator<Item = String>) -> Vec<String> {
+    let mut ids: Vec<String> = ids.collect();
+    ids.sort();
+    ids
+}
+
+/// Whether the app still has, for the Runtime's hostname, the certificate that it was given.
+async fn certificate(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &Facts,
+    identity: &RuntimeIdentity,
+) -> fly_machines::Result<Standing> {
+    let given = identity.hostname.as_ref().filter(|record| record.certificate.is_some());
+    let Some(record) = given.filter(|_| facts.cluster.base.is_some()) else { return Ok(Standing::AsMade) };
+    let stands = match ctx.fly.certificates(&identity.app).get(&record.name).await {
+        Ok(detail) => detail.certificates.iter().any(|entry| {
+            entry.source == fly::CertificateSource::Custom
+                && entry.expires_at.is_none_or(|expiry| expiry > now)
+        }),
+        Err(error) if error.is_not_found() => false,
+        Err(error) => return Err(error),
+    };
+    Ok(if stands { Standing::AsMade } else { Standing::Changed })
+}
