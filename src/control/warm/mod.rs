@@ -140,8 +140,12 @@ impl Work {
 
     /// For how long it has been so, as far as this process has seen.
     fn age(&mut self, ctx: &Context, name: &str, phase: WarmPhase) -> SignedDuration {
-        let now = ctx.clock.now();
-        self.since.entry((name.to_owned(), phase)).or_insert(now).duration_until(now)
+        let (now, key) = (ctx.clock.now(), (name.to_owned(), phase));
+        // One that has just come to this is worked on at once, whenever it was due before.
+        if !self.since.contains_key(&key) {
+            self.due.remove(name);
+        }
+        self.since.entry(key).or_insert(now).duration_until(now)
     }
 
     /// Those that are to be worked on now, with the time since when one that goes has been seen to go. It isn't touched
