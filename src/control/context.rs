@@ -10,7 +10,7 @@ use kube::runtime::reflector::Store;
 use super::base_domain::BaseDomain;
 use super::claims::Claims;
 use super::history::History;
-use super::index::Names;
+use super::index::{Names, Specs};
 use super::memory::Memory;
 use super::rollout::board::Board;
 use super::runtime::probe::Prober;
@@ -101,4 +101,6 @@ pub struct Index {
     pub runtimes: Names,
     /// Workspaces.
     pub workspaces: Names,
+    /// Specs of Blueprints.
+    pub specs: Specs,
 }

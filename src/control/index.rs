@@ -1,7 +1,9 @@
 //! Which objects are in which namespace, so that nothing has to go through all of them to find a few.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::api::{Blueprint, BlueprintSpec};
 
 /// Names of one kind's objects, by namespace. The objects themselves are in the kind's cache.
 #[derive(Debug, Default)]
@@ -56,6 +58,25 @@ impl Names {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, BTreeSet<String>>> {
         self.by_namespace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The specs of Blueprints, to be shared: every step of every visit looks at one.
+#[derive(Debug, Default)]
+pub struct Specs {
+    by_name: Mutex<HashMap<String, (Arc<Blueprint>, Arc<BlueprintSpec>)>>,
+}
+
+impl Specs {
+    /// The spec of a Blueprint as the cache has it: copied once, and again when the Blueprint is another.
+    pub fn of(&self, name: &str, blueprint: &Arc<Blueprint>) -> Arc<BlueprintSpec> {
+        let mut all = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, spec)) = all.get(name).filter(|(from, _)| Arc::ptr_eq(from, blueprint)) {
+            return Arc::clone(spec);
+        }
+        let spec = Arc::new(blueprint.spec.clone());
+        all.insert(name.to_owned(), (Arc::clone(blueprint), Arc::clone(&spec)));
+        spec
     }
 }
 

@@ -116,7 +116,7 @@ fn blueprint(ctx: &Context, runtime: &Runtime) -> Option<(String, i64, Arc<crate
     let name = named.unwrap_or(&ctx.config.defaults.blueprint);
     let blueprint = ctx.stores.blueprints.get(&ObjectRef::new(name))?;
     let generation = blueprint.metadata.generation.unwrap_or_default();
-    Some((name.to_owned(), generation, Arc::new(blueprint.spec.clone())))
+    Some((name.to_owned(), generation, ctx.index.specs.of(name, &blueprint)))
 }
 
 /// The claim that the object holds, or else the one on the slug that it asks for.
