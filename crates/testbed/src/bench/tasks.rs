@@ -1,5 +1,7 @@
 //! Finished tasks, as the operator would have kept them.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
@@ -51,10 +53,27 @@ async fn finish_one(client: &Client, namespace: &str, runtime: &str, index: usiz
         }],
     }});
     let creation = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
-    tasks.create(&creation, &serde_json::from_value(object)?).await?;
+    let object = serde_json::from_value(object)?;
+    match patiently(async || tasks.create(&creation, &object).await).await {
+        // Made by the try whose answer was lost.
+        Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+        made => drop(made?),
+    }
     let params = PatchParams { field_manager: Some(MANAGER.into()), ..PatchParams::default() };
-    tasks.patch_status(&name, &params, &Patch::Merge(&status)).await?;
+    patiently(async || tasks.patch_status(&name, &params, &Patch::Merge(&status)).await).await?;
     Ok(())
+}
+
+/// Tens of thousands of writes meet every hiccup of a connection: those are tried again.
+async fn patiently<T>(mut write: impl AsyncFnMut() -> kube::Result<T>) -> kube::Result<T> {
+    for pause in [1, 5, 20].map(Duration::from_secs) {
+        match write().await {
+            Ok(done) => return Ok(done),
+            Err(kube::Error::Api(status)) if status.code < 500 => return Err(kube::Error::Api(status)),
+            Err(_) => tokio::time::sleep(pause).await,
+        }
+    }
+    write().await
 }
 
 /// Not so long ago that the history's age limit removes it.
