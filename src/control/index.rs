@@ -64,8 +64,11 @@ impl Names {
 /// The specs of Blueprints, to be shared: every step of every visit looks at one.
 #[derive(Debug, Default)]
 pub struct Specs {
-    by_name: Mutex<HashMap<String, (Arc<Blueprint>, Arc<BlueprintSpec>)>>,
+    by_name: Mutex<HashMap<String, Copied>>,
 }
+
+/// A Blueprint as the cache had it, and its spec.
+type Copied = (Arc<Blueprint>, Arc<BlueprintSpec>);
 
 impl Specs {
     /// The spec of a Blueprint as the cache has it: copied once, and again when the Blueprint is another.
