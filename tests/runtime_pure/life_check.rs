@@ -3,7 +3,7 @@
 //! declaration has, with the customer's file, and with no volume too many or too few.
 
 use std::collections::BTreeMap;
-use std::hash::{Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 
 use moorage::api::NameRef;
@@ -29,24 +29,30 @@ struct Life {
     left: [u8; 3],
     /// Whether it rests, and if so what is wrong with the end.
     end: Option<Option<String>>,
+    /// What tells it from others, in short.
+    mark: u64,
 }
 
 impl Life {
-    fn key(&self) -> String {
+    /// Marked as what it has become.
+    fn marked(mut self) -> Self {
         let knowledge = world::knowledge_key(&self.known, self.world.now);
-        format!("{:?}", (self.world.key(), knowledge, self.left, &self.end))
+        let mut hasher = DefaultHasher::new();
+        (self.world.key(), knowledge, self.left, &self.end).hash(&mut hasher);
+        self.mark = hasher.finish();
+        self
     }
 }
 
 impl PartialEq for Life {
     fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
+        self.mark == other.mark
     }
 }
 
 impl Hash for Life {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key().hash(state);
+        self.mark.hash(state);
     }
 }
 
@@ -137,7 +143,8 @@ impl Lives {
         world.ledger.clear();
         world.moves.machines = 1;
         let known = Knowledge::default();
-        Self { begin: Life { world, known, left: [edits, drifts, faults], end: Some(None) } }
+        let begin = Life { world, known, left: [edits, drifts, faults], end: Some(None), mark: 0 };
+        Self { begin: begin.marked() }
     }
 }
 
@@ -190,7 +197,7 @@ impl Model for Lives {
                 drift(&mut next.world, &mut next.known, what);
             }
         }
-        Some(next)
+        Some(next.marked())
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
