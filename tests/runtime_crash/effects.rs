@@ -2,34 +2,57 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::ensure;
 use serde_json::{Value, json};
-use testbed::ledger::Intent;
+use testbed::eventually;
+use testbed::ledger::{Change, Intent};
 
-use crate::support::{Tenant, text};
+use crate::end::Case;
+use crate::histories::{adopt, host_loss, rotation, upgrade};
+use crate::proxy::{Rest, Rests};
+use crate::support::{SOON, Tenant, condition, is_ready, text};
 
 /// What is asked for of a Runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum History {
     Create,
+    Adopt,
     Stop,
     Start,
     Update,
+    Sleep,
+    Rotation,
+    Drift,
     Resize,
+    Fork,
     Restart,
     Keep,
+    Restore,
+    HostLoss,
+    Upgrade,
+    Rollback,
     Delete,
     Snapshot,
     Retain,
 }
 
-pub const ALL: [History; 10] = [
+pub const ALL: [History; 19] = [
     History::Create,
+    History::Adopt,
     History::Stop,
     History::Start,
     History::Update,
+    History::Sleep,
+    History::Rotation,
+    History::Drift,
     History::Resize,
+    History::Fork,
     History::Restart,
     History::Keep,
+    History::Restore,
+    History::HostLoss,
+    History::Upgrade,
+    History::Rollback,
     History::Delete,
     History::Snapshot,
     History::Retain,
@@ -44,32 +67,64 @@ impl History {
     /// What the Runtime is before, if it is anything.
     pub fn before(self) -> Option<&'static str> {
         match self {
-            Self::Create => None,
+            Self::Create | Self::Adopt => None,
             Self::Start => Some("stopped"),
             _ => Some("running"),
         }
     }
 
+    /// Which statuses at rest every run of it has, from what is told of the Runtime now.
+    pub async fn rests(self, tenant: &Tenant<'_>, name: &str) -> Rests {
+        if self.intent().is_some() {
+            return Rests::None;
+        }
+        let Some(_) = self.before() else { return Rests::Since(None) };
+        Rests::Since(Rest::told(&tenant.get(name).await.unwrap()["status"]))
+    }
+
     /// Makes it what it is before, without waiting.
     pub async fn prepare(self, tenant: &Tenant<'_>, name: &str) {
-        match self.before() {
-            None => {}
-            Some("stopped") => tenant.declare(name, json!({"powerState": "Stopped"})).await.unwrap(),
-            Some(_) => tenant.declare(name, json!({})).await.unwrap(),
+        match self {
+            Self::Create => {}
+            Self::Adopt => adopt::make(tenant, name).await,
+            Self::Start => tenant.declare(name, json!({"powerState": "Stopped"})).await.unwrap(),
+            Self::Rotation => rotation::declare(tenant, name).await,
+            Self::HostLoss => host_loss::declare(tenant, name).await,
+            Self::Upgrade | Self::Rollback => upgrade::declare(tenant, name).await,
+            _ => tenant.declare(name, json!({})).await.unwrap(),
+        }
+    }
+
+    /// What has to come about before, once it is what it is before.
+    pub async fn arrange(self, tenant: &Tenant<'_>, name: &str) {
+        if let Self::Restore | Self::HostLoss = self {
+            keep(tenant, name).await;
         }
     }
 
     /// Asks for the change.
     pub async fn begin(self, tenant: &Tenant<'_>, name: &str) {
         let power = |state: &str| json!({"spec": {"powerState": state}});
+        let medium = json!({"spec": {"planRef": {"name": "medium"}}});
         match self {
             Self::Create => tenant.declare(name, json!({})).await,
+            Self::Adopt => adopt::adopt(tenant, name).await,
             Self::Stop => tenant.patch(name, power("Stopped")).await,
             Self::Start => tenant.patch(name, power("Running")).await,
             Self::Update => tenant.patch(name, json!({"spec": {"persona": {"name": "Ada"}}})).await,
-            Self::Resize => tenant.patch(name, json!({"spec": {"planRef": {"name": "medium"}}})).await,
+            Self::Sleep => tenant.patch(name, json!({"spec": {"sleep": {"mode": "Stop"}}})).await,
+            Self::Rotation => rotation::rotate(tenant, name, "second").await,
+            Self::Drift => destroyed(tenant, name).await,
+            Self::Resize => tenant.patch(name, medium).await,
+            Self::Fork => {
+                full_host(tenant, name).await;
+                tenant.patch(name, medium).await
+            }
             Self::Restart => tenant.ask(name, "Restart").await,
             Self::Keep => tenant.ask(name, "Snapshot").await,
+            Self::Restore => tenant.ask(name, "Restore").await,
+            Self::HostLoss => host_loss::begin(tenant, name).await,
+            Self::Upgrade | Self::Rollback => upgrade::begin(tenant, self, name).await,
             Self::Delete => tenant.delete(name, "Delete").await,
             Self::Snapshot => tenant.delete(name, "Snapshot").await,
             Self::Retain => tenant.delete(name, "Retain").await,
@@ -87,20 +142,103 @@ impl History {
         }
     }
 
+    /// Whether it ends on another volume than it began on.
+    pub fn moves(self) -> bool {
+        matches!(self, Self::Fork | Self::Restore | Self::HostLoss | Self::Rollback)
+    }
+
     /// Waits for the end.
     pub async fn end(self, tenant: &Tenant<'_>, name: &str) -> anyhow::Result<()> {
         match self {
-            Self::Restart | Self::Keep => {
-                tenant.wait_task(name, "completed").await?;
-                tenant.wait_ready(name, "running").await.map(drop)
+            Self::Restart | Self::Keep | Self::Restore | Self::Upgrade => {
+                drop(tenant.wait_task(name, "completed").await?);
             }
-            Self::Stop => tenant.wait_ready(name, "stopped").await.map(drop),
-            Self::Create | Self::Start | Self::Update | Self::Resize => {
-                tenant.wait_ready(name, "running").await.map(drop)
-            }
-            Self::Delete | Self::Snapshot | Self::Retain => tenant.wait_gone(name).await,
+            Self::Rollback => drop(tenant.wait_task(name, "failed").await?),
+            Self::Rotation => rotation::applied(tenant, name).await?,
+            Self::Drift => made_again(tenant, name).await?,
+            Self::Delete | Self::Snapshot | Self::Retain => return tenant.wait_gone(name).await,
+            _ => {}
         }
+        if self == Self::Sleep {
+            drop(tenant.wait(name, "awake or asleep", is_up_or_asleep).await?);
+        } else {
+            let state = if self == Self::Stop { "stopped" } else { "running" };
+            drop(tenant.wait_ready(name, state).await?);
+        }
+        tenant.wait(name, "its hostname", has_its_hostname).await?;
+        if self.moves() {
+            let there = |identity: &Value| identity["incarnation"] == 1 && identity["replacement"].is_null();
+            claimed(tenant, name, "on another volume", there).await?;
+        }
+        if self == Self::HostLoss { Ok(()) } else { self.cleared(tenant, name).await }
     }
+
+    /// Waits until nothing is left to be cleared up.
+    pub async fn cleared(self, tenant: &Tenant<'_>, name: &str) -> anyhow::Result<()> {
+        if !self.moves() && self != Self::Upgrade {
+            return Ok(());
+        }
+        let done = |identity: &Value| identity["displaced"].is_null() && identity["upgrade"].is_null();
+        claimed(tenant, name, "cleared up", done).await
+    }
+}
+
+fn is_up_or_asleep(object: &Value) -> bool {
+    is_ready(object, "running") || is_ready(object, "sleeping")
+}
+
+fn has_its_hostname(object: &Value) -> bool {
+    let reason = condition(object, "HostnameReady")["reason"].clone();
+    reason == "HostnameInService" || reason == "RestartNeeded"
+}
+
+/// Somebody destroys its Machine by another tool.
+async fn destroyed(tenant: &Tenant<'_>, name: &str) -> anyhow::Result<()> {
+    let machine = text(&tenant.claim(name).await?, "/spec/runtime/machineID").to_owned();
+    tenant.fly.event(json!({"kind": "machine_destroy", "machine": machine})).await
+}
+
+/// Waits until the claim records another Machine than the first.
+async fn made_again(tenant: &Tenant<'_>, name: &str) -> anyhow::Result<()> {
+    let app = app_of(tenant, name).await;
+    let changes = tenant.changes().await?;
+    let first = changes.into_iter().find(|it| it.app == app && it.effect == "machine.create");
+    let first = first.map(|change| change.id).unwrap_or_default();
+    claimed(tenant, name, "another Machine", |it| it["machineID"].is_string() && it["machineID"] != first)
+        .await
+}
+
+/// Waits until what the claim records is so.
+async fn claimed(
+    tenant: &Tenant<'_>,
+    name: &str,
+    what: &str,
+    is_so: impl Fn(&Value) -> bool,
+) -> anyhow::Result<()> {
+    eventually(&format!("{name}: {what}"), SOON, async || {
+        let identity = tenant.claim(name).await?["spec"]["runtime"].take();
+        ensure!(is_so(&identity), "{identity}");
+        Ok(())
+    })
+    .await
+}
+
+/// A snapshot of the volume, as Fly has one each day.
+async fn keep(tenant: &Tenant<'_>, name: &str) {
+    let spec = json!({"runtimeRef": {"name": name}, "type": "Snapshot"});
+    let task = format!("{name}-before");
+    tenant.apply("moorage.dev/v1alpha1", "RuntimeTask", &task, json!({"spec": spec})).await.unwrap();
+    tenant.wait_task(&task, "completed").await.unwrap();
+}
+
+/// The Machine's host has no room for another size.
+async fn full_host(tenant: &Tenant<'_>, name: &str) {
+    let refusal =
+        "aborted: could not reserve resource for machine: insufficient memory available to fulfill request";
+    let matching = json!({"method": "POST", "route": "/v1/apps/{app}/machines/{machine}",
+        "app": format!("{}-*", tenant.slug(name))});
+    let action = json!({"kind": "status", "status": 409, "body": {"error": refusal}});
+    tenant.fly.rule(matching, action).await.unwrap();
 }
 
 /// A call that changed something: the n-th of its method and route in the history.
@@ -145,27 +283,54 @@ pub async fn sites(tenant: &Tenant<'_>, app: &str, since: u64) -> Vec<Site> {
 
 /// The effects of a clean run of each history.
 pub async fn clean_runs(tenant: &Tenant<'_>) -> BTreeMap<History, Vec<Site>> {
+    let cases: Vec<Case> =
+        ALL.map(|history| Case::new(history, format!("clean-{}", history.name()), "")).into();
+    ready(tenant, &cases).await;
+    let head = tenant.fly.head().await.unwrap();
+    for case in &cases {
+        case.history.begin(tenant, &case.name).await;
+    }
     let mut runs = BTreeMap::new();
-    for history in ALL {
-        let name = format!("clean-{}", history.name());
-        history.prepare(tenant, &name).await;
-        if let Some(state) = history.before() {
-            tenant.wait_ready(&name, state).await.unwrap();
-        }
-        let head = tenant.fly.head().await.unwrap();
-        history.begin(tenant, &name).await;
-        history.end(tenant, &name).await.unwrap();
-        let app = tenant.app(&name).await.unwrap_or_default();
-        let app = if app.is_empty() { app_of(tenant, &name).await } else { app };
-        runs.insert(history, sites(tenant, &app, head).await);
+    for case in &cases {
+        case.history.end(tenant, &case.name).await.unwrap();
+        let app = app_of(tenant, &case.name).await;
+        runs.insert(case.history, sites(tenant, &app, head).await);
+    }
+    host_loss::mend(tenant).await;
+    for case in &cases {
+        case.history.cleared(tenant, &case.name).await.unwrap();
     }
     runs
 }
 
+/// Makes all that they are before.
+pub async fn ready(tenant: &Tenant<'_>, cases: &[Case]) {
+    host_loss::steer(tenant).await;
+    for case in cases {
+        case.history.prepare(tenant, &case.name).await;
+    }
+    for case in cases {
+        if let Some(state) = case.history.before() {
+            tenant.wait_ready(&case.name, state).await.unwrap();
+            tenant.wait(&case.name, "its hostname", has_its_hostname).await.unwrap();
+        }
+    }
+    for case in cases {
+        case.history.arrange(tenant, &case.name).await;
+    }
+    if cases.iter().any(|case| case.history == History::HostLoss) {
+        host_loss::lose(tenant).await;
+    }
+}
+
 /// The app that was made for a Runtime, by the ledger: the claim forgets it once nothing is left.
 pub async fn app_of(tenant: &Tenant<'_>, name: &str) -> String {
+    named(tenant, &tenant.changes().await.unwrap(), name)
+}
+
+/// The same, from what is known of the ledger.
+pub fn named(tenant: &Tenant<'_>, changes: &[Change], name: &str) -> String {
     let prefix = format!("{}-", tenant.slug(name));
-    let changes = tenant.changes().await.unwrap();
     let mine = |app: &&str| app.strip_prefix(&prefix).is_some_and(|identity| !identity.contains('-'));
     changes.iter().map(|change| change.app.as_str()).find(mine).unwrap_or_default().to_owned()
 }

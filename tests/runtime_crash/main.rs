@@ -4,6 +4,7 @@
 
 mod effects;
 mod end;
+mod histories;
 mod kills;
 mod losses;
 mod proxy;

@@ -31,24 +31,54 @@ struct Marked {
     lose: Option<(usize, Loss)>,
     /// Whether that came about.
     lost: bool,
-    /// The state at rest that the last status told of.
-    rest: Option<String>,
+    /// Which statuses at rest count.
+    rests: Rests,
+}
+
+/// Which statuses that tell of rest count as writes that every run has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Rests {
+    /// None: what is being deleted may come to rest before the deletion is seen, or may not.
+    #[default]
+    None,
+    /// Each that tells of another state, or of a newer spec, than the last.
+    Since(Option<Rest>),
+}
+
+/// A state in which a Runtime is at rest, with the generation of the spec that it realises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rest {
+    pub state: String,
+    pub generation: i64,
+}
+
+impl Rest {
+    /// What a Runtime's status tells of.
+    pub fn told(status: &serde_json::Value) -> Option<Self> {
+        let generation = status["observedGeneration"].as_i64()?;
+        Some(Self { state: status["state"].as_str()?.to_owned(), generation })
+    }
 }
 
 impl Marked {
     /// Whether the write is one that every run of a history has. How often a status tells of progress, and when a
-    /// dashboard or a task is brought up to date, depends on how fast a run is.
+    /// dashboard, a Blueprint or a task is brought up to date, depends on how fast a run is.
     fn counts(&self, path: &str, body: &[u8]) -> bool {
-        if path.contains("/workspaces/") {
+        if path.contains("/workspaces/") || path.contains("/blueprints/") {
             return false;
         }
         if path.contains("/runtimetasks") {
             let of_the_request = path.ends_with(&format!("/runtimetasks/{}/status", self.name));
-            return of_the_request && String::from_utf8_lossy(body).contains(r#""completed""#);
+            let text = String::from_utf8_lossy(body);
+            let ended = text.contains(r#""completed""#) || text.contains(r#""failed""#);
+            return of_the_request && ended;
         }
         match told(path, body) {
             None => true,
-            Some(Told::Rest(state)) => self.rest.as_ref() != Some(&state),
+            Some(Told::Rest(rest)) => match &self.rests {
+                Rests::None => false,
+                Rests::Since(last) => last.as_ref() != Some(&rest),
+            },
             // Before the app is made, its name is told in any case.
             Some(Told::Provisioning) => self.writes.iter().all(|write| !write.ends_with("/status")),
             Some(Told::Progress) => false,
@@ -58,8 +88,8 @@ impl Marked {
 
 /// What a Runtime's status tells.
 enum Told {
-    /// That it is at rest, in this state.
-    Rest(String),
+    /// That it is at rest.
+    Rest(Rest),
     /// That it is being made.
     Provisioning,
     /// That something else is under way.
@@ -75,7 +105,7 @@ fn told(path: &str, body: &[u8]) -> Option<Told> {
     Some(match (ready["status"].as_str()?, status["operation"]["type"].as_str()) {
         ("Unknown", Some("Provision")) => Told::Provisioning,
         ("Unknown", _) => Told::Progress,
-        _ => Told::Rest(status["state"].as_str()?.to_owned()),
+        _ => Told::Rest(Rest::told(status)?),
     })
 }
 
@@ -84,10 +114,9 @@ fn told(path: &str, body: &[u8]) -> Option<Told> {
 pub struct Books(Arc<Mutex<BTreeMap<String, Marked>>>);
 
 impl Books {
-    /// Begins to count the writes that name `mark`, which rests in this state if in any, and loses one of them.
-    pub fn mark(&self, mark: &str, rest: Option<&str>, lose: Option<(usize, Loss)>) {
-        let rest = rest.map(str::to_owned);
-        let marked = Marked { name: mark.to_owned(), lose, rest, ..Marked::default() };
+    /// Begins to count the writes that name `mark`, and loses one of them.
+    pub fn mark(&self, mark: &str, rests: Rests, lose: Option<(usize, Loss)>) {
+        let marked = Marked { name: mark.to_owned(), lose, rests, ..Marked::default() };
         self.lock().insert(mark.to_owned(), marked);
     }
 
@@ -124,10 +153,12 @@ impl Books {
             marked.writes.push(format!("{method} {path}"));
             marked.lost |= loss.is_some();
         }
-        match told(path, body) {
-            Some(Told::Rest(state)) => marked.rest = Some(state),
-            Some(Told::Provisioning) => marked.rest = None,
-            Some(Told::Progress) | None => {}
+        if let (Rests::Since(last), Some(told)) = (&mut marked.rests, told(path, body)) {
+            match told {
+                Told::Rest(rest) => *last = Some(rest),
+                Told::Provisioning => *last = None,
+                Told::Progress => {}
+            }
         }
     }
 }

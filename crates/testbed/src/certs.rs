@@ -1,4 +1,4 @@
-//! The control plane's own certificate authority.
+//! The control plane's own certificate authority, and certificates for tests.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -61,6 +61,15 @@ impl Authority {
 pub(crate) fn service_account_keys() -> Result<(String, String)> {
     let key = KeyPair::generate()?;
     Ok((key.serialize_pem(), key.public_key_pem()))
+}
+
+/// A wildcard certificate for a domain, signed by itself, and its key; both PEM.
+pub fn wildcard_certificate(domain: &str) -> Result<(String, String)> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::new([format!("*.{domain}")])?;
+    params.distinguished_name = name(domain, None);
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    Ok((params.self_signed(&key)?.pem(), key.serialize_pem()))
 }
 
 fn name(common: &str, organization: Option<&str>) -> DistinguishedName {

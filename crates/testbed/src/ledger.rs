@@ -26,6 +26,9 @@ pub struct Expectation {
     pub kept: BTreeSet<String>,
     /// Apps whose Runtimes were deleted, with what their owners wanted.
     pub intents: BTreeMap<String, Intent>,
+    /// Ids of volumes, and of Machines, that claims list as displaced: they may stand beside those that took their
+    /// place.
+    pub displaced: BTreeSet<String>,
 }
 
 /// One change at Fly, in the order of the ledger.
@@ -56,12 +59,36 @@ pub struct App {
     pub machines: BTreeSet<String>,
     /// Ids of volumes that nobody deleted.
     pub volumes: BTreeSet<String>,
-    /// Volumes of which a snapshot was asked for.
-    snapshotted: BTreeSet<String>,
+    /// Volumes of which a snapshot was asked for, and the entry of the last one.
+    snapshotted: BTreeMap<String, u64>,
+    /// Volumes that were made from another.
+    successors: BTreeMap<String, Successor>,
     /// Volumes that a Machine was made with.
     booted: BTreeSet<String>,
     /// The volume that was made last.
     newest: Option<String>,
+}
+
+/// A volume that was made from another, or from a snapshot of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Successor {
+    /// The entry that made it.
+    seq: u64,
+    /// The volume that it is a copy of; `None` if it was made from a snapshot.
+    copy_of: Option<String>,
+}
+
+impl App {
+    /// Whether another volume serves in the place of this one, and all that this one held is kept: in the copy, or in
+    /// a snapshot that was made since.
+    fn is_replaced(&self, volume: &str) -> bool {
+        let kept = |made: &Successor| {
+            let saved = self.snapshotted.get(volume).is_some_and(|seq| *seq > made.seq);
+            saved || made.copy_of.as_deref() == Some(volume)
+        };
+        let mut others = self.successors.iter().filter(|(id, _)| *id != volume && self.booted.contains(*id));
+        others.any(|(_, made)| kept(made))
+    }
 }
 
 /// The effects of a ledger, given as the simulator prints it: a list of entries, or an object that has one.
@@ -123,9 +150,14 @@ impl Replay<'_> {
             "volume.create" => {
                 app.volumes.insert(change.id.clone());
                 app.newest = Some(change.id.clone());
+                if let (Some(source), from) = (change.detail["source"].as_str(), &change.detail["from"]) {
+                    let copy_of = (from == source).then(|| source.to_owned());
+                    app.successors.insert(change.id.clone(), Successor { seq: change.seq, copy_of });
+                }
             }
             "snapshot.create" => {
-                app.snapshotted.extend(change.detail["volume"].as_str().map(str::to_owned));
+                app.snapshotted
+                    .extend(change.detail["volume"].as_str().map(|id| (id.to_owned(), change.seq)));
             }
             _ => {}
         }
@@ -162,10 +194,11 @@ impl Replay<'_> {
         let Some(app) = self.apps.get_mut(&change.app) else { return };
         app.volumes.remove(&change.id);
         let spare = !app.booted.contains(&change.id);
-        let saved = app.snapshotted.contains(&change.id);
+        let saved = app.snapshotted.contains_key(&change.id);
+        let replaced = app.is_replaced(&change.id);
         let occupied = !app.machines.is_empty();
         match intent {
-            _ if spare => {}
+            _ if spare || replaced => {}
             Some(Intent::Delete) if occupied => self.problem(change, "the volume went before its Machine"),
             Some(Intent::Snapshot) if !saved => self.problem(change, "the volume went without a snapshot"),
             Some(Intent::Delete | Intent::Snapshot) => {}
@@ -178,11 +211,11 @@ impl Replay<'_> {
         let mut found = Vec::new();
         for (name, app) in &self.apps {
             owners.entry(app.network.clone()).or_default().push(name.clone());
-            if app.machines.len() > 1 {
-                found.push(format!("{name} has {} Machines", app.machines.len()));
-            }
-            if app.volumes.len() > 1 {
-                found.push(format!("{name} has {} volumes", app.volumes.len()));
+            for (ids, what) in [(&app.machines, "Machines"), (&app.volumes, "volumes")] {
+                let count = ids.difference(&self.expected.displaced).count();
+                if count > 1 {
+                    found.push(format!("{name} has {count} {what}"));
+                }
             }
             found.extend(self.left_over(name, app));
         }
@@ -226,10 +259,26 @@ mod tests {
                 let (effect, id) = effect.split_once(' ').unwrap_or((effect, "a"));
                 let app = if effect == "app.create" { id } else { "a" };
                 json!({"seq": index + 1, "kind": "effect", "effect": effect, "app": app, "id": id,
-                    "detail": {"network": "m-1", "volume": "v1"}})
+                    "detail": detail(effect, id)})
             })
             .collect();
         changes(&json!(entries)).unwrap()
+    }
+
+    /// `f…` is a copy of the first volume, `r…` made from a snapshot of it; a Machine mounts the volume of its number.
+    fn detail(effect: &str, id: &str) -> Value {
+        let from = match id.get(..1) {
+            Some("f") => json!("v1"),
+            Some("r") => json!("s1"),
+            _ => Value::Null,
+        };
+        let made = effect == "volume.create" && !from.is_null();
+        let mounts = if id == "m-new" { "r2" } else { "v1" };
+        let mounts = if id == "m-copy" { "f2" } else { mounts };
+        match made {
+            true => json!({"source": "v1", "from": from}),
+            false => json!({"network": "m-1", "volume": mounts}),
+        }
     }
 
     const RUNNING: [&str; 4] = ["app.create a", "volume.create v1", "machine.create m1", "machine.start m1"];
@@ -238,6 +287,7 @@ mod tests {
         let expected = Expectation {
             kept: kept.iter().map(|&name| name.to_owned()).collect(),
             intents: intent.map(|intent| ("a".to_owned(), intent)).into_iter().collect(),
+            displaced: BTreeSet::new(),
         };
         check_ledger(&ledger(&[&RUNNING, more].concat()), &expected).join("; ")
     }
@@ -266,6 +316,25 @@ mod tests {
             let found = problems(more, &["a"], intent);
             assert!(found.contains(expected), "{more:?}: {found}");
         }
+    }
+
+    #[test]
+    fn what_another_volume_took_the_place_of_may_go_once_all_is_kept() {
+        let copied = ["machine.destroy m1", "volume.create f2", "machine.create m-copy", "volume.delete v1"];
+        assert_eq!(problems(&copied, &["a"], None), "");
+        let restored =
+            ["snapshot.create s1", "machine.destroy m1", "volume.create r2", "machine.create m-new"];
+        let saved = [&restored[..], &["snapshot.create s2", "volume.delete v1"]].concat();
+        assert_eq!(problems(&saved, &["a"], None), "");
+        let unsaved = [&restored[..], &["volume.delete v1"]].concat();
+        assert!(problems(&unsaved, &["a"], None).contains("nobody wanted this volume deleted"));
+        let unserved = ["machine.destroy m1", "volume.create f2", "volume.delete v1"];
+        assert!(problems(&unserved, &["a"], None).contains("nobody wanted this volume deleted"));
+        let standing = &copied[..3];
+        assert!(problems(standing, &["a"], None).contains("2 volumes"));
+        let mut told = Expectation { kept: ["a".to_owned()].into(), ..Expectation::default() };
+        told.displaced.insert("v1".into());
+        assert_eq!(check_ledger(&ledger(&[&RUNNING, standing].concat()), &told), [""; 0]);
     }
 
     #[test]

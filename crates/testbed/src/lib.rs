@@ -58,6 +58,7 @@ mod stripe_mock;
 pub mod survey;
 
 pub use billing_sim::{BillingSim, BillingSimOptions};
+pub use certs::wildcard_certificate;
 pub use conditions::{Moment, check_conditions};
 pub use control_plane::{Audit, AuditEvent, ControlPlane, ControlPlaneOptions};
 pub use fly_sim::{Delays, Driver, FlySim, FlySimOptions, RateLimits, SimClock};

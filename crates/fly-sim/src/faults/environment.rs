@@ -31,6 +31,8 @@ pub enum ImageFailure {
     Failed,
     /// It can't be launched: the Machine is destroyed.
     LaunchFailed,
+    /// Its program ends by itself as soon as it is started (instant driver).
+    Exits,
 }
 
 /// A state of the world that lasts until it is taken away.
@@ -190,8 +192,9 @@ impl Environments {
         self.all.values().any(stuck)
     }
 
-    /// How this image fails.
+    /// How this image fails, by a digest or by its tag alone.
     pub fn image_failure(&self, image: &str) -> Option<ImageFailure> {
+        let image = image.split_once('@').map_or(image, |(tag, _)| tag);
         self.find(|environment| match environment {
             Environment::ImageFailure { image: of, how } if of.is_empty() || of == image => Some(*how),
             _ => None,

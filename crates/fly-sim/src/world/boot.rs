@@ -7,7 +7,7 @@ use super::timers::Step;
 use crate::driver::{Launch, Progress, Run};
 use crate::error::{ApiError, ApiResult};
 use crate::faults::environment::{Environment, ImageFailure};
-use crate::model::event::Source;
+use crate::model::event::{Exit, Source};
 use crate::model::machine::{After, Machine, MachineState, Replace};
 
 /// How a program is started.
@@ -82,7 +82,7 @@ impl State {
     fn image_fails(&mut self, key: &Key) -> bool {
         let Some(machine) = self.machine(key) else { return true };
         match self.faults.environments.image_failure(&machine.config.parts().image) {
-            None | Some(ImageFailure::ManifestUnknown) => return false,
+            None | Some(ImageFailure::ManifestUnknown | ImageFailure::Exits) => return false,
             Some(ImageFailure::Failed) => {
                 self.event(key, "launch", "failed", Source::Flyd, None);
                 self.begin(key, MachineState::Failed);
@@ -132,6 +132,14 @@ impl State {
         machine.checks.clear();
         self.event(key, "start", "started", Source::Flyd, None);
         self.set_state(key, MachineState::Started);
+        self.ends_at_once(key);
+    }
+
+    fn ends_at_once(&mut self, key: &Key) {
+        let image = self.machine(key).map(|machine| machine.config.parts().image.clone()).unwrap_or_default();
+        if self.faults.environments.image_failure(&image) == Some(ImageFailure::Exits) {
+            self.exited(key, Exit { exit_code: 1, ..Exit::default() });
+        }
     }
 
     /// The signal and time that a program is given to end.

@@ -84,7 +84,11 @@ impl State {
 
     fn admit_volume(&mut self, app: &str, volume: Volume, content: &str) -> String {
         let id = volume.id.clone();
-        let detail = json!({ "name": volume.name, "region": volume.region, "size_gb": volume.size_gb });
+        let mut detail = json!({ "name": volume.name, "region": volume.region, "size_gb": volume.size_gb });
+        if let Some(source) = &volume.source {
+            detail["source"] = json!(source);
+            detail["from"] = json!(content);
+        }
         if !content.is_empty() {
             self.driver.copy_volume(content, &id);
             let at = self.now + self.settings.delays.hydrate.draw(&mut self.ids);

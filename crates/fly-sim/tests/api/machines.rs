@@ -96,6 +96,10 @@ async fn images_that_fail_after_the_creation() {
     let statuses: Vec<&str> =
         events.as_array().unwrap().iter().map(|e| e["status"].as_str().unwrap()).collect();
     assert_eq!(statuses, ["destroyed", "launch_failed", "created"]);
+    fly.fault(failing("exits")).await;
+    let restart = json!({ "config": { "image": "exits", "restart": { "policy": "no" } } });
+    let ended = fly.machine(&app, restart).await;
+    assert_eq!(fly.state_of(&ended).await, "stopped");
     fly.no_faults().await;
     fly.post(&failed, json!({ "config": config() })).await.expect(200);
     assert_eq!(fly.state_of(&failed).await, "started");
