@@ -3,13 +3,15 @@
 //! A finalizer can be stripped, so a Runtime may vanish while its app stands. Its claim then still says what stands at
 //! Fly and what was to become of it. Once the owner is proved gone, the claim is finished from what it records: the
 //! Machine is stopped, then all goes as under `Snapshot`, never as under `Delete`.
+//!
+//! A claim that was restored from a backup, and whose Runtime has yet to be, is none of these: nobody here has had it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +25,7 @@ use super::runtime::observe::gather;
 use super::runtime::step::{Effect, Rest, Step};
 use super::runtime::trouble::note;
 use crate::api::runtime::DeletionPolicy;
-use crate::api::{NameClaim, RUNTIME_FINALIZER, Runtime, RuntimeSpec};
+use crate::api::{FIELD_MANAGER, NameClaim, RUNTIME_FINALIZER, Runtime, RuntimeSpec};
 use crate::engine::config::Mode;
 
 /// Pause between two looks for orphans.
@@ -75,14 +77,36 @@ async fn proved(ctx: &Context, now: Timestamp, orphan: &Orphan, claim: &NameClai
         return false;
     }
     let holder = &claim.spec.holder;
-    match Api::<Runtime>::namespaced(ctx.kube.clone(), &holder.namespace).get_opt(&holder.name).await {
-        // Another object of the same name has to be confirmed by the platform: what stands is kept for it.
-        Ok(found) => found.is_none(),
+    let gone =
+        match Api::<Runtime>::namespaced(ctx.kube.clone(), &holder.namespace).get_opt(&holder.name).await {
+            // Another object of the same name has to be confirmed by the platform: what stands is kept for it.
+            Ok(found) => found.is_none(),
+            Err(error) => {
+                tracing::debug!(claim = claim.name_any(), %error, "its owner can't be asked for");
+                false
+            }
+        };
+    gone && was_ours(ctx, claim).await
+}
+
+/// Whether we have written the claim as it stands: one that was restored has been written by somebody else only.
+async fn was_ours(ctx: &Context, claim: &NameClaim) -> bool {
+    match Api::<NameClaim>::all(ctx.kube.clone()).get_metadata(&claim.name_any()).await {
+        Ok(found) => is_written_by_us(&found.metadata),
         Err(error) => {
-            tracing::debug!(claim = claim.name_any(), %error, "its owner can't be asked for");
+            tracing::debug!(claim = claim.name_any(), %error, "it can't be asked for");
             false
         }
     }
+}
+
+/// A backup may bring back who wrote the object before, with the times of then.
+fn is_written_by_us(metadata: &ObjectMeta) -> bool {
+    let Some(made) = &metadata.creation_timestamp else { return false };
+    metadata.managed_fields.iter().flatten().any(|entry| {
+        let since = entry.time.as_ref().is_some_and(|time| time.0 >= made.0);
+        since && entry.manager.as_deref() == Some(FIELD_MANAGER)
+    })
 }
 
 /// Goes on as for a Runtime that is deleted under `Snapshot` (or `Retain`, if that was declared).
@@ -141,4 +165,30 @@ fn stand_in(claim: &NameClaim, missed: Timestamp) -> Runtime {
     runtime.metadata.deletion_timestamp = Some(Time(missed));
     runtime.metadata.finalizers = Some(vec![RUNTIME_FINALIZER.into()]);
     runtime
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+
+    use super::*;
+
+    fn written(by: &str, at: i64) -> ManagedFieldsEntry {
+        let time = Some(Time(Timestamp::from_second(at).unwrap()));
+        ManagedFieldsEntry { manager: Some(by.to_owned()), time, ..ManagedFieldsEntry::default() }
+    }
+
+    #[test]
+    fn a_claim_that_was_restored_is_nobodys_until_we_have_written_it() {
+        let made = |entries: Vec<ManagedFieldsEntry>| ObjectMeta {
+            creation_timestamp: Some(Time(Timestamp::from_second(100).unwrap())),
+            managed_fields: Some(entries),
+            ..ObjectMeta::default()
+        };
+        assert!(is_written_by_us(&made(vec![written(FIELD_MANAGER, 100)])));
+        assert!(is_written_by_us(&made(vec![written("kubectl-create", 100), written(FIELD_MANAGER, 160)])));
+        assert!(!is_written_by_us(&made(vec![written("kubectl-create", 100)])));
+        assert!(!is_written_by_us(&made(vec![written("velero-server", 101), written(FIELD_MANAGER, 40)])));
+        assert!(!is_written_by_us(&made(Vec::new())));
+    }
 }

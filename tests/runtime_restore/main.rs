@@ -102,10 +102,10 @@ async fn everything_is_taken_over_again_and_nothing_is_made() {
     let first = cluster().await;
     let before = operator(&first, &fly).await;
     let tenant = Tenant::new(&first, &fly, "old").await.unwrap();
-    for name in ["ops", "bare", "gone", "kept"] {
+    for name in ["ops", "bare", "late", "gone", "kept"] {
         tenant.declare(name, json!({})).await.unwrap();
     }
-    for name in ["ops", "bare", "gone", "kept"] {
+    for name in ["ops", "bare", "late", "gone", "kept"] {
         tenant.wait_ready(name, "running").await.unwrap();
     }
     tenant.delete("gone", "Snapshot").await.unwrap();
@@ -119,6 +119,7 @@ async fn everything_is_taken_over_again_and_nothing_is_made() {
     let asked = tenant.wait_task("ops", "completed").await.unwrap();
     let token = tenant.api("v1", "Secret").await.unwrap().get("ops-gateway-token").await.unwrap();
     let apps = [tenant.app("ops").await.unwrap(), tenant.app("bare").await.unwrap()];
+    let waits = tenant.app("late").await.unwrap();
     let left = [tenant.app("gone").await.unwrap(), tenant.app("kept").await.unwrap()];
     drop(tenant);
     before.kill().unwrap();
@@ -138,6 +139,8 @@ async fn everything_is_taken_over_again_and_nothing_is_made() {
     // A task comes back without its status, before its Runtime was made: it is not carried out again.
     apply(&tenant.client, &backed_up(&asked).to_string()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let (late, runtimes): (Vec<Runtime>, Vec<Runtime>) =
+        runtimes.into_iter().partition(|runtime| runtime.metadata.name.as_deref() == Some("late"));
     for runtime in runtimes {
         let mut manifest = backed_up(&runtime);
         manifest["apiVersion"] = json!("moorage.dev/v1alpha1");
@@ -161,6 +164,14 @@ async fn everything_is_taken_over_again_and_nothing_is_made() {
         tenant.wait_ready(name, "running").await.unwrap();
     }
     squat.wait_reason("ops", "NameTaken").await.unwrap();
+    // A claim whose Runtime comes back later, after all graces, is nobody's meanwhile, and loses nothing.
+    tokio::time::sleep(Duration::from_secs(13)).await;
+    assert_eq!(calls(&tenant, head, &waits).await, Vec::<String>::new(), "its Runtime isn't restored yet");
+    let mut manifest = backed_up(&late[0]);
+    manifest["apiVersion"] = json!("moorage.dev/v1alpha1");
+    manifest["kind"] = json!("Runtime");
+    apply(&tenant.client, &manifest.to_string()).await.unwrap();
+    tenant.wait_reason("late", "IdentityChanged").await.unwrap();
     let again = tenant.wait_task("ops", "cancelled").await.unwrap();
     assert_eq!(condition(&again, "Ready")["reason"], "Superseded");
     assert_eq!(calls(&tenant, head, &apps[0]).await, Vec::<String>::new(), "its token was restored");
