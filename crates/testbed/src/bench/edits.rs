@@ -113,7 +113,7 @@ pub(super) fn epoch_ms() -> Result<i64> {
 }
 
 /// Of sorted values: the one that so many percent don't exceed.
-fn quantile(sorted: &[f64], percent: usize) -> f64 {
+pub(super) fn quantile(sorted: &[f64], percent: usize) -> f64 {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied().unwrap_or_default()
 }

@@ -69,7 +69,7 @@ pub(super) async fn prepare(client: &Client, namespaces: usize, runtimes: usize)
         "metadata": {"name": "bench"},
         "spec": {
             "selector": {"matchLabels": {LABEL: "true"}},
-            "allowedPlans": ["openclaw-trial"],
+            "allowedPlans": ["openclaw-trial", super::warm::PLAN],
             "maxRuntimes": runtimes + 1,
         },
     });

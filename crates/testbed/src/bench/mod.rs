@@ -14,6 +14,7 @@ mod run;
 mod sample;
 mod tasks;
 mod usage;
+mod warm;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -46,6 +47,9 @@ pub struct BenchOptions {
     /// Edits of a spec at rest, one after the other, where rest is measured.
     #[arg(long, default_value_t = 200)]
     edits: usize,
+    /// Runtimes that are given an app made ahead, one after the other, where rest is measured.
+    #[arg(long, default_value_t = 20)]
+    warm: usize,
     /// Finished tasks of each Runtime, from `--tasks-from` Runtimes on. Below no history is kept.
     #[arg(long, default_value_t = 3)]
     tasks: usize,
@@ -80,6 +84,7 @@ struct Cell {
     latency_ms: u64,
     rest: Duration,
     edits: usize,
+    warm: usize,
     tasks: usize,
     off: usize,
 }
@@ -92,6 +97,7 @@ impl Cell {
             latency_ms,
             rest: Duration::from_secs(if first { options.rest } else { 0 }),
             edits: if first { options.edits } else { 0 },
+            warm: if first { options.warm } else { 0 },
             tasks: if runtimes >= options.tasks_from { options.tasks } else { 0 },
             off: if first && runtimes >= LARGE { runtimes * usize::from(options.off) / 100 } else { 0 },
         }
@@ -119,7 +125,11 @@ impl BenchOptions {
     fn minutes(&self) -> f64 {
         let seconds = |(runtimes, latency_ms, runs): (usize, u64, usize)| {
             let first = self.latency.first() == Some(&latency_ms);
-            let once = if first { self.rest as f64 + 70.0 + self.edits as f64 / 5.0 } else { 0.0 };
+            let once = if first {
+                self.rest as f64 + 70.0 + self.edits as f64 / 5.0 + self.warm as f64 * 2.0
+            } else {
+                0.0
+            };
             let history = if runtimes >= self.tasks_from { self.tasks as f64 / 150.0 } else { 0.0 };
             let deletion = if runtimes >= LARGE { 0.0 } else { 1.0 / 60.0 };
             let each = runtimes as f64 * (1.0 / 45.0 + deletion + history);

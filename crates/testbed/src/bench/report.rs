@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::edits::Edits;
 use super::machine::Machine;
 use super::run::{Rest, Restart, Run};
+use super::warm::Warm;
 
 /// Every run of one pair.
 #[derive(Debug, Serialize)]
@@ -24,7 +25,7 @@ pub(super) struct Entry {
 type Figure = (&'static str, &'static str, fn(&Entry) -> Option<f64>);
 
 /// The table's rows: what, what it should be, and how it is read.
-const FIGURES: [Figure; 33] = [
+const FIGURES: [Figure; 35] = [
     ("Runtimes/s to Ready", "≥ 20, aim 35", |it| it.median(|run| run.ready_rate)),
     ("seconds until half are Ready", "", |it| it.median(|run| run.half_ready_seconds)),
     ("raw Runtimes/s of the API server", "", |it| it.median(|run| run.raw_rate)),
@@ -52,6 +53,8 @@ const FIGURES: [Figure; 33] = [
     ("… p99", "≤ 1", |it| it.edited(|edits| edits.fly_p99)),
     ("spec edit → status, s: p50", "", |it| it.edited(|edits| edits.status_p50)),
     ("… p99", "≤ 2", |it| it.edited(|edits| edits.status_p99)),
+    ("warm claim → running, s: p50", "< 2", |it| it.warm(|warm| warm.p50)),
+    ("… p99", "", |it| it.warm(|warm| warm.p99)),
     ("restarted: seconds until all are verified", "≤ 20", |it| {
         it.restarted(|restart| restart.verified_seconds)
     }),
@@ -93,6 +96,10 @@ impl Entry {
 
     fn edited(&self, of: impl Fn(&Edits) -> f64) -> Option<f64> {
         median(self.runs.iter().filter_map(|run| run.edits.as_ref()).map(of).collect())
+    }
+
+    fn warm(&self, of: impl Fn(&Warm) -> f64) -> Option<f64> {
+        median(self.runs.iter().filter_map(|run| run.warm.as_ref()).map(of).collect())
     }
 
     fn restarted(&self, of: impl Fn(&Restart) -> f64) -> Option<f64> {

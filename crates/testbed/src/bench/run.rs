@@ -12,6 +12,7 @@ use super::calls::{ApiCalls, ApiSpan, fly_requests, ledger_head};
 use super::edits::{self, Edits};
 use super::raw::{self, Writers};
 use super::usage::{Clocks, Spent, memory};
+use super::warm::{self, Warm};
 use super::{BenchOptions, Cell, fleet, off, sample, tasks};
 use crate::control_plane::Audit;
 use crate::fly_sim::{FlySimOptions, RateLimits};
@@ -53,6 +54,8 @@ pub(super) struct Run {
     pub(super) rest: Option<Rest>,
     /// How long an edit of a spec takes at rest, where it was measured.
     pub(super) edits: Option<Edits>,
+    /// How long a Runtime takes that is given an app made ahead, where it was measured.
+    pub(super) warm: Option<Warm>,
     /// What a restart costs then.
     pub(super) restart: Option<Restart>,
     /// What one costs among Runtimes many of which are off, where that was measured.
@@ -123,7 +126,7 @@ impl Parts<'_> {
 pub(super) async fn run(options: &BenchOptions, cell: &Cell, progress: Progress) -> Result<Run> {
     let mut rig = Rig::start(rig_options(options, cell)).await?;
     let client = rig.client().await?;
-    fleet::prepare(&client, options.namespaces, cell.runtimes).await?;
+    fleet::prepare(&client, options.namespaces, cell.runtimes + cell.warm).await?;
     let sample = sample::take(&client).await.context("bring a first Runtime to Ready")?;
     let mut run = creation(&rig, &client, options, cell).await?;
     progress.note(&format!("  {:.1} Runtimes/s to Ready", run.ready_rate));
@@ -141,6 +144,12 @@ pub(super) async fn run(options: &BenchOptions, cell: &Cell, progress: Progress)
         let places = fleet::places('r', options.namespaces, cell.runtimes);
         run.edits = Some(edits::measure(&rig.fly, &client, &places, cell.edits).await?);
         // Their dashboards' last word comes some seconds later.
+        tokio::time::sleep(SETTLING).await;
+    }
+    if cell.warm > 0 {
+        let measured = warm::measure(&rig.operator, &client, options.namespaces, cell.warm).await?;
+        progress.note(&format!("  warm: p50 {:.2} s, p99 {:.2} s", measured.p50, measured.p99));
+        run.warm = Some(measured);
         tokio::time::sleep(SETTLING).await;
     }
     if cell.rest > Duration::ZERO {
@@ -223,6 +232,7 @@ async fn creation(rig: &Rig, client: &Client, options: &BenchOptions, cell: &Cel
         rest_mb: 0.0,
         rest: None,
         edits: None,
+        warm: None,
         restart: None,
         restart_off: None,
         deletion_rate: None,
