@@ -9,7 +9,7 @@ use super::payapp::month_from;
 use super::provider::{Billing, KnownCheckout, KnownOrder};
 use super::receipt::{Receipt, ReceiptEvent};
 use super::truth::{
-    Checkout, CheckoutState, Interval, Payment, Period, ProviderTruth, Purpose, Subscription,
+    Checkout, CheckoutState, Interval, Payment, Period, ProviderTruth, Purpose, Refunded, Subscription,
     SubscriptionState,
 };
 
@@ -57,8 +57,8 @@ fn payments(receipts: &[Receipt]) -> Vec<Payment> {
     for receipt in receipts {
         let Some(payment) = paid.get_mut(receipt.payment.as_str()) else { continue };
         match receipt.event {
-            ReceiptEvent::Refunded => payment.refunded = payment.amount,
-            ReceiptEvent::PartlyRefunded => payment.refunded = partly(payment, receipt.amount),
+            ReceiptEvent::Refunded => payment.refunded = Refunded::All,
+            ReceiptEvent::PartlyRefunded => payment.refunded = partly(payment.refunded, receipt.amount),
             _ => {}
         }
     }
@@ -68,14 +68,12 @@ fn payments(receipts: &[Receipt]) -> Vec<Payment> {
     all
 }
 
-/// A part is never all of it, whatever amount its notice names: a person has to look at it.
-fn partly(payment: &Payment, amount: Money) -> Money {
-    let most = (payment.amount.minor - 1).max(0);
-    let refunded = payment.refunded.minor.max(amount.minor.clamp(1.min(most), most));
-    if payment.refunded == payment.amount {
-        payment.amount
-    } else {
-        Money { minor: refunded, ..payment.amount }
+/// A part is never all of it, whatever amount its notice names. Of several the largest is told.
+fn partly(before: Refunded, told: Money) -> Refunded {
+    match before {
+        Refunded::All => Refunded::All,
+        Refunded::Part(known) if known.minor >= told.minor => Refunded::Part(known),
+        Refunded::Part(_) | Refunded::Nothing => Refunded::Part(told),
     }
 }
 
@@ -83,7 +81,7 @@ fn payment(receipt: &Receipt) -> Payment {
     Payment {
         id: receipt.payment.clone(),
         amount: receipt.amount,
-        refunded: Money::zero(receipt.amount.currency),
+        refunded: Refunded::Nothing,
         dispute: None,
         paid_at: receipt.at,
         purpose: Purpose::First,
@@ -108,7 +106,7 @@ fn number_renewals(payments: &mut [Payment]) {
 fn subscription(known: &KnownCheckout, order: &KnownOrder, payments: &[Payment]) -> Option<Subscription> {
     let id = known.opened.subscription.clone().filter(|_| known.billing != Billing::Once)?;
     let of_it = || payments.iter().filter(|payment| payment.subscription.as_ref() == Some(&id));
-    let kept = || of_it().filter(|payment| payment.refunded.minor < payment.amount.minor);
+    let kept = || of_it().filter(|payment| payment.refunded != Refunded::All);
     let last_paid = of_it().map(|payment| payment.paid_at).max();
     let failed = order.receipts.iter().filter(|receipt| {
         receipt.event == ReceiptEvent::RenewalFailed && receipt.subscription.as_ref() == Some(&id)

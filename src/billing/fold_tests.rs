@@ -91,6 +91,16 @@ fn a_part_is_never_all_of_it() {
     assert_eq!(truth.payments[0].state(), PaymentState::PartlyRefunded);
 }
 
+#[test]
+fn an_approval_of_nothing_counts_until_it_is_taken_back() {
+    let mut approved = receipt("1", ReceiptEvent::Paid, 0);
+    approved.amount.minor = 0;
+    let truth = fold(&order(vec![approved.clone()]));
+    assert_eq!(truth.payments[0].state(), PaymentState::Paid);
+    let truth = fold(&order(vec![approved, receipt("1", ReceiptEvent::Refunded, 1)]));
+    assert_eq!(truth.payments[0].state(), PaymentState::Refunded);
+}
+
 fn any_receipt() -> impl Strategy<Value = Receipt> {
     let events = prop::sample::select(vec![
         ReceiptEvent::Paid,

@@ -28,5 +28,5 @@ pub use provider::{
 pub use receipt::{Receipt, ReceiptEvent};
 pub use truth::{
     Checkout, CheckoutState, Dispute, Interval, Invoice, InvoiceState, Payment, PaymentMethod, PaymentState,
-    Period, ProviderTruth, Purpose, Subscription, SubscriptionState,
+    Period, ProviderTruth, Purpose, Refunded, Subscription, SubscriptionState,
 };

@@ -74,7 +74,7 @@ pub struct Payment {
     /// What came in.
     pub amount: Money,
     /// What of it went back.
-    pub refunded: Money,
+    pub refunded: Refunded,
     /// Whether the customer's bank asks for it back.
     pub dispute: Option<Dispute>,
     /// When it came.
@@ -85,6 +85,17 @@ pub struct Payment {
     pub period: Option<Period>,
     /// The id of the subscription that it belongs to.
     pub subscription: Option<String>,
+}
+
+/// What of a payment went back. Of a payment of nothing (a free Plan, an approval by hand) all can go back too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refunded {
+    /// Nothing.
+    Nothing,
+    /// A part. PayApp's notice may name the whole amount for it, so a person has to look.
+    Part(Money),
+    /// All of it.
+    All,
 }
 
 /// What a payment is for.
@@ -121,9 +132,11 @@ impl Payment {
         match self.dispute {
             Some(Dispute::Lost) => PaymentState::Lost,
             Some(Dispute::Open) => PaymentState::Disputed,
-            _ if self.refunded.minor >= self.amount.minor => PaymentState::Refunded,
-            _ if self.refunded.minor > 0 => PaymentState::PartlyRefunded,
-            _ => PaymentState::Paid,
+            Some(Dispute::Won) | None => match self.refunded {
+                Refunded::Nothing => PaymentState::Paid,
+                Refunded::Part(_) => PaymentState::PartlyRefunded,
+                Refunded::All => PaymentState::Refunded,
+            },
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use billing_sim::stripe::charges::Verdict;
 use billing_sim::stripe::sessions::Visit;
-use moorage::billing::{Billing, Extent, Money, NewRefund, PaymentProvider, PaymentState};
+use moorage::billing::{Billing, Extent, Money, NewRefund, PaymentProvider, PaymentState, Refunded};
 
 use crate::stripe_bench::{Bench, now};
 
@@ -23,7 +23,8 @@ async fn a_part_and_then_the_rest_goes_back_once_each() {
     bench.stripe.refund(&refund).await.unwrap();
     bench.stripe.refund(&refund).await.unwrap();
     let payment = bench.truth(&new, &opened).await.payments.remove(0);
-    assert_eq!((payment.state(), payment.refunded.minor), (PaymentState::PartlyRefunded, 500));
+    assert_eq!(payment.refunded, Refunded::Part(refund.amount));
+    assert_eq!(payment.state(), PaymentState::PartlyRefunded);
 
     refund.extent = Extent::Full;
     refund.idempotency_key = "refund-2".to_owned();
@@ -31,7 +32,7 @@ async fn a_part_and_then_the_rest_goes_back_once_each() {
     refund.idempotency_key = "refund-3".to_owned();
     bench.stripe.refund(&refund).await.unwrap();
     let payment = bench.truth(&new, &opened).await.payments.remove(0);
-    assert_eq!((payment.state(), payment.refunded), (PaymentState::Refunded, payment.amount));
+    assert_eq!((payment.state(), payment.refunded), (PaymentState::Refunded, Refunded::All));
     assert_eq!(bench.effects("refund").len(), 2);
 }
 

@@ -173,6 +173,18 @@ async fn stripes_own_mock_accepts_every_request_and_knows_every_field() {
     assert_eq!(*tee.strange.lock().unwrap(), BTreeSet::new());
 }
 
+#[tokio::test]
+async fn the_published_examples_can_be_read() {
+    let (mock, _installs_tls) = (StripeMock::start().await.unwrap(), Bench::start().await);
+    let stripe = client(&mock.url(), CANARY);
+    let order = KnownOrder { subscription: Some("sub_1".to_owned()), ..KnownOrder::default() };
+    let truth = stripe.read(&order).await.unwrap();
+    assert_eq!((truth.subscriptions.len(), truth.invoices.len()), (1, 1));
+    assert_eq!(truth.subscriptions[0].interval, Some(Interval::Month));
+    assert_eq!(truth.payment_method.unwrap().last4.as_deref(), Some("4242"));
+    assert!(stripe.open_checkout(&checkout(monthly())).await.unwrap().id.starts_with("cs_"));
+}
+
 const EVERY_CALL: &str = "
 DELETE /v1/subscriptions/{id}
 GET /v1/charges

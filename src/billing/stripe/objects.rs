@@ -336,6 +336,18 @@ pub(super) struct Portal {
     pub(super) url: String,
 }
 
+impl Charge {
+    /// What was taken, which an authorization alone isn't.
+    pub(super) fn captured(&self) -> i64 {
+        self.amount_captured.unwrap_or(self.amount)
+    }
+
+    /// Whether money came in by it.
+    pub(super) fn is_paid(&self) -> bool {
+        self.status == ChargeStatus::Succeeded && self.captured() > 0
+    }
+}
+
 impl InvoicePayment {
     pub(super) fn intent(&self) -> Option<&str> {
         self.payment.payment_intent.as_ref().map(Expandable::id)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::client::Stripe;
-use super::objects::{Charge, ChargeStatus, Session};
+use super::objects::{Charge, Session};
 use super::translate::{self, Paid};
 use crate::billing::error::{Error, ErrorClass};
 use crate::billing::provider::{KnownCheckout, KnownOrder};
@@ -44,7 +44,7 @@ impl Stripe {
     async fn read_once(&self, session: &Session, truth: &mut ProviderTruth) -> Result<(), Error> {
         let Some(intent) = &session.payment_intent else { return Ok(()) };
         let charges = self.charges_of_intent(intent.id()).await?;
-        for charge in charges.iter().filter(|charge| charge.status == ChargeStatus::Succeeded) {
+        for charge in charges.iter().filter(|charge| charge.is_paid()) {
             let paid = Paid { purpose: Purpose::First, period: None };
             truth.payments.push(self.payment(charge, paid).await?);
             truth.payment_method = translate::method_of(charge).or(truth.payment_method.take());
@@ -61,7 +61,7 @@ impl Stripe {
             None => Vec::new(),
         };
         let mut latest = None;
-        for charge in charges.iter().filter(|charge| charge.status == ChargeStatus::Succeeded) {
+        for charge in charges.iter().filter(|charge| charge.is_paid()) {
             let paid = self.payment(charge, translate::paid_by(charge, &invoices)).await?;
             truth.payments.push(Payment { subscription: Some(id.to_owned()), ..paid });
             latest = latest.or_else(|| translate::method_of(charge));

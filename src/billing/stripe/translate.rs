@@ -8,7 +8,7 @@ use super::objects::{
 use crate::billing::money::Money;
 use crate::billing::provider::KnownCheckout;
 use crate::billing::truth;
-use crate::billing::truth::{CheckoutState, Interval, Payment, PaymentMethod, Period, Purpose};
+use crate::billing::truth::{CheckoutState, Interval, Payment, PaymentMethod, Period, Purpose, Refunded};
 
 /// What a charge was for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,14 +84,22 @@ pub(super) fn payment(charge: &Charge, paid: Paid, dispute: Option<truth::Disput
     let intent = charge.payment_intent.as_ref().map_or(charge.id.as_str(), |intent| intent.id());
     Some(Payment {
         id: intent.to_owned(),
-        amount: money(charge.amount_captured.unwrap_or(charge.amount), &charge.currency)?,
-        refunded: money(charge.amount_refunded, &charge.currency)?,
+        amount: money(charge.captured(), &charge.currency)?,
+        refunded: refunded(charge)?,
         dispute,
         paid_at: time(charge.created)?,
         purpose: paid.purpose,
         period: paid.period,
         subscription: None,
     })
+}
+
+fn refunded(charge: &Charge) -> Option<Refunded> {
+    match charge.amount_refunded {
+        0 => Some(Refunded::Nothing),
+        part if part < charge.captured() => Some(Refunded::Part(money(part, &charge.currency)?)),
+        _ => Some(Refunded::All),
+    }
 }
 
 /// A question of the bank's (a warning) isn't a dispute: no money is held.
