@@ -72,6 +72,44 @@ async fn a_notice_comes_again_until_it_is_taken() {
 }
 
 #[tokio::test]
+async fn a_notice_that_is_never_taken_is_lost_and_cant_be_asked_for() {
+    let bench = Bench::start(Billing::Once).await;
+    let opened = bench.open(Billing::Once).await;
+    *bench.shop.failures.lock().unwrap() = 100;
+    bench.visit(&opened.id, Customer::Pay);
+    for _ in 0..200 {
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        if bench.effects("notice.sent") == 1 + 10 {
+            break;
+        }
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    assert_eq!(bench.effects("notice.sent"), 1 + 10);
+    let truth = bench.truth(Billing::Once, &opened).await;
+    assert_eq!(truth.payments, [], "only a receipt by hand can tell of it");
+}
+
+#[tokio::test]
+async fn what_payapp_refuses_is_told_from_what_nobody_knows() {
+    let status = |status: u16| json!({"kind": "status", "status": status});
+    for (action, class) in [
+        (status(429), ErrorClass::Throttled { retry_after: None }),
+        (status(403), ErrorClass::Refused),
+        (status(408), ErrorClass::Unknown),
+        (status(504), ErrorClass::Unknown),
+        (json!({"kind": "status", "status": 200, "body": "<html>"}), ErrorClass::Unknown),
+        (json!({"kind": "status", "status": 200, "body": "state=0&errno=70040"}), ErrorClass::Refused),
+        (json!({"kind": "status", "status": 200, "body": "state=1&mul_no=1"}), ErrorClass::Unknown),
+        (json!({"kind": "latency", "ms": 5000, "when": "after"}), ErrorClass::Unknown),
+    ] {
+        let bench = Bench::start(Billing::Once).await;
+        bench.fault(json!({"match": {"ordinal": 1}, "action": action}));
+        let error = bench.payapp.open_checkout(&checkout(Billing::Once)).await.unwrap_err();
+        assert_eq!(error.class(), class, "{action}");
+    }
+}
+
+#[tokio::test]
 async fn forged_notices_change_nothing() {
     let bench = Bench::start(Billing::Once).await;
     let opened = bench.open(Billing::Once).await;
@@ -243,6 +281,7 @@ async fn the_keys_show_nowhere() {
     let bench = Bench::start(Billing::Once).await;
     bench.fault(json!({"match": {"ordinal": 1}, "action": {"kind": "status", "status": 200, "body": format!("state=0&errno=1&errorMessage=linkkey%3D{CANARY}")}}));
     let error = bench.payapp.open_checkout(&checkout(Billing::Once)).await.unwrap_err();
-    let shown = format!("{error} {error:?} {:?}", bench.payapp);
+    let hidden = bench.client(|options| options.notice_url = format!("https://x.example/{CANARY}"));
+    let shown = format!("{error} {error:?} {:?} {hidden:?}", bench.payapp);
     assert!(!shown.contains(CANARY), "{shown}");
 }

@@ -1,6 +1,7 @@
 //! Sending one command to PayApp, and what its answers mean.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -18,18 +19,27 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const NOTICE_NOT_TAKEN: &str = "70080";
 
 /// How a client is made.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PayAppOptions {
     /// PayApp's address; [`DEFAULT_URL`] unless it is a stand-in's.
     pub url: String,
     /// Where customers pay.
     pub pages: Pages,
-    /// Our public address for notices.
+    /// Our public address for notices. Its path may be known to PayApp and us alone, so nothing prints it.
     pub notice_url: String,
     /// The name of the shop, as customers read it.
     pub shop: String,
     /// How long a command may take.
     pub deadline: Duration,
+}
+
+impl fmt::Debug for PayAppOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PayAppOptions")
+            .field("url", &self.url)
+            .field("shop", &self.shop)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Which addresses of pages to pay at are believed.
@@ -121,6 +131,11 @@ fn understood(operation: &'static str, answer: &Answer) -> Result<Accepted, Erro
             let words = get("errorMessage").unwrap_or("PayApp refuses it");
             Err(fail(ErrorClass::Refused, get("errno"), words))
         }
+        (429, _) => {
+            Err(fail(ErrorClass::Throttled { retry_after: None }, None, "PayApp asks us to slow down"))
+        }
+        // A gateway may give up waiting while the command goes on.
+        (408, _) => Err(fail(ErrorClass::Unknown, None, "PayApp took too long")),
         (400..500, _) => Err(fail(ErrorClass::Refused, None, &format!("PayApp answers {}", answer.status))),
         _ => Err(fail(ErrorClass::Unknown, None, "the answer isn't what was expected")),
     }
