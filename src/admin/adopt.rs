@@ -214,6 +214,7 @@ async fn claim(
         warm: None,
         runtime: Some(identity),
         deletion: None,
+        order: None,
         tombstone: None,
     };
     let mut claim = NameClaim::new(&NameClaim::label_key(slug(adopt)), spec);

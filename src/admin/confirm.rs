@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{AdminError, claims};
 use crate::api::name_claim::{ClaimType, ConfirmAction, DeletionPhase};
-use crate::api::{NameClaim, Runtime, Workspace};
+use crate::api::{NameClaim, Runtime, RuntimeOrder, Workspace};
 use crate::control::runtime::resolve::slug;
 
 /// Writes at once.
@@ -138,16 +138,25 @@ async fn changed(client: &Client, claims: &[NameClaim]) -> Result<Vec<Waiting>, 
     let runtimes = runtimes.map_err(AdminError::kubernetes("list Runtimes"))?.items;
     let workspaces = Api::<Workspace>::all(client.clone()).list(&all).await;
     let workspaces = workspaces.map_err(AdminError::kubernetes("list Workspaces"))?.items;
-    Ok(takeovers(claims, &runtimes, &workspaces))
+    let orders = Api::<RuntimeOrder>::all(client.clone()).list(&ListParams::default()).await;
+    let orders = orders.map_err(AdminError::kubernetes("list RuntimeOrders"))?.items;
+    Ok(takeovers(claims, &runtimes, &workspaces, &orders))
 }
 
 /// Objects that have the name of a claim's holder, and aren't the holder.
-pub fn takeovers(claims: &[NameClaim], runtimes: &[Runtime], workspaces: &[Workspace]) -> Vec<Waiting> {
+pub fn takeovers(
+    claims: &[NameClaim],
+    runtimes: &[Runtime],
+    workspaces: &[Workspace],
+    orders: &[RuntimeOrder],
+) -> Vec<Waiting> {
     let key = |namespace: Option<String>, name: String| (namespace.unwrap_or_default(), name);
     let by_name: HashMap<_, _> =
         runtimes.iter().map(|runtime| (key(runtime.namespace(), runtime.name_any()), runtime)).collect();
     let of_workspace: HashMap<_, _> =
         workspaces.iter().map(|it| (key(it.namespace(), it.name_any()), it)).collect();
+    let of_order: HashMap<_, _> =
+        orders.iter().map(|order| (key(order.namespace(), order.name_any()), order)).collect();
     let workspace_in =
         |namespace: &str| workspaces.iter().find(|it| it.namespace().as_deref() == Some(namespace));
     let found = claims.iter().filter_map(|claim| {
@@ -158,6 +167,9 @@ pub fn takeovers(claims: &[NameClaim], runtimes: &[Runtime], workspaces: &[Works
                 let runtime = by_name.get(&place)?;
                 (slug(runtime, workspace_in(&holder.namespace)) == claim.spec.name).then(|| runtime.uid())?
             }
+            // Another order of a name that was given up is another checkout.
+            ClaimType::Order if claim.spec.tombstone.is_some() => None,
+            ClaimType::Order => of_order.get(&place)?.uid(),
             ClaimType::Namespace | ClaimType::Subdomain => of_workspace.get(&place)?.uid(),
             ClaimType::Warm => None,
         }?;

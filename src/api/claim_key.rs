@@ -10,6 +10,7 @@ impl NameClaimSpec {
             ClaimType::Namespace => NameClaim::namespace_key(&self.name),
             ClaimType::Subdomain | ClaimType::Slug => NameClaim::label_key(&self.name),
             ClaimType::Warm => NameClaim::warm_key(&self.name),
+            ClaimType::Order => NameClaim::order_key(&self.name),
         }
     }
 
@@ -42,6 +43,11 @@ impl NameClaim {
     /// Object name of the claim of a warm app.
     pub fn warm_key(name: &str) -> String {
         format!("warm.{name}")
+    }
+
+    /// Object name of the claim of an order, by the UID of the first of its name.
+    pub fn order_key(uid: &str) -> String {
+        format!("order.{uid}")
     }
 
     /// Object name of the claim on a label; slugs and subdomains share it.

@@ -36,6 +36,12 @@ pub enum ConditionType {
     UnknownResources,
     /// Runtime: its hostname under the base domain leads to it, with a certificate. Absent without a base domain.
     HostnameReady,
+    /// RuntimeOrder: it can be paid.
+    CheckoutOpen,
+    /// RuntimeOrder: it is paid for now.
+    Paid,
+    /// RuntimeOrder: the Runtime that it funds serves.
+    Fulfilled,
     /// Blueprint: every Runtime of it runs it as it is now.
     RolledOut,
     /// Workspace: its subdomain is its own.

@@ -7,7 +7,10 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
-use super::{Blueprint, NameClaim, PaymentReceipt, Plan, Runtime, RuntimeTask, Workspace, WorkspacePolicy};
+use super::{
+    Blueprint, NameClaim, PaymentReceipt, Plan, Runtime, RuntimeOrder, RuntimeTask, Workspace,
+    WorkspacePolicy,
+};
 
 /// Every definition as it is shipped, in the order in which they are applied.
 pub fn shipped() -> Vec<Value> {
@@ -20,6 +23,7 @@ pub fn shipped() -> Vec<Value> {
         Workspace::crd(),
         Runtime::crd(),
         RuntimeTask::crd(),
+        RuntimeOrder::crd(),
     ]
     .iter()
     .map(conventional)

@@ -11,14 +11,17 @@ pub mod condition;
 pub mod crd;
 pub mod label;
 pub mod name_claim;
+pub mod order_record;
 pub mod payment_receipt;
 pub mod plan;
 pub mod reason;
 pub mod refs;
 pub mod replacement;
 pub mod runtime;
+pub mod runtime_order;
 pub mod runtime_task;
 pub mod state;
+pub mod upgrade;
 pub mod warm;
 pub mod workspace;
 pub mod workspace_policy;
@@ -30,6 +33,7 @@ pub use payment_receipt::{PaymentReceipt, PaymentReceiptSpec};
 pub use plan::{Plan, PlanSpec};
 pub use refs::NameRef;
 pub use runtime::{Runtime, RuntimeSpec, RuntimeStatus};
+pub use runtime_order::{RuntimeOrder, RuntimeOrderSpec, RuntimeOrderStatus};
 pub use runtime_task::{RuntimeTask, RuntimeTaskSpec, RuntimeTaskStatus};
 pub use workspace::{Workspace, WorkspaceSpec, WorkspaceStatus};
 pub use workspace_policy::{WorkspacePolicy, WorkspacePolicySpec};
@@ -65,5 +69,7 @@ pub mod label_key {
 
 /// Finalizer of a Runtime: its Fly resources are seen gone (or kept, as its policy says) before it is removed.
 pub const RUNTIME_FINALIZER: &str = "moorage.dev/runtime-finalizer";
+/// Finalizer of a RuntimeOrder: its checkout or subscription is ended before it is removed.
+pub const ORDER_FINALIZER: &str = "moorage.dev/order-finalizer";
 /// Finalizer of a Workspace: it waits for its Runtimes, then gives its names back.
 pub const WORKSPACE_FINALIZER: &str = "moorage.dev/workspace-finalizer";

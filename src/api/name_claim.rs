@@ -11,9 +11,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::blueprint::BlueprintSpec;
+use super::order_record::OrderRecord;
 use super::plan::CpuKind;
 use super::replacement::{Displaced, RefusedPlan, Replacement, Resizing, Restored};
 use super::runtime::DeletionPolicy;
+pub use super::upgrade::{FailedUpgrade, Upgrade, UpgradePhase};
 use super::warm::WarmApp;
 
 /// A name that is unique in the cluster, with its holder.
@@ -75,15 +77,17 @@ use super::warm::WarmApp;
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
-#[kube(validation = Rule::new("self.metadata.name == (self.spec.type == 'Namespace' ? 'namespace.' : self.spec.type == 'Warm' ? 'warm.' : 'label.') + self.spec.name").message("`metadata.name` must be `namespace.` or `label.` (or `warm.`, for a warm app) and `spec.name`: creating it is the lock on the name"))]
+#[kube(validation = Rule::new("self.metadata.name == (self.spec.type == 'Namespace' ? 'namespace.' : self.spec.type == 'Warm' ? 'warm.' : self.spec.type == 'Order' ? 'order.' : 'label.') + self.spec.name").message("`metadata.name` must be `namespace.` or `label.` (or `warm.`, for a warm app; or `order.`) and `spec.name`: creating it is the lock on the name"))]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.type == oldSelf.type && self.name == oldSelf.name").message("`type` and `name` must not change"))]
 #[x_kube(validation = Rule::new("(self.type == 'Warm') == has(self.warm)").message("`warm` must be set for a warm app, and for nothing else"))]
 #[x_kube(validation = Rule::new("!has(oldSelf.tenantID) || has(self.tenantID)").message("`tenantID` must not be removed"))]
+#[x_kube(validation = Rule::new("(self.type == 'Order') == has(self.order)").message("`order` must stand on the claim of an order, and on no other"))]
 #[x_kube(validation = Rule::new("!has(oldSelf.runtime) || has(self.runtime) || has(self.tombstone)").message("`runtime` must not be removed while the name is held: it says what stands at Fly"))]
 pub struct NameClaimSpec {
     /// What kind of name it is: a `Namespace`, held by its one Workspace; a Workspace's `Subdomain`; a Runtime's
-    /// `Slug`, which shares one space with subdomains; `Warm`, an app made ahead, held by its Plan.
+    /// `Slug`, which shares one space with subdomains; `Warm`, an app made ahead, held by its Plan; an `Order`, by the
+    /// UID of the first of its name.
     #[serde(rename = "type")]
     pub type_: ClaimType,
     /// The name.
@@ -105,6 +109,9 @@ pub struct NameClaimSpec {
     /// For a slug or a warm app: what stands at Fly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<RuntimeIdentity>,
+    /// For an order: its price, and what it funds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Box<OrderRecord>>,
     /// For a slug: the last deletion under it, of a Runtime that had a volume.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion: Option<Deletion>,
@@ -124,6 +131,8 @@ pub enum ClaimType {
     Slug,
     /// An app that was made ahead.
     Warm,
+    /// A RuntimeOrder, by the UID of the first of its name.
+    Order,
 }
 
 /// The object that holds a name.
@@ -201,6 +210,10 @@ pub struct RuntimeIdentity {
     #[schemars(length(min = 1, max = 63))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("must not change"))]
     pub app: String,
+    /// UID of the order that it was last funded by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64))]
+    pub order: Option<String>,
     /// For an app that was made by hand and adopted: its private network, which marks it as its own. Its own secrets
     /// are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -285,63 +298,6 @@ pub struct RuntimeIdentity {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn is_zero(number: &i32) -> bool {
     *number == 0
-}
-
-/// A move from one pin to another.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Upgrade {
-    /// How far it is: `Snapshot` (the volume is being kept as it is), `Trial` (the new pin has yet to prove itself),
-    /// or `Rollback`.
-    pub phase: UpgradePhase,
-    /// When that phase began.
-    #[schemars(with = "k8s_openapi::apimachinery::pkg::apis::meta::v1::Time")]
-    pub begin_time: Timestamp,
-    /// The pin that it goes back to if the new one fails.
-    pub from: Pin,
-    /// The snapshot that it then goes back to with it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub snapshot: Option<SnapshotRecord>,
-    /// UID of the RuntimeTask that asked for it; none if the Blueprint's rollout did.
-    #[schemars(length(max = 64))]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<String>,
-}
-
-/// How far an upgrade is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-pub enum UpgradePhase {
-    /// The Machine is stopped, and a snapshot of its volume made.
-    Snapshot,
-    /// The new pin has yet to prove itself.
-    Trial,
-    /// It failed: back to what was.
-    Rollback,
-}
-
-/// An upgrade that failed.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct FailedUpgrade {
-    /// Hash of what was pinned: the same isn't tried again by itself.
-    #[schemars(length(min = 4, max = 64))]
-    pub target: String,
-    /// Generation of the Blueprint.
-    #[schemars(range(min = 0))]
-    pub blueprint_generation: i64,
-    /// Its image.
-    #[schemars(length(max = 512))]
-    pub image: String,
-    /// Why it failed, in one word.
-    #[schemars(length(min = 1, max = 64))]
-    pub reason: String,
-    /// Why it failed.
-    #[schemars(length(max = 1024))]
-    pub message: String,
-    /// UID of the RuntimeTask that asked for it.
-    #[schemars(length(max = 64))]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<String>,
 }
 
 /// A hostname, and what stands under it. The name is recorded before anything is done under it.
@@ -442,6 +398,7 @@ impl RuntimeIdentity {
         Self {
             identity,
             app,
+            order: None,
             network: None,
             from_pool: None,
             volume_id: None,

@@ -1,5 +1,6 @@
 //! PaymentReceipt: one payment, refund or manual approval. Append-only.
 
+use jiff::Timestamp;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,8 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self == oldSelf").message("must not change: a correction is another receipt"))]
+#[x_kube(validation = Rule::new("has(self.refunds) == (self.type == 'Refund')").message("`refunds` must name the payment that a Refund takes back, and stand on no other type"))]
+#[x_kube(validation = Rule::new("self.provider != 'Manual' || has(self.note)").message("`note` must say who approved a Manual receipt, when and why"))]
 pub struct PaymentReceiptSpec {
     /// What happened: `Payment`, money came in or the platform approves as if it had; `Refund`, money went back.
     #[serde(rename = "type")]
@@ -65,6 +68,31 @@ pub struct PaymentReceiptSpec {
     /// ISO 4217 code of the currency.
     #[schemars(length(min = 3, max = 3), regex(pattern = "^[A-Z]{3}$"))]
     pub currency: String,
+    /// For a payment: the time that it pays for. Left out: one interval of the Plan, from the end of what is paid for
+    /// already, or from the receipt's creation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<Period>,
+    /// For a refund: `providerID` of the payment that it takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub refunds: Option<String>,
+    /// For `Manual`: who approved it, when and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub note: Option<String>,
+}
+
+/// A time that is paid for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.start < self.end").message("`start` must be before `end`"))]
+pub struct Period {
+    /// Its first moment.
+    #[schemars(with = "k8s_openapi::apimachinery::pkg::apis::meta::v1::Time")]
+    pub start: Timestamp,
+    /// The moment at which it is over.
+    #[schemars(with = "k8s_openapi::apimachinery::pkg::apis::meta::v1::Time")]
+    pub end: Timestamp,
 }
 
 /// What a receipt records.
@@ -85,4 +113,15 @@ pub enum Provider {
     PayApp,
     /// A person of the platform.
     Manual,
+}
+
+impl Provider {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stripe => "Stripe",
+            Self::PayApp => "PayApp",
+            Self::Manual => "Manual",
+        }
+    }
 }

@@ -92,12 +92,34 @@ reasons! {
         ROLLOUT_PAUSED = "RolloutPaused";
         /// The snapshot before an upgrade couldn't be made.
         SNAPSHOT_FAILED = "SnapshotFailed";
+        /// It is paid.
+        PAID = "Paid";
+        /// It isn't paid yet.
+        UNPAID = "Unpaid";
+        /// It can be paid.
+        CHECKOUT_OPEN = "CheckoutOpen";
+        /// There is nothing to pay now.
+        CHECKOUT_CLOSED = "CheckoutClosed";
+        /// The next interval isn't paid; the Runtime runs on for a while.
+        PAST_DUE = "PastDue";
+        /// It isn't paid: the Runtime is stopped, its data kept.
+        SUSPENDED = "Suspended";
+        /// The money went back.
+        REFUNDED = "Refunded";
+        /// It is over.
+        ENDED = "Ended";
+        /// The Runtime that it funds serves.
+        FULFILLED = "Fulfilled";
         /// The image's tag stands for another image than when it was pinned.
         IMAGE_MOVED = "ImageMoved";
     }
     "Waiting for a person" {
         /// The Plan needs an order that isn't there.
         AWAITING_ORDER = "AwaitingOrder";
+        /// It has to be paid.
+        AWAITING_PAYMENT = "AwaitingPayment";
+        /// There is no Workspace that it could be for, or it has no member.
+        AWAITING_WORKSPACE = "AwaitingWorkspace";
         /// A WorkspacePolicy suspends the namespace.
         AWAITING_RESUME = "AwaitingResume";
         /// The annotation `moorage.dev/paused` holds it.
@@ -136,6 +158,14 @@ reasons! {
         SUSPEND_TOO_LARGE = "SuspendTooLarge";
         /// The Plan has to be paid for, and no order funds it; the earlier size runs on.
         PLAN_NOT_PAID = "PlanNotPaid";
+        /// The Plan needs no order.
+        PLAN_NEEDS_NO_ORDER = "PlanNeedsNoOrder";
+        /// Another order funds the Runtime.
+        RUNTIME_FUNDED = "RuntimeFunded";
+        /// The Runtime is of another Plan than the order.
+        PLAN_DIFFERS = "PlanDiffers";
+        /// A payment of another amount or currency than the order's.
+        AMOUNT_MISMATCH = "AmountMismatch";
         /// There is no such snapshot of this Runtime.
         SNAPSHOT_NOT_FOUND = "SnapshotNotFound";
         /// A Secret that the environment refers to doesn't exist.

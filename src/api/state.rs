@@ -46,6 +46,39 @@ pub enum RuntimeState {
     Error,
 }
 
+/// Where the order stands, in the portal's word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderState {
+    /// It isn't paid yet.
+    #[default]
+    PendingPayment,
+    /// It is paid; its Runtime isn't there yet.
+    Paid,
+    /// Its Runtime is being made.
+    Provisioning,
+    /// Its Runtime waits to be signed in to its model provider.
+    AuthRequired,
+    /// Its Runtime serves.
+    Running,
+    /// Its Runtime serves, and a first conversation worked.
+    Ready,
+    /// The payment failed.
+    PaymentFailed,
+    /// The checkout wasn't paid in time.
+    Expired,
+    /// The next interval isn't paid; its Runtime runs on for a while.
+    PastDue,
+    /// It isn't paid: its Runtime is stopped, its data kept.
+    Suspended,
+    /// It was called off before it was paid.
+    Cancelled,
+    /// The money went back.
+    Refunded,
+    /// It is over.
+    Ended,
+}
+
 /// How far the task is, in the portal's word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -169,6 +202,97 @@ pub const WORDS: &[Word] = &[
         "Ready=False, Stalled",
         "Read the message of Ready; slow retries go on.",
     ),
+    word(
+        "RuntimeOrder",
+        "pending_payment",
+        "It isn't paid yet.",
+        "Ready=False reason=AwaitingPayment, Reconciling; Paid=False",
+        "Pay it; the message of Ready says how.",
+    ),
+    word(
+        "RuntimeOrder",
+        "paid",
+        "It is paid; its Runtime isn't there yet.",
+        "Ready=Unknown, Reconciling; Paid=True",
+        "Wait; it takes seconds.",
+    ),
+    word(
+        "RuntimeOrder",
+        "provisioning",
+        "It is paid, and its Runtime is being made.",
+        "Ready=Unknown, Reconciling; Paid=True, Fulfilled=False",
+        "Wait; a cold image takes a minute or two.",
+    ),
+    word(
+        "RuntimeOrder",
+        "auth_required",
+        "Its Runtime serves, and waits to be signed in to its model provider.",
+        "Ready=True, Paid=True, Fulfilled=True",
+        "Sign in; the step Codex says how.",
+    ),
+    word(
+        "RuntimeOrder",
+        "running",
+        "It is paid, and its Runtime serves.",
+        "Ready=True, Paid=True, Fulfilled=True",
+        "Nothing to do.",
+    ),
+    word(
+        "RuntimeOrder",
+        "ready",
+        "It is paid, and a first conversation with its Runtime worked.",
+        "Ready=True, Paid=True, Fulfilled=True",
+        "Nothing to do.",
+    ),
+    word(
+        "RuntimeOrder",
+        "payment_failed",
+        "The payment failed.",
+        "Ready=False, Stalled; Paid=False",
+        "Place another order.",
+    ),
+    word(
+        "RuntimeOrder",
+        "expired",
+        "It wasn't paid in time.",
+        "Ready=False, Stalled; Paid=False",
+        "Place another order.",
+    ),
+    word(
+        "RuntimeOrder",
+        "past_due",
+        "The next interval isn't paid; its Runtime runs on until the time in status.subscription.",
+        "Ready=True; Paid=False reason=PastDue",
+        "Pay before that time.",
+    ),
+    word(
+        "RuntimeOrder",
+        "suspended",
+        "It isn't paid: its Runtime is stopped, and its data kept until the time in status.subscription.",
+        "Ready=False reason=AwaitingPayment, Reconciling; Paid=False reason=Suspended",
+        "Pay; it is started again.",
+    ),
+    word(
+        "RuntimeOrder",
+        "cancelled",
+        "It was called off before it was paid.",
+        "Ready=True; Paid=False",
+        "Nothing to do.",
+    ),
+    word(
+        "RuntimeOrder",
+        "refunded",
+        "The money went back; its Runtime is stopped.",
+        "Ready=True; Paid=False reason=Refunded",
+        "Nothing to do; another order can fund the Runtime.",
+    ),
+    word(
+        "RuntimeOrder",
+        "ended",
+        "It is over: its Runtime was deleted, or wasn't paid for too long.",
+        "Ready=True; Paid=False reason=Ended",
+        "Nothing to do; place another order.",
+    ),
     word("RuntimeTask", "pending", "Not begun.", "Ready=Unknown, Reconciling", "Wait."),
     word("RuntimeTask", "running", "Under way.", "Ready=Unknown, Reconciling", "Wait."),
     word("RuntimeTask", "completed", "Done.", "Ready=True", "Nothing to do."),
@@ -202,6 +326,7 @@ mod tests {
 
     #[test]
     fn the_table_holds_every_state_once() {
+        use OrderState as O;
         use RuntimeState as R;
         use TaskState as T;
         use WorkspaceState as W;
@@ -218,6 +343,22 @@ mod tests {
             R::Error,
         ];
         assert_eq!(table("Runtime"), words(&runtime));
+        let order = [
+            O::PendingPayment,
+            O::Paid,
+            O::Provisioning,
+            O::AuthRequired,
+            O::Running,
+            O::Ready,
+            O::PaymentFailed,
+            O::Expired,
+            O::PastDue,
+            O::Suspended,
+            O::Cancelled,
+            O::Refunded,
+            O::Ended,
+        ];
+        assert_eq!(table("RuntimeOrder"), words(&order));
         assert_eq!(
             table("RuntimeTask"),
             words(&[T::Pending, T::Running, T::Completed, T::Failed, T::Cancelled])

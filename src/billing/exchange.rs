@@ -70,14 +70,11 @@ async fn send(request: RequestBuilder) -> Result<Answer, Lost> {
     Ok(Answer { status, headers, body: body.freeze() })
 }
 
-/// An HTTP client as all providers are asked with: no redirects, since a key must not follow them. TLS is rustls with
-/// ring: ring becomes the process's provider unless there is one already.
+/// An HTTP client as all providers are asked with: no redirects, since a key must not follow them.
 ///
 /// # Errors
 /// If TLS can't be set up.
 pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
-    // It fails when there is a provider already, and then that one serves.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .user_agent(concat!("moorage/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())

@@ -104,6 +104,7 @@ mod tests {
             warm: None,
             runtime: None,
             deletion: None,
+            order: None,
             tombstone: None,
         };
         Arc::new(NameClaim::new(&NameClaim::label_key(name), spec))

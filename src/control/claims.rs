@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::brake::{Deletions, Room};
 use super::claim_table::ClaimTable;
+use super::order::funding::Orders;
 use crate::api::name_claim::{ClaimType, DeletionPhase};
 use crate::api::{BlueprintSpec, NameClaim};
 use crate::control::rollout::images::{Images, SeenImage};
@@ -33,6 +34,7 @@ struct State {
     deletions: Deletions,
     listed: Option<HashSet<String>>,
     images: Images,
+    orders: Orders,
     /// What claims are pinned to, each once: thousands are pinned to the same.
     pinned: Vec<Arc<BlueprintSpec>>,
 }
@@ -53,6 +55,29 @@ impl Claims {
     /// The slug that the object holds.
     pub fn slug_of(&self, uid: &str) -> Option<Arc<NameClaim>> {
         self.lock().all.held_by(uid).find(|claim| is_slug(claim)).cloned()
+    }
+
+    /// The claim that the order of this UID holds.
+    pub fn order_of(&self, uid: &str) -> Option<Arc<NameClaim>> {
+        self.lock().all.held_by(uid).find(|claim| claim.spec.order.is_some()).cloned()
+    }
+
+    /// Claims of orders of this name that weren't given up.
+    pub fn orders_named(&self, namespace: &str, name: &str) -> Vec<Arc<NameClaim>> {
+        let state = self.lock();
+        state.standing(&state.orders.named(namespace, name))
+    }
+
+    /// Claims of orders for the Runtime of this name.
+    pub fn orders_for(&self, namespace: &str, runtime: &str) -> Vec<Arc<NameClaim>> {
+        let state = self.lock();
+        state.standing(&state.orders.for_runtime(namespace, runtime))
+    }
+
+    /// Claims of orders that fund, or funded, the Runtime of this UID.
+    pub fn orders_of_runtime(&self, uid: &str) -> Vec<Arc<NameClaim>> {
+        let state = self.lock();
+        state.standing(&state.orders.of_runtime(uid))
     }
 
     /// The slug whose app this is.
@@ -181,7 +206,12 @@ impl State {
             *self.slugs.entry(claim.spec.holder.namespace.clone()).or_default() += 1;
         }
         self.deletions.note(&key, &claim.spec);
+        self.orders.note(&key, &claim.spec);
         self.all.insert(&Arc::new(claim));
+    }
+
+    fn standing(&self, keys: &[String]) -> Vec<Arc<NameClaim>> {
+        keys.iter().filter_map(|key| self.all.get(key).cloned()).collect()
     }
 
     /// The one copy of a Blueprint's spec that all claims share.
@@ -198,6 +228,7 @@ impl State {
         let Some(claim) = self.all.remove(key) else { return };
         self.deletions.forget(key, &claim.spec);
         self.warm.remove(key);
+        self.orders.forget(key, &claim.spec);
         if counts(&claim) {
             self.uncount(&claim.spec.holder.namespace);
         }

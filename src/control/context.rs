@@ -12,12 +12,14 @@ use super::claims::Claims;
 use super::history::History;
 use super::index::{Names, Specs};
 use super::memory::Memory;
+use super::order::memory::Memory as OrderMemory;
+use super::order::receipts::Receipts;
 use super::rollout::board::Board;
 use super::runtime::probe::Prober;
 use super::warm;
 use super::workspace::memory::Memory as WorkspaceMemory;
 use super::workspace::pace::News;
-use crate::api::{Blueprint, Plan, Runtime, Workspace, WorkspacePolicy};
+use crate::api::{Blueprint, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy};
 use crate::engine::clock::Clock;
 use crate::engine::config::Config;
 use crate::engine::lease::Leadership;
@@ -50,6 +52,10 @@ pub struct Context {
     pub memory: Memory,
     /// What is remembered of each Workspace.
     pub workspaces: WorkspaceMemory,
+    /// What is remembered of each order.
+    pub orders: OrderMemory,
+    /// What was paid, by order.
+    pub receipts: Receipts,
     /// Who may be upgraded, and how rollouts go.
     pub rollouts: Board,
     /// Which objects are in which namespace.
@@ -70,6 +76,8 @@ pub struct Stores {
     pub runtimes: Store<Runtime>,
     /// Workspaces.
     pub workspaces: Store<Workspace>,
+    /// RuntimeOrders.
+    pub orders: Store<RuntimeOrder>,
     /// Plans.
     pub plans: Store<Plan>,
     /// Blueprints.
@@ -86,6 +94,8 @@ pub struct Triggers {
     pub runtimes: Trigger<Runtime>,
     /// Workspaces.
     pub workspaces: Trigger<Workspace>,
+    /// RuntimeOrders.
+    pub orders: Trigger<RuntimeOrder>,
     /// Plans.
     pub plans: Trigger<Plan>,
     /// Blueprints.
@@ -103,4 +113,6 @@ pub struct Index {
     pub workspaces: Names,
     /// Specs of Blueprints.
     pub specs: Specs,
+    /// RuntimeOrders.
+    pub orders: Names,
 }

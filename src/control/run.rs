@@ -17,6 +17,9 @@ use super::claims::Claims;
 use super::context::{Context, Index, Stores, Triggers};
 use super::history::{History, book, worker};
 use super::memory::Memory;
+use super::order::memory::Memory as OrderMemory;
+use super::order::receipts::Receipts;
+use super::order::{afterlife, visit as order_visit, wire as order_wire};
 use super::rollout;
 use super::runtime::probe::{Prober, ProberError};
 use super::runtime::resolve::plan_of;
@@ -26,7 +29,9 @@ use super::workspace::pace::News;
 use super::workspace::{visit as workspace_visit, wire};
 use super::{feed, gauges, orphans, rotation, strays, surveys, tombstones, warm};
 use crate::api::name_claim::ClaimType;
-use crate::api::{Blueprint, NameClaim, Plan, Runtime, Workspace, WorkspacePolicy};
+use crate::api::{
+    Blueprint, NameClaim, PaymentReceipt, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy,
+};
 use crate::domains::dns::Means;
 use crate::engine::controller;
 use crate::engine::watch::{Change, Trigger, cached, drive, uncached};
@@ -61,12 +66,14 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     let kube = &parts.kube;
     let (runtimes, runtime_events) = cached(Api::<Runtime>::all(kube.clone()), slim_runtime);
     let (workspaces, workspace_events) = cached(Api::<Workspace>::all(kube.clone()), |_| {});
+    let (orders, order_events) = cached(Api::<RuntimeOrder>::all(kube.clone()), |_| {});
     let (plans, plan_events) = cached(Api::<Plan>::all(kube.clone()), |_| {});
     let (blueprints, blueprint_events) = cached(Api::<Blueprint>::all(kube.clone()), |_| {});
     let (policies, policy_events) = cached(Api::<WorkspacePolicy>::all(kube.clone()), |_| {});
     let (namespaces, namespace_events) =
         cached(Api::<PartialObjectMeta<Namespace>>::all(kube.clone()), slim_namespace);
     let claim_events = uncached(Api::<NameClaim>::all(kube.clone()));
+    let receipt_events = uncached(Api::<PaymentReceipt>::all(kube.clone()));
 
     let base_domain = base_domain(&parts)?;
     let history = History::new(&parts.config.task_history);
@@ -79,10 +86,12 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         clock: parts.clock,
         leadership: parts.leadership,
         metrics: parts.metrics,
-        stores: Stores { runtimes, workspaces, plans, blueprints, policies, namespaces },
+        stores: Stores { runtimes, workspaces, orders, plans, blueprints, policies, namespaces },
         claims,
         memory,
         workspaces: WorkspaceMemory::default(),
+        orders: OrderMemory::default(),
+        receipts: Receipts::default(),
         rollouts: rollout::board::Board::default(),
         index: Index::default(),
         news: News::default(),
@@ -93,6 +102,10 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
 
     let on = Arc::clone(&ctx);
     tasks.spawn(drive(claim_events, move |change| claim_changed(&on, &change)));
+    let on = Arc::clone(&ctx);
+    tasks.spawn(drive(receipt_events, move |change| order_wire::receipt_changed(&on, &change)));
+    let on = Arc::clone(&ctx);
+    tasks.spawn(drive(order_events, move |change| order_wire::order_changed(&on, &change)));
     let on = Arc::clone(&ctx);
     tasks.spawn(drive(plan_events, move |change| plan_changed(&on, &change)));
     let on = Arc::clone(&ctx);
@@ -139,6 +152,7 @@ fn keep_rounds(ctx: &Arc<Context>, tasks: &mut JoinSet<()>, shutdown: &Cancellat
     tasks.spawn(feed::sweep(on(), stop()));
     tasks.spawn(rotation::follow(on(), stop()));
     tasks.spawn(orphans::finish(on(), stop()));
+    tasks.spawn(afterlife::follow(on(), stop()));
     tasks.spawn(rollout::worker::run(on(), stop()));
     tasks.spawn(strays::count(on(), stop()));
     tasks.spawn(warm::keep(on(), stop()));
@@ -190,6 +204,7 @@ fn keep_history(ctx: &Arc<Context>, tasks: &mut JoinSet<()>, shutdown: &Cancella
 struct Queues {
     runtimes: Queue<Runtime>,
     workspaces: Queue<Workspace>,
+    orders: Queue<RuntimeOrder>,
     plans: Queue<Plan>,
     blueprints: Queue<Blueprint>,
     policies: Queue<WorkspacePolicy>,
@@ -200,17 +215,19 @@ type Queue<K> = UnboundedReceiver<ObjectRef<K>>;
 fn queues() -> (Triggers, Queues) {
     let (runtime_trigger, runtimes) = Trigger::channel();
     let (workspace_trigger, workspaces) = Trigger::channel();
+    let (order_trigger, orders) = Trigger::channel();
     let (plan_trigger, plans) = Trigger::channel();
     let (blueprint_trigger, blueprints) = Trigger::channel();
     let (policy_trigger, policies) = Trigger::channel();
     let triggers = Triggers {
         runtimes: runtime_trigger,
         workspaces: workspace_trigger,
+        orders: order_trigger,
         plans: plan_trigger,
         blueprints: blueprint_trigger,
         policies: policy_trigger,
     };
-    (triggers, Queues { runtimes, workspaces, plans, blueprints, policies })
+    (triggers, Queues { runtimes, workspaces, orders, plans, blueprints, policies })
 }
 
 fn start_controllers(ctx: &Arc<Context>, queues: Queues, shutdown: &CancellationToken) -> JoinSet<()> {
@@ -235,6 +252,15 @@ fn start_controllers(ctx: &Arc<Context>, queues: Queues, shutdown: &Cancellation
         stop(),
         visit_workspace,
     ));
+    let given = Arc::clone(ctx);
+    let visit_order = move |order| order_visit::visit(Arc::clone(&given), order);
+    controllers.spawn(controller::run(
+        stores.orders.clone(),
+        queues.orders,
+        concurrency,
+        stop(),
+        visit_order,
+    ));
     controllers.spawn(catalog_visit::run(Arc::clone(ctx), stores.plans.clone(), queues.plans, stop()));
     let blueprints = stores.blueprints.clone();
     controllers.spawn(catalog_visit::run(Arc::clone(ctx), blueprints, queues.blueprints, stop()));
@@ -247,11 +273,13 @@ async fn synced_up(ctx: &Context) {
     let stores = &ctx.stores;
     let _ = futures::join!(
         stores.workspaces.wait_until_ready(),
+        stores.orders.wait_until_ready(),
         stores.plans.wait_until_ready(),
         stores.blueprints.wait_until_ready(),
         stores.policies.wait_until_ready(),
         stores.namespaces.wait_until_ready(),
         ctx.claims.ready(),
+        ctx.receipts.ready(),
     );
 }
 
@@ -273,6 +301,7 @@ fn claim_changed(ctx: &Context, change: &Change<'_, NameClaim>) {
         Change::Deleted(claim) => {
             ctx.claims.remove(&claim.name_any());
             visit_holder(ctx, claim);
+            order_wire::claim_changed(ctx, claim);
         }
         Change::Applied(claim) => {
             let news = ctx.claims.get(&claim.name_any()).is_none_or(|known| known.spec != claim.spec);
@@ -280,6 +309,7 @@ fn claim_changed(ctx: &Context, change: &Change<'_, NameClaim>) {
             rollout::wire::claim_changed(ctx);
             if news {
                 visit_holder(ctx, claim);
+                order_wire::claim_changed(ctx, claim);
             }
         }
     }
@@ -302,6 +332,7 @@ fn visit_holder(ctx: &Context, claim: &NameClaim) {
 fn visit_unsettled(ctx: &Context) {
     use crate::api::condition::{ConditionType, is_true};
     wire::visit_unsettled(ctx);
+    order_wire::visit_unsettled(ctx);
     ctx.triggers.runtimes.visit_all(&ctx.stores.runtimes, |runtime| {
         !runtime.status.as_ref().is_some_and(|status| is_true(&status.conditions, ConditionType::Ready))
     });
@@ -338,6 +369,7 @@ fn policy_changed(ctx: &Context, change: &Change<'_, WorkspacePolicy>) {
         ctx.triggers.policies.visit(policy);
     }
     if is_news(change) {
+        ctx.triggers.orders.visit_all(&ctx.stores.orders, |_| true);
         ctx.triggers.runtimes.visit_all(&ctx.stores.runtimes, |_| true);
         ctx.triggers.workspaces.visit_all(&ctx.stores.workspaces, |_| true);
     }
@@ -352,6 +384,7 @@ fn plan_changed(ctx: &Context, change: &Change<'_, Plan>) {
         return;
     }
     let name = plan.name_any();
+    ctx.triggers.orders.visit_all(&ctx.stores.orders, |order| order.spec.plan_ref.name == name);
     ctx.triggers.runtimes.visit_all(&ctx.stores.runtimes, |runtime| {
         let workspace = super::runtime::observe::workspace(ctx, &runtime.namespace().unwrap_or_default());
         plan_of(runtime, workspace.as_deref()) == Some(&name)
@@ -361,12 +394,14 @@ fn plan_changed(ctx: &Context, change: &Change<'_, Plan>) {
 fn namespace_changed(ctx: &Context, change: &Change<'_, PartialObjectMeta<Namespace>>) {
     let Change::Applied(namespace) = change else { return };
     visit_namespace(ctx, &namespace.name_any());
+    order_wire::visit_namespace(ctx, &namespace.name_any());
     wire::visit_namespace(ctx, &namespace.name_any());
 }
 
 fn workspace_changed(ctx: &Context, change: &Change<'_, Workspace>) {
     wire::workspace_changed(ctx, change);
     let (Change::Applied(workspace) | Change::Deleted(workspace)) = change else { return };
+    order_wire::visit_namespace(ctx, &workspace.namespace().unwrap_or_default());
     ctx.triggers.workspaces.visit(workspace);
     // A dashboard that tells of Runtimes is no news to them.
     if matches!(change, Change::Deleted(_)) || ctx.workspaces.note_generation(workspace) == Spec::Changed {
@@ -382,6 +417,7 @@ fn visit_namespace(ctx: &Context, namespace: &str) {
 
 fn runtime_changed(ctx: &Context, change: &Change<'_, Runtime>) {
     wire::runtime_changed(ctx, change);
+    order_wire::runtime_changed(ctx, change);
     match change {
         Change::Applied(runtime) => {
             ctx.triggers.runtimes.visit(runtime);

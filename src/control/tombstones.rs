@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use crate::api::name_claim::ClaimType;
+use crate::api::runtime_order::FundingPhase;
 use crate::api::{NameClaim, NameClaimSpec};
 use crate::engine::config::Mode;
 
@@ -44,6 +45,14 @@ fn is_over(claim: &NameClaimSpec, now: Timestamp, kept: SignedDuration) -> bool 
         return false;
     }
     let since = |released: Timestamp| released.duration_until(now);
+    // A deleted order funds what it was paid for to its end.
+    if claim
+        .order
+        .as_ref()
+        .is_some_and(|order| !matches!(order.phase, FundingPhase::Unpaid | FundingPhase::Ended))
+    {
+        return false;
+    }
     claim.runtime.is_none() && claim.tombstone.as_ref().is_some_and(|stone| since(stone.release_time) >= kept)
 }
 
@@ -72,6 +81,7 @@ mod tests {
             warm: None,
             runtime: None,
             deletion: None,
+            order: None,
             tombstone: released.map(|second| Tombstone {
                 release_time: Timestamp::from_second(second).unwrap(),
                 message: String::new(),

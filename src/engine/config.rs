@@ -1,6 +1,7 @@
 //! The operator's configuration: one YAML file, checked at start, with a JSON schema.
 
 pub mod base_domain;
+mod billing;
 mod brake;
 mod load;
 
@@ -11,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use base_domain::BaseDomain;
+pub use billing::Billing;
 pub use brake::DeletionBrake;
 pub use load::{ConfigError, Overrides};
 
@@ -54,6 +56,9 @@ pub struct Config {
     /// The brake on mass destruction.
     #[serde(default)]
     pub deletion_brake: DeletionBrake,
+    /// Payments, and what becomes of what isn't paid for any more.
+    #[serde(default)]
+    pub billing: Billing,
     /// Deadlines and pauses.
     #[serde(default)]
     pub timing: Timing,

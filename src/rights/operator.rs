@@ -9,14 +9,21 @@ use crate::api::GROUP;
 /// The whole table.
 pub const RIGHTS: &[Right] = &[
     Right {
-        resources: &["runtimes", "workspaces"],
+        resources: &["runtimes", "workspaces", "runtimeorders"],
         verbs: &[Get, List, Watch, Update, Patch],
         ..moorage("reconcile them, and set and remove the operator's finalizers")
     },
     Right {
-        resources: &["runtimes/status", "workspaces/status"],
+        resources: &["runtimes/status", "workspaces/status", "runtimeorders/status"],
         verbs: &[Get, Update, Patch],
         ..moorage("say where they stand")
+    },
+    Right {
+        resources: &["runtimes"],
+        verbs: &[Create, Delete],
+        ..moorage(
+            "make the Runtime that a paid order asks for, and delete it once it wasn't paid for too long",
+        )
     },
     Right {
         resources: &["runtimes/finalizers", "workspaces/finalizers"],

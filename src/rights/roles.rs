@@ -51,7 +51,7 @@ const OWNER: Role = Role {
     purpose: "Everything in a Workspace's namespace, members and Secrets included",
     rights: &[
         Right {
-            resources: &["workspaces", "runtimes"],
+            resources: &["workspaces", "runtimes", "runtimeorders"],
             verbs: ALL,
             ..bound("declare them, members included")
         },
@@ -74,6 +74,7 @@ const OPERATOR: Role = Role {
     purpose: "Change and operate Runtimes; read the Workspace, whose members it must not change; no Secrets",
     rights: &[
         Right { resources: &["runtimes"], verbs: ALL, ..bound("declare and operate Runtimes") },
+        Right { resources: &["runtimeorders"], verbs: READ, ..bound("see what is paid for") },
         Right { resources: &["workspaces"], verbs: READ, ..bound("see the dashboard") },
         REQUESTS,
         EVENTS,
@@ -86,7 +87,11 @@ const VIEWER: Role = Role {
     name: VIEWER_ROLE,
     purpose: "Read a Workspace and its Runtimes; no Secrets",
     rights: &[
-        Right { resources: &["workspaces", "runtimes"], verbs: READ, ..bound("see the dashboard") },
+        Right {
+            resources: &["workspaces", "runtimes", "runtimeorders"],
+            verbs: READ,
+            ..bound("see the dashboard")
+        },
         TASKS,
         EVENTS,
         CORE_EVENTS,
@@ -121,7 +126,7 @@ const PLATFORM_RIGHTS: Role = Role {
             ..cluster("approve by hand; an apply that changes nothing is an update")
         },
         Right {
-            resources: &["workspaces", "runtimes"],
+            resources: &["workspaces", "runtimes", "runtimeorders"],
             verbs: ALL,
             ..cluster("help tenants, and pause what needs it")
         },

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use serde_json::json;
 
-use crate::rule::{Rule, blueprint, check, field, identity, literal, rule, spec, text};
+use crate::rule::{Rule, blueprint, check, field, identity, literal, order, rule, spec, text};
 use crate::world::merge;
 
 #[tokio::test]
@@ -172,13 +172,90 @@ fn records() -> Vec<Rule> {
         field("NameClaim", "tenantID", json!("01234567"), json!("0"), "should be at least 8 chars long"),
         field("NameClaim", "holder", json!({"uid": "1"}), json!({"uid": null}), "holder.uid: Required value"),
         field("PaymentReceipt", "amount", json!(0), json!(-1), "should be greater than or equal to 0"),
-        field("PaymentReceipt", "provider", json!("Manual"), json!("Cash"), "supported values"),
+        field("PaymentReceipt", "provider", json!("PayApp"), json!("Cash"), "supported values"),
+        rule(
+            "PaymentReceipt",
+            spec(json!({"provider": "Manual", "note": "approved by Ada on the phone"})),
+            spec(json!({"provider": "Manual"})),
+            "`note` must say who approved",
+        ),
+        rule(
+            "PaymentReceipt",
+            spec(json!({"type": "Refund", "refunds": "in_0"})),
+            spec(json!({"type": "Refund"})),
+            "`refunds` must name the payment",
+        ),
+        rule("PaymentReceipt", spec(json!({})), spec(json!({"refunds": "in_0"})), "stand on no other type"),
+        field(
+            "PaymentReceipt",
+            "period",
+            json!({"start": "2026-01-01T00:00:00Z", "end": "2026-02-01T00:00:00Z"}),
+            json!({"start": "2026-02-01T00:00:00Z", "end": "2026-01-01T00:00:00Z"}),
+            "`start` must be before `end`",
+        ),
         field("PaymentReceipt", "orderUID", json!("1"), json!(null), "spec.orderUID: Required value"),
         field("RuntimeTask", "type", json!("Stop"), json!("Format"), "supported values: \"Provision\""),
     ]
 }
 
+#[tokio::test]
+async fn an_order_is_one_checkout_of_one_runtime() {
+    check(orders(), "orders").await;
+}
+
+fn orders() -> Vec<Rule> {
+    vec![
+        rule(
+            "NameClaim",
+            an_order(json!({})),
+            an_order(json!({"order": null})),
+            "`order` must stand on the claim",
+        ),
+        rule("NameClaim", an_order(json!({})), spec(json!({"order": order()})), "and on no other"),
+        rule(
+            "NameClaim",
+            an_order(json!({})),
+            json!({"metadata": {"name": "label.0b7e"}, "spec": {"type": "Order", "name": "0b7e", "order": order()}}),
+            "`metadata.name` must be `namespace.`",
+        ),
+        field(
+            "RuntimeOrder",
+            "runtime",
+            json!({"name": "a", "slug": "acme-a"}),
+            json!(null),
+            "must have exactly one of `runtime`",
+        ),
+        rule(
+            "RuntimeOrder",
+            spec(json!({"runtime": null, "runtimeRef": {"name": "ops"}})),
+            spec(json!({"runtimeRef": {"name": "ops"}})),
+            "must have exactly one of `runtime`",
+        ),
+        field(
+            "RuntimeOrder",
+            "runtime",
+            json!({"name": "a"}),
+            json!({"slug": "www"}),
+            "must not be a reserved",
+        ),
+        field(
+            "RuntimeOrder",
+            "payment",
+            json!({"mode": "OneTime"}),
+            json!({"mode": "Never"}),
+            "supported values",
+        ),
+    ]
+}
+
+/// The claim of an order, with `more` in its spec.
+fn an_order(more: Value) -> Value {
+    let mut spec = json!({"type": "Order", "name": "0b7e", "order": order()});
+    merge(&mut spec, &more);
+    json!({"metadata": {"name": "order.0b7e"}, "spec": spec})
+}
+
 /// Every rule that is tried here.
 pub fn all() -> Vec<Rule> {
-    [plans(), blueprints(), policies(), records()].into_iter().flatten().collect()
+    [plans(), blueprints(), policies(), records(), orders()].into_iter().flatten().collect()
 }

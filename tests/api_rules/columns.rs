@@ -59,6 +59,15 @@ async fn world() {
         let spec = json!({"type": type_, "runtimeRef": {"name": name.split_once('-').unwrap().0}});
         stands("RuntimeTask", name, &spec, Some(&status(Some(state), ready, reason, &finished))).await;
     }
+    for (name, state, ready, reason) in [
+        ("acme-2026-11", "running", "True", "Fulfilled"),
+        ("research-2026-11", "pending_payment", "False", "AwaitingPayment"),
+    ] {
+        let paid = json!({"runtimeRef": {"name": "research"},
+            "subscription": {"state": "Paid", "paidUntil": "2026-12-01T00:00:00Z"}});
+        let plan = json!({"planRef": {"name": "openclaw-basic"}});
+        stands("RuntimeOrder", name, &plan, Some(&status(Some(state), ready, reason, &paid))).await;
+    }
     let catalog = status(None, "True", "Valid", &json!({}));
     stands("Plan", "openclaw-small", &json!({}), Some(&catalog)).await;
     let large = json!({"cpuKind": "Performance", "cpus": 16, "memoryMB": 131_072, "amount": 189_900});
@@ -80,7 +89,7 @@ async fn tables_fit_a_terminal_and_fields_select() {
     world().await;
     // Several kinds at once have their kind in the name.
     for resources in
-        ["mws", "mrt", "mtask", "mplan", "mblue", "mpol", "mclaim", "mpay", "mws,mrt,mtask,mplan"]
+        ["mws", "mrt", "mord", "mtask", "mplan", "mblue", "mpol", "mclaim", "mpay", "mws,mrt,mtask,mplan"]
     {
         let table = kubectl(&["get", "-n", SPACE, resources]).await;
         let widest = table.lines().map(|line| line.trim_end().chars().count()).max().unwrap();

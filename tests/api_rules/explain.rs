@@ -2,7 +2,7 @@
 
 use crate::world::kubectl;
 
-const RESOURCES: [&str; 8] = [
+const RESOURCES: [&str; 9] = [
     "plans",
     "blueprints",
     "workspacepolicies",
@@ -11,6 +11,7 @@ const RESOURCES: [&str; 8] = [
     "workspaces",
     "runtimes",
     "runtimetasks",
+    "runtimeorders",
 ];
 
 #[tokio::test]

@@ -49,12 +49,16 @@ pub fn valid(kind: &'static str) -> Value {
         "RuntimeTask" => {
             ("valid", json!({"runtimeRef": {"name": "ops"}, "type": "Start", "operationID": "01"}))
         }
+        "RuntimeOrder" => (
+            "valid",
+            json!({"planRef": {"name": "pro"}, "runtime": {"name": "ops"}, "payment": {"provider": "Manual"}}),
+        ),
         other => panic!("no valid {other} is known"),
     };
     object(kind, name, &spec)
 }
 
-pub const KINDS: [&str; 8] = [
+pub const KINDS: [&str; 9] = [
     "Plan",
     "Blueprint",
     "WorkspacePolicy",
@@ -63,6 +67,7 @@ pub const KINDS: [&str; 8] = [
     "Workspace",
     "Runtime",
     "RuntimeTask",
+    "RuntimeOrder",
 ];
 
 fn plan() -> Value {
@@ -80,6 +85,13 @@ pub fn blueprint() -> Value {
 
 fn holder() -> Value {
     json!({"namespace": "acme", "name": "ops", "uid": "0b7e"})
+}
+
+/// What an order's claim records.
+pub fn order() -> Value {
+    json!({"uid": "0b7e", "provider": "Manual", "mode": "Subscription", "funds": {"name": "ops"},
+        "price": {"amount": 2900, "currency": "USD", "interval": "Month",
+            "plan": {"name": "pro", "cpuKind": "Shared", "cpus": 2, "memoryMB": 2048, "volumeGB": 10}}})
 }
 
 /// What a slug's claim records of a Runtime.

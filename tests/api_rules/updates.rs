@@ -69,6 +69,13 @@ fn transitions() -> Vec<Transition> {
             json!({"type": "Stop"}),
             "must not change: a task is a record",
         ),
+        field(
+            "RuntimeOrder",
+            json!({}),
+            json!({}),
+            json!({"planRef": {"name": "basic"}}),
+            "must not change: an order is one checkout",
+        ),
         claim(&json!({}), confirm(), json!({"name": "other"}), "`type` and `name` must not change"),
         claim(&json!({}), confirm(), json!({"type": "Subdomain"}), "`type` and `name` must not change"),
         claim(&tenant, confirm(), json!({"tenantID": "76543210"}), "must not change"),

@@ -9,12 +9,10 @@
 
 mod payapp;
 mod payapp_bench;
-mod payapp_histories;
 mod stripe_bench;
 mod stripe_checkouts;
 mod stripe_events;
 mod stripe_failures;
-mod stripe_histories;
 mod stripe_money_back;
 mod stripe_requests;
 mod stripe_subscriptions;

@@ -81,17 +81,6 @@ async fn each_month_is_paid_and_extends_what_is_paid() {
 }
 
 #[tokio::test]
-async fn ten_years_are_read_whole() {
-    let it = Subscribed::start().await;
-    it.bench.days(10 * 365);
-    let truth = it.truth().await;
-    assert_eq!(truth.payments.len(), 1 + 119);
-    assert_eq!(truth.payments.iter().filter(|payment| payment.purpose == Purpose::First).count(), 1);
-    assert!(truth.payments.iter().all(|payment| payment.purpose != Purpose::Other));
-    assert_eq!(truth.invoices.len(), truth.payments.len());
-}
-
-#[tokio::test]
 async fn a_failed_renewal_is_past_due_and_paying_brings_it_back() {
     let it = Subscribed::start().await;
     let paid_until = it.truth().await.subscriptions[0].paid_until;

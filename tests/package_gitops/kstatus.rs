@@ -24,7 +24,7 @@ fn condition() -> impl Strategy<Value = Value> {
 
 /// Also conditions that contradict each other, and fields that the API server would always set.
 fn object() -> impl Strategy<Value = Value> {
-    let kinds = select(vec!["Workspace", "Runtime", "RuntimeTask", "Plan"]);
+    let kinds = select(vec!["Workspace", "Runtime", "RuntimeTask", "RuntimeOrder", "Plan"]);
     let generations = (option::weighted(0.9, 1..4_i64), option::weighted(0.8, -1..4_i64));
     let leaving = option::weighted(0.1, Just("2026-11-21T08:00:00Z"));
     (kinds, generations, leaving, option::weighted(0.9, vec(condition(), 0..5))).prop_map(

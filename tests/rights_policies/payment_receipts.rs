@@ -11,7 +11,7 @@ const EVERYBODY: [Who; 5] =
 
 fn receipt(provider: &str) -> Try {
     let spec = json!({"type": "Payment", "provider": provider, "providerID": "ref-1", "orderUID": "0b7e",
-        "amount": 900, "currency": "EUR"});
+        "amount": 900, "currency": "EUR", "note": "approved by a test"});
     Try::Create(RECEIPTS.object("new", &spec))
 }
 

@@ -193,7 +193,8 @@ fn what_a_rival_takes_first_is_left_to_it() {
 
 #[test]
 fn what_is_not_what_would_be_made_now_is_left_where_it_is() {
-    let cases: [(&str, fn(&mut World)); 5] = [
+    type Change = fn(&mut World);
+    let cases: [(&str, Change); 5] = [
         ("another region", |world| world.edit(|spec| spec.regions = vec!["ams".into()])),
         ("an edited Blueprint", |world| world.edit_blueprint(|spec| spec.port = 4000)),
         ("another size", |world| world.memory_mb = 4096),

@@ -46,6 +46,7 @@ fn made(want: &Wanted, name: &str, phase: WarmPhase) -> NameClaim {
         tenant_id: None,
         warm: Some(WarmApp { region: want.region.clone(), phase, given_to: None }),
         runtime: Some(identity),
+        order: None,
         deletion: None,
         tombstone: None,
     };

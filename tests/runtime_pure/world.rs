@@ -223,6 +223,7 @@ impl World {
         let mut facts = Facts {
             runtime: Arc::new(self.runtime.clone()),
             cluster: Cluster {
+                order: None,
                 workspace: None,
                 plan: self.plan_named(named).map(|plan| (named.to_owned(), plan)),
                 pinned_plan: pinned.and_then(|name| self.plan_named(&name)),
@@ -526,6 +527,7 @@ impl World {
                     warm: None,
                     runtime: Some(new.identity.clone()),
                     deletion: None,
+                    order: None,
                     tombstone: None,
                 });
             }

@@ -55,7 +55,7 @@ macro_rules! identified {
     )*};
 }
 
-identified!(Reference, Intent, Subscription, Method, Session, Charge, Invoice);
+identified!(Reference, Intent, Subscription, Method);
 
 /// One page of a list.
 #[derive(Deserialize)]

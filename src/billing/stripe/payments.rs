@@ -1,17 +1,17 @@
 //! Charges, disputes, refunds, invoices, and the customer's own page.
 
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 
 use super::client::Stripe;
-use super::objects::{Charge, Dispute, Identified, Invoice, List, Portal};
+use super::objects::{Charge, Dispute, Invoice, List, Portal};
 use super::sessions::expand;
 use crate::billing::error::{Error, ErrorClass};
 use crate::billing::form::Form;
 use crate::billing::provider::{Extent, NewPortal, NewRefund};
 
-/// How many entries a page has, and how many pages are read: twenty years of months that are paid at the fourth try.
-const PAGE: usize = 100;
-const PAGES: usize = 10;
+/// How many charges of one customer are read, and how many invoices of one subscription.
+const CHARGES: usize = 100;
+const INVOICES: usize = 100;
 
 impl Stripe {
     /// What was charged for a payment intent, the newest first; failed ones are among them.
@@ -25,28 +25,8 @@ impl Stripe {
     }
 
     async fn charges(&self, filter: &str, id: &str) -> Result<Vec<Charge>, Error> {
-        self.all("charges.list", &["charges"], &Form::default().with(filter, id)).await
-    }
-
-    /// All of a list, the newest first; what is older than [`PAGES`] pages is left out.
-    async fn all<T: DeserializeOwned + Identified>(
-        &self,
-        operation: &'static str,
-        path: &[&str],
-        query: &Form,
-    ) -> Result<Vec<T>, Error> {
-        let mut found: Vec<T> = Vec::new();
-        for _ in 0..PAGES {
-            let after = found.last().map(Identified::id);
-            let query = query.clone().with("limit", PAGE.to_string()).with_some("starting_after", after);
-            let page: List<T> = self.get(operation, path, &query).await?;
-            let is_last = page.data.is_empty() || !page.has_more;
-            found.extend(page.data);
-            if is_last {
-                break;
-            }
-        }
-        Ok(found)
+        let query = Form::default().with(filter, id).with("limit", CHARGES.to_string());
+        Ok(self.get::<List<Charge>>("charges.list", &["charges"], &query).await?.data)
     }
 
     pub(super) async fn disputes(&self, charge: &str) -> Result<Vec<Dispute>, Error> {
@@ -54,10 +34,11 @@ impl Stripe {
         Ok(self.get::<List<Dispute>>("disputes.list", &["disputes"], &query).await?.data)
     }
 
-    /// The invoices of a subscription, the newest first.
+    /// The last invoices of a subscription, the newest first.
     pub(super) async fn invoices(&self, subscription: &str) -> Result<Vec<Invoice>, Error> {
-        let query = expand(Form::default().with("subscription", subscription), &["data.payments"]);
-        self.all("invoices.list", &["invoices"], &query).await
+        let query = Form::default().with("subscription", subscription).with("limit", INVOICES.to_string());
+        let query = expand(query, &["data.payments"]);
+        Ok(self.get::<List<Invoice>>("invoices.list", &["invoices"], &query).await?.data)
     }
 
     pub(super) async fn create_refund(&self, refund: &NewRefund) -> Result<(), Error> {

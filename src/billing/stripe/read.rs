@@ -7,14 +7,13 @@ use super::objects::{Charge, Session};
 use super::translate::{self, Paid};
 use crate::billing::error::{Error, ErrorClass};
 use crate::billing::provider::{KnownCheckout, KnownOrder};
-use crate::billing::truth::{Checkout, CheckoutState, Dispute, Payment, ProviderTruth, Purpose};
+use crate::billing::truth::{Checkout, Dispute, Payment, ProviderTruth, Purpose};
 
 impl Stripe {
     /// Reads all of an order's checkouts and what they led to.
     pub(super) async fn read_order(&self, order: &KnownOrder) -> Result<ProviderTruth, Error> {
         let mut truth = ProviderTruth::default();
         let mut subscriptions: BTreeSet<String> = order.subscription.iter().cloned().collect();
-        let mut led_to = Vec::new();
         for known in &order.checkouts {
             let Some(session) = self.known_session(known).await? else {
                 truth.checkouts.push(translate::missing(known));
@@ -22,16 +21,11 @@ impl Stripe {
             };
             self.read_once(&session, &mut truth).await?;
             truth.customer = session.customer.as_ref().map(|it| it.id().to_owned()).or(truth.customer);
-            let subscription = session.subscription.as_ref().map(|it| it.id().to_owned());
-            led_to.extend(subscription.clone().map(|id| (truth.checkouts.len(), id)));
-            subscriptions.extend(subscription);
+            subscriptions.extend(session.subscription.as_ref().map(|it| it.id().to_owned()));
             truth.checkouts.push(checkout(known, &session)?);
         }
         for id in subscriptions {
             self.read_subscription(&id, &mut truth).await?;
-        }
-        for (index, subscription) in led_to {
-            complete_if_paid(&mut truth, index, &subscription);
         }
         truth.payments.sort_by(|one, other| (one.paid_at, &one.id).cmp(&(other.paid_at, &other.id)));
         truth.invoices.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
@@ -95,15 +89,6 @@ impl Stripe {
             Dispute::Open => 1,
             Dispute::Lost => 2,
         }))
-    }
-}
-
-/// A transfer that failed may come at a later try, which the session doesn't tell: the subscription's payments do.
-fn complete_if_paid(truth: &mut ProviderTruth, checkout: usize, subscription: &str) {
-    let is_paid = truth.payments.iter().any(|payment| payment.subscription.as_deref() == Some(subscription));
-    let Some(checkout) = truth.checkouts.get_mut(checkout).filter(|_| is_paid) else { return };
-    if matches!(checkout.state, CheckoutState::Confirming | CheckoutState::Failed) {
-        checkout.state = CheckoutState::Complete;
     }
 }
 

@@ -170,6 +170,7 @@ fn spec(facts: &Facts, new: &NewClaim) -> NameClaimSpec {
         warm: None,
         runtime: Some(new.identity.clone()),
         deletion: None,
+        order: None,
         tombstone: None,
     }
 }

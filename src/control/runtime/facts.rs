@@ -16,6 +16,7 @@ pub use super::survey::Survey;
 pub use super::volume_facts::{Filling, SnapshotFact, SnapshotPhase, VolumeFact, VolumePhase};
 pub use super::warm::{Warm, WarmStanding};
 use crate::api::name_claim::{NameClaimSpec, Pin};
+use crate::api::order_record::OrderRecord;
 use crate::api::{BlueprintSpec, PlanSpec, Runtime, Workspace};
 use crate::control::policy::EffectivePolicy;
 use crate::control::rollout::images::SeenImage;
@@ -57,6 +58,8 @@ pub struct Cluster {
     pub other_slugs: i32,
     /// Whether the namespace is being deleted.
     pub namespace: NamespaceFact,
+    /// The order with the best right to it, as its claim has it.
+    pub order: Option<Arc<OrderRecord>>,
     /// What a person asked for by a RuntimeTask: the oldest request that isn't finished.
     pub request: Option<Request>,
     /// What the base domain offers, if there is one.

@@ -17,7 +17,6 @@ pub mod known;
 pub mod look;
 pub mod machine;
 pub mod machine_fact;
-pub mod metadata;
 pub mod moving;
 pub mod observe;
 pub mod probe;

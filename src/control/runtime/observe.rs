@@ -11,8 +11,10 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::facts::{ClaimFact, Cluster, Facts, Knowledge, NamespaceFact, Request, Settings, Warm};
 use super::resolve::{plan_of, slug};
+use crate::api::order_record::OrderRecord;
 use crate::api::{NameClaim, Runtime, Workspace};
 use crate::control::context::Context;
+use crate::control::order::funding;
 use crate::control::policy::EffectivePolicy;
 use crate::control::rollout::pick::Permit;
 use crate::engine::config::Config;
@@ -49,6 +51,7 @@ pub fn cluster(ctx: &Context, runtime: &Runtime) -> Cluster {
         warm: warm(ctx, runtime, workspace.as_deref(), &claim),
         other_slugs: ctx.claims.slugs_in(&namespace) - own,
         namespace: phase(meta.as_deref()),
+        order: order(ctx, runtime, &claim),
         request: request(ctx, runtime, &namespace),
         base: ctx
             .base_domain
@@ -132,6 +135,21 @@ fn warm(ctx: &Context, runtime: &Runtime, workspace: Option<&Workspace>, claim: 
         (ClaimFact::Free, Some(plan)) => ctx.warm.offers(&ctx.claims, plan, runtime.uid().as_deref()),
         _ => Vec::new(),
     }
+}
+
+/// The order with the best right to it: of those that are recorded to fund it, or the one that its own claim names,
+/// which is how the funding survives a restore of the cluster.
+fn order(ctx: &Context, runtime: &Runtime, claim: &ClaimFact) -> Option<Arc<OrderRecord>> {
+    let uid = runtime.uid()?;
+    let mut candidates = ctx.claims.orders_of_runtime(&uid);
+    if let ClaimFact::Held(claim) = claim
+        && claim.holder.uid == uid
+    {
+        let named = claim.runtime.as_ref().and_then(|identity| identity.order.as_deref());
+        candidates.extend(named.and_then(|order| ctx.claims.get(&NameClaim::order_key(order))));
+    }
+    let best = funding::best(candidates)?;
+    funding::record(&best).cloned().map(Arc::new)
 }
 
 /// The oldest request of this very Runtime: one that was made before it is about another of its name.

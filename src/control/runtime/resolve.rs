@@ -54,7 +54,7 @@ pub fn resolve(facts: &Facts) -> Result<Resolved, Refusal> {
         None => fresh_pin(facts)?,
     };
     env_literals(facts, &pin)?;
-    let power = power(facts, funding);
+    let power = power(facts, funding, Some(&pin.plan));
     Ok(Resolved {
         slug: slug(&facts.runtime, facts.cluster.workspace.as_deref()),
         regions: regions(facts)?,
@@ -67,8 +67,11 @@ pub fn resolve(facts: &Facts) -> Result<Resolved, Refusal> {
 
 /// Whether it should run, whatever else is wrong with the declaration.
 pub fn power_of(facts: &Facts) -> Power {
-    let fresh = || facts.cluster.plan.as_ref().map_or(Funding::Free, |(_, plan)| funding(plan));
-    power(facts, if facts.pin().is_some() { pinned_funding(facts) } else { fresh() })
+    if let Some(pin) = facts.pin() {
+        return power(facts, pinned_funding(facts), Some(&pin.plan));
+    }
+    let fresh = facts.cluster.plan.as_ref().map(|(name, plan)| (funding(plan), pinned_plan(name, plan)));
+    power(facts, fresh.as_ref().map_or(Funding::Free, |fresh| fresh.0), fresh.as_ref().map(|fresh| &fresh.1))
 }
 
 /// The slug: as declared, or made from the Workspace's subdomain (or the namespace) and the name.
@@ -139,7 +142,7 @@ fn fresh_pin(facts: &Facts) -> Result<(Pin, Funding), Refusal> {
 }
 
 /// No policy allows the Plan.
-pub(super) fn plan_not_allowed(plan: &str) -> Refusal {
+pub(in crate::control) fn plan_not_allowed(plan: &str) -> Refusal {
     Refusal::new(
         reason::PLAN_NOT_ALLOWED,
         format!(
@@ -165,7 +168,7 @@ pub(super) fn plan_too_small(
 }
 
 /// There is no such Plan.
-pub(super) fn plan_not_found(name: &str) -> Refusal {
+pub(in crate::control) fn plan_not_found(name: &str) -> Refusal {
     Refusal::new(
         reason::PLAN_NOT_FOUND,
         format!("There is no Plan `{name}`. See `kubectl get plans` for those that there are."),
@@ -173,7 +176,7 @@ pub(super) fn plan_not_found(name: &str) -> Refusal {
 }
 
 /// The size of a Plan, to be kept whatever becomes of the Plan.
-pub(super) fn pinned_plan(name: &str, plan: &PlanSpec) -> PinnedPlan {
+pub(in crate::control) fn pinned_plan(name: &str, plan: &PlanSpec) -> PinnedPlan {
     PinnedPlan {
         name: name.to_owned(),
         cpu_kind: plan.cpu_kind,
@@ -236,21 +239,31 @@ fn blueprint(facts: &Facts) -> Result<(&str, i64, &Arc<BlueprintSpec>), Refusal>
 }
 
 /// Whether a Plan has to be paid for.
-pub(super) fn funding(plan: &PlanSpec) -> Funding {
+pub(in crate::control) fn funding(plan: &PlanSpec) -> Funding {
     if plan.requires_order { Funding::Order } else { Funding::Free }
 }
 
-/// A pinned Runtime is funded as its Plan says; where the Plan has gone, it was allowed when it was pinned.
+/// A pinned Runtime is funded as its Plan says. Where the Plan has gone, it needs an order if it ever had one, and else
+/// it was allowed without when it was pinned.
 fn pinned_funding(facts: &Facts) -> Funding {
-    facts.cluster.pinned_plan.as_ref().map_or(Funding::Free, funding)
+    let once =
+        facts.own_claim().and_then(|claim| claim.runtime.as_ref()).is_some_and(|it| it.order.is_some());
+    let gone = if once { Funding::Order } else { Funding::Free };
+    facts.cluster.pinned_plan.as_ref().map_or(gone, funding)
 }
 
-fn power(facts: &Facts, funding: Funding) -> Power {
+/// Whether an order funds this size: paid, or in its grace.
+pub(super) fn is_funded(facts: &Facts, plan: &PinnedPlan) -> bool {
+    facts.cluster.order.as_ref().is_some_and(|order| order.phase.funds() && order.price.plan == *plan)
+}
+
+fn power(facts: &Facts, funding: Funding, plan: Option<&PinnedPlan>) -> Power {
+    let is_funded = plan.is_some_and(|plan| is_funded(facts, plan));
     match (facts.cluster.policy.suspension, funding, facts.runtime.spec.power_state) {
         (Suspension::Suspended, _, _) => Power::Suspended,
-        (Suspension::Active, Funding::Order, _) => Power::Unfunded,
-        (Suspension::Active, Funding::Free, PowerState::Stopped) => Power::Stop,
-        (Suspension::Active, Funding::Free, PowerState::Running) => Power::Run,
+        (Suspension::Active, Funding::Order, _) if !is_funded => Power::Unfunded,
+        (Suspension::Active, _, PowerState::Stopped) => Power::Stop,
+        (Suspension::Active, _, PowerState::Running) => Power::Run,
     }
 }
 

@@ -71,6 +71,7 @@ fn spec(ctx: &Context, wanted: &Wanted, serial: &str) -> NameClaimSpec {
         tenant_id: None,
         warm: Some(WarmApp::kept(&wanted.region)),
         runtime: Some(RuntimeIdentity::new(identity, app, DeletionPolicy::Delete, wanted.pin.clone())),
+        order: None,
         deletion: None,
         tombstone: None,
     }

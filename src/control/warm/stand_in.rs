@@ -153,6 +153,8 @@ fn cluster(ctx: &Context, claim: &NameClaimSpec) -> Cluster {
         workspace: None,
         plan: None,
         pinned_plan: None,
+        // It isn't asked who pays: the platform does.
+        order: None,
         blueprint: None,
         newest_image: image.and_then(|image| ctx.claims.newest_image(image)),
         permit: Permit::None,

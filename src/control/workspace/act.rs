@@ -4,8 +4,10 @@ use jiff::Timestamp;
 
 use super::facts::Facts;
 use super::step::Effect;
-use super::{binding, claim, metadata};
+use super::{binding, claim};
+use crate::api::WORKSPACE_FINALIZER;
 use crate::control::context::Context;
+use crate::control::finalizers;
 use crate::control::runtime::trouble::Failure;
 
 /// Performs the effect.
@@ -14,8 +16,8 @@ use crate::control::runtime::trouble::Failure;
 /// If the API server refuses or can't be asked. Whatever an effect may have changed is looked at again.
 pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effect) -> Result<(), Failure> {
     match effect {
-        Effect::AddFinalizer => metadata::add_finalizer(ctx, facts).await,
-        Effect::RemoveFinalizer => metadata::remove_finalizer(ctx, facts).await,
+        Effect::AddFinalizer => finalizers::add(ctx, &mut facts.workspace, WORKSPACE_FINALIZER).await,
+        Effect::RemoveFinalizer => finalizers::remove(ctx, &mut facts.workspace, WORKSPACE_FINALIZER).await,
         Effect::Claim(name) => claim::create(ctx, facts, *name).await,
         Effect::TakeOver(name) => claim::take_over(ctx, facts, *name).await,
         Effect::Discard(name) => claim::discard(ctx, facts, *name).await,

@@ -36,6 +36,8 @@ pub struct Cluster {
     pub subdomain_claim: Option<Arc<NameClaim>>,
     /// What the platform allows.
     pub policy: EffectivePolicy,
+    /// RuntimeOrders in the namespace.
+    pub orders: usize,
     /// Runtimes in the namespace.
     pub runtimes: usize,
     /// Settings of the operator.

@@ -14,7 +14,6 @@ pub mod facts;
 pub mod look;
 pub mod members;
 pub mod memory;
-pub mod metadata;
 pub mod observe;
 pub mod pace;
 pub mod record;

@@ -29,6 +29,7 @@ pub fn cluster(ctx: &Context, workspace: &Workspace) -> Cluster {
         namespace_claim: ctx.claims.get(&NameClaim::namespace_key(&namespace)),
         subdomain_claim: ctx.claims.get(&NameClaim::label_key(&workspace.spec.subdomain)),
         policy: policy(ctx, &namespace, meta.as_deref()),
+        orders: ctx.index.orders.count(&namespace),
         runtimes: ctx.index.runtimes.count(&namespace),
         settings: settings(&ctx.config),
     }

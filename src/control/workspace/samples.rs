@@ -63,6 +63,7 @@ pub(crate) fn claim(facts: &Facts, name: Name) -> NameClaim {
             warm: None,
             runtime: None,
             deletion: None,
+            order: None,
             tombstone: None,
         },
     )
@@ -77,6 +78,7 @@ pub(crate) fn fresh() -> Facts {
             namespace_claim: None,
             subdomain_claim: None,
             policy: EffectivePolicy::unselected(10),
+            orders: 0,
             runtimes: 0,
             settings: Settings {
                 cluster_id: "test".into(),

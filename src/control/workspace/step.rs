@@ -51,7 +51,7 @@ pub enum Name {
 /// What is waited for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Waiting {
-    /// The namespace's Runtimes, to go.
+    /// The namespace's Runtimes and orders, to go.
     Dependents,
     /// The end of the namespace, which removes the Workspace too.
     Namespace,

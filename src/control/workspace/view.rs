@@ -13,8 +13,7 @@ use crate::control::policy::{EffectivePolicy, Suspension};
 use crate::control::runtime::facts::{Refusal, TroubleClass};
 
 /// Not how many: the message would change with each.
-const DEPENDENTS: &str =
-    "The Runtimes of this namespace have to go first. Delete those that aren't being deleted.";
+const DEPENDENTS: &str = "The Runtimes and RuntimeOrders of this namespace have to go first. Delete those that aren't being deleted.";
 
 /// The status to write, given the one that stands, and the dashboard if it was made anew.
 pub fn view(

@@ -5,7 +5,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::effects::History;
-use crate::support::Tenant;
+use crate::support::{Tenant, condition};
 
 fn blueprint(tenant: &Tenant<'_>, name: &str) -> String {
     format!("{}-{name}", tenant.namespace)
@@ -35,5 +35,7 @@ pub async fn begin(tenant: &Tenant<'_>, history: History, name: &str) -> Result<
         tenant.fly.world(json!({"kind": "image_failure", "image": image, "how": "exits"})).await?;
     }
     apply(tenant, name, Some(&image)).await?;
+    // Asked for before the operator has seen the edit, it would find that nothing is to be done.
+    tenant.wait(name, "an update", |object| condition(object, "UpdateAvailable")["status"] == "True").await?;
     tenant.ask(name, "Upgrade").await
 }

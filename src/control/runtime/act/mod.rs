@@ -20,13 +20,14 @@ use super::claim;
 use super::desired;
 use super::facts::{Absence, AbsenceKind, Facts, Known, Survey};
 use super::look::identity;
-use super::metadata;
 use super::resolve::{Resolved, resolve};
 use super::step::Effect;
 use super::trouble::Failure;
 use crate::api::name_claim::RuntimeIdentity;
-use crate::api::reason;
+use crate::api::{RUNTIME_FINALIZER, reason};
+
 use crate::control::context::Context;
+use crate::control::finalizers;
 use crate::control::history::announce::{News, Tone};
 
 /// Time for which a region that had no room isn't asked again.
@@ -38,8 +39,8 @@ const FULL: SignedDuration = SignedDuration::from_secs(60);
 /// What went wrong. The facts then say again "unknown" of what the effect may have changed.
 pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effect) -> Result<(), Failure> {
     match effect {
-        Effect::AddFinalizer => metadata::add_finalizer(ctx, facts).await,
-        Effect::RemoveFinalizer => metadata::remove_finalizer(ctx, facts).await,
+        Effect::AddFinalizer => finalizers::add(ctx, &mut facts.runtime, RUNTIME_FINALIZER).await,
+        Effect::RemoveFinalizer => finalizers::remove(ctx, &mut facts.runtime, RUNTIME_FINALIZER).await,
         Effect::TakeWarm(name) => warm::take(ctx, facts, name).await,
         Effect::ClaimSlug(new) => claim::create(ctx, facts, new).await,
         Effect::TakeOverClaim(new) => claim::take_over(ctx, facts, new).await,

@@ -101,6 +101,7 @@ fn mint(facts: &Facts, resolved: &Resolved) -> RuntimeIdentity {
     let identity = short_hash(&[&settings.cluster_id, uid], 10);
     let app = format!("{}{}-{identity}", settings.app_prefix, resolved.slug);
     RuntimeIdentity {
+        order: facts.cluster.order.as_ref().map(|order| order.uid.clone()),
         hostname: super::super::hostname::wanted(facts).map(HostnameRecord::intended),
         ..RuntimeIdentity::new(identity, app, facts.runtime.spec.deletion_policy, resolved.pin.clone())
     }
@@ -135,6 +136,16 @@ pub(super) fn deletion_policy_recorded(facts: &Facts, identity: &RuntimeIdentity
         return Ok(());
     }
     let changed = RuntimeIdentity { deletion_policy: declared, ..identity.clone() };
+    Err(Step::Do(Effect::RecordIdentity(Box::new(changed))))
+}
+
+/// The claim keeps by which order it was last funded: a restored cluster knows Runtimes by other UIDs.
+pub(super) fn funding_recorded(facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+    let Some(order) = facts.cluster.order.as_ref().filter(|order| order.phase.funds()) else { return Ok(()) };
+    if identity.order.as_ref() == Some(&order.uid) {
+        return Ok(());
+    }
+    let changed = RuntimeIdentity { order: Some(order.uid.clone()), ..identity.clone() };
     Err(Step::Do(Effect::RecordIdentity(Box::new(changed))))
 }
 

@@ -84,6 +84,7 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     let identity = claim::held(now, facts, &resolved)?;
     claim::intent_recorded(facts, identity)?;
     claim::deletion_policy_recorded(facts, identity)?;
+    claim::funding_recorded(facts, identity)?;
     if identity.machine_id.is_none() && !facts.known.machine_exists() {
         entitled_to_claim(&resolved)?;
     }

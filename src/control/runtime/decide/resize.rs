@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::{Facts, Known, Refusal, VolumePhase};
 use super::super::resolve::{
-    Power, Resolved, funding, pinned_plan, plan_not_allowed, plan_not_found, plan_too_small,
+    Power, Resolved, funding, is_funded, pinned_plan, plan_not_allowed, plan_not_found, plan_too_small,
 };
 use super::super::sleep;
 use super::super::step::{Effect, Look, Rest, Step};
@@ -48,7 +48,7 @@ pub(in crate::control::runtime) fn wish(now: Timestamp, facts: &Facts, identity:
     if let Err(refusal) = sleep::mode(&facts.runtime.spec, Power::Run, &wanted) {
         return Wish::Refused(refusal);
     }
-    if funding(plan) == Funding::Order {
+    if funding(plan) == Funding::Order && !is_funded(facts, &wanted.plan) {
         return Wish::Refused(not_paid(name, &pin.plan.name));
     }
     let refused = identity.refused_plan.as_ref();

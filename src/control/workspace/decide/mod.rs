@@ -47,13 +47,14 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     }))
 }
 
-/// The stages of a deletion: the Runtimes, the names, the finalizer.
+/// The stages of a deletion: the Runtimes and orders, the names, the finalizer.
 fn destroy(facts: &Facts) -> Step {
     if !facts.has_finalizer() {
         return Step::Rest(Rest::Gone);
     }
-    // Another Workspace's Runtimes are none of ours.
-    if facts.holds(Name::Namespace) && facts.cluster.runtimes > 0 {
+    // Another Workspace's Runtimes and orders are none of ours.
+    let dependents = facts.cluster.runtimes + facts.cluster.orders;
+    if facts.holds(Name::Namespace) && dependents > 0 {
         return Step::Wait(Waiting::Dependents);
     }
     let held = [Name::Subdomain, Name::Namespace].into_iter().find(|name| facts.holds(*name));

@@ -1,0 +1,77 @@
+//! Orders that were deleted: what they were paid for is funded to its end, and no longer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::account::account;
+use super::claim::{standing_patch, write};
+use super::funding::record;
+use super::observe::patience;
+use super::runtime;
+use crate::api::NameClaim;
+use crate::api::runtime_order::FundingPhase;
+use crate::control::context::Context;
+use crate::control::runtime::trouble::Failure;
+use crate::engine::config::Mode;
+
+/// Pause between two rounds.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// Goes round until `shutdown`.
+pub async fn follow(ctx: Arc<Context>, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = shutdown.cancelled() => return,
+        }
+        if ctx.config.mode == Mode::ReadOnly || !ctx.leadership.is_current() {
+            continue;
+        }
+        let now = ctx.clock.now();
+        for claim in ctx.claims.given_up().into_iter().filter(|claim| claim.spec.order.is_some()) {
+            if let Err(failure) = settle(&ctx, now, &claim).await {
+                tracing::info!(
+                    reason = failure.reason,
+                    "a deleted order can't be settled; it is tried again"
+                );
+            }
+        }
+    }
+}
+
+/// Records where the funding of a deleted order stands, and ends what it isn't paid for any more.
+async fn settle(ctx: &Context, now: Timestamp, claim: &NameClaim) -> Result<(), Failure> {
+    let Some(order) = record(claim) else { return Ok(()) };
+    let account = account(order, &ctx.receipts.of(&order.uid));
+    let phase = account.standing(now, order, patience(&ctx.config)).phase;
+    if (phase, account.paid_until) != (order.phase, order.paid_until) {
+        return write(ctx, claim, standing_patch(phase, account.paid_until)).await;
+    }
+    let funded = order.funds.as_ref().and_then(|funds| Some((&funds.name, funds.uid.as_ref()?)));
+    if let (FundingPhase::Ended, Some((name, uid))) = (phase, funded)
+        && order.runtime_gone_time.is_none()
+        && !is_funded_by_another(ctx, uid)
+        && stands(ctx, &claim.spec.holder.namespace, name, uid)
+    {
+        return runtime::delete(ctx, &claim.spec.holder.namespace, name, uid).await;
+    }
+    Ok(())
+}
+
+fn is_funded_by_another(ctx: &Context, runtime: &str) -> bool {
+    ctx.claims
+        .orders_of_runtime(runtime)
+        .iter()
+        .any(|other| record(other).is_some_and(|order| order.phase.funds()))
+}
+
+fn stands(ctx: &Context, namespace: &str, name: &str, uid: &str) -> bool {
+    use kube::runtime::reflector::ObjectRef;
+    let runtime = ctx.stores.runtimes.get(&ObjectRef::new(name).within(namespace));
+    runtime.is_some_and(|runtime| {
+        runtime.metadata.uid.as_deref() == Some(uid) && runtime.metadata.deletion_timestamp.is_none()
+    })
+}

@@ -1,0 +1,83 @@
+//! Writes the order's claim.
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use serde_json::json;
+
+use super::facts::Facts;
+use super::wire;
+use crate::api::condition::whole_seconds;
+use crate::api::name_claim::{ClaimType, Tombstone};
+use crate::api::order_record::OrderRecord;
+use crate::api::runtime_order::FundingPhase;
+use crate::api::{NameClaim, NameClaimSpec};
+use crate::control::claim_writer;
+use crate::control::context::Context;
+use crate::control::runtime::trouble::Failure;
+
+/// Makes the claim, with what is bought.
+pub async fn create(ctx: &Context, facts: &Facts, order: &OrderRecord) -> Result<(), Failure> {
+    let spec = NameClaimSpec {
+        type_: ClaimType::Order,
+        name: order.uid.clone(),
+        holder: facts.holder(),
+        confirm: None,
+        tenant_id: None,
+        runtime: None,
+        order: Some(Box::new(order.clone())),
+        warm: None,
+        deletion: None,
+        tombstone: None,
+    };
+    claim_writer::create(ctx, &NameClaim::order_key(&order.uid), spec).await
+}
+
+/// Writes the claim, and tells whom it concerns.
+pub async fn write(ctx: &Context, standing: &NameClaim, spec: serde_json::Value) -> Result<(), Failure> {
+    claim_writer::change(ctx, standing, spec).await?;
+    wire::wrote(ctx, &standing.name_any());
+    Ok(())
+}
+
+/// Takes over the claim of an earlier order of the name. What was bought and paid stays as it was.
+pub async fn take_over(ctx: &Context, facts: &Facts) -> Result<(), Failure> {
+    let Some(standing) = &facts.cluster.claim else { return Ok(()) };
+    write(ctx, standing, json!({"holder": facts.holder(), "confirm": null})).await
+}
+
+/// Records where the funding stands.
+pub async fn record_standing(
+    ctx: &Context,
+    facts: &Facts,
+    phase: FundingPhase,
+    paid_until: Option<Timestamp>,
+) -> Result<(), Failure> {
+    let Some(standing) = &facts.cluster.claim else { return Ok(()) };
+    write(ctx, standing, standing_patch(phase, paid_until)).await
+}
+
+/// What is written of where the funding stands.
+pub fn standing_patch(phase: FundingPhase, paid_until: Option<Timestamp>) -> serde_json::Value {
+    json!({"order": {"phase": phase, "paidUntil": paid_until}})
+}
+
+/// Records the Runtime that it funds.
+pub async fn record_runtime(ctx: &Context, facts: &Facts, uid: &str) -> Result<(), Failure> {
+    let Some(standing) = &facts.cluster.claim else { return Ok(()) };
+    let funds = json!({"name": facts.runtime_name(), "uid": uid});
+    write(ctx, standing, json!({"order": {"funds": funds}})).await
+}
+
+/// Records that the Runtime has gone.
+pub async fn record_gone(ctx: &Context, now: Timestamp, facts: &Facts) -> Result<(), Failure> {
+    let Some(standing) = &facts.cluster.claim else { return Ok(()) };
+    write(ctx, standing, json!({"order": {"runtimeGoneTime": whole_seconds(now)}})).await
+}
+
+/// Gives the claim up. What was paid stays recorded, and goes on to fund the Runtime.
+pub async fn release(ctx: &Context, now: Timestamp, facts: &Facts) -> Result<(), Failure> {
+    let Some(standing) = &facts.cluster.claim else { return Ok(()) };
+    let message = "The order was deleted. What it was paid for is funded to its end.".to_owned();
+    let tombstone = Tombstone { release_time: whole_seconds(now), message };
+    write(ctx, standing, json!({"tombstone": tombstone})).await
+}

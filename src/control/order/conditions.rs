@@ -1,0 +1,108 @@
+//! The conditions of an order, from the outcome of a visit. Pure.
+
+use super::account::{Account, OddityKind, Standing};
+use super::facts::Facts;
+use crate::api::condition::{ConditionStatus, ConditionType, Wanted};
+use crate::api::reason;
+use crate::api::runtime_order::FundingPhase;
+use crate::control::runtime::facts::Refusal;
+
+/// What a visit came to.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It is as it should be: fulfilled, or over.
+    Settled(Refusal),
+    /// It waits for a person.
+    Awaiting(Refusal),
+    /// It can't be done as it stands.
+    Stalled(Refusal),
+    /// Something is under way, and what.
+    Progress(Refusal),
+}
+
+/// Every condition that is wanted.
+pub fn conditions(facts: &Facts, standing: Option<&Standing>, outcome: &Outcome) -> Vec<Wanted> {
+    let phase = standing.map(|standing| standing.phase).unwrap_or_default();
+    let mut wanted = summary(outcome);
+    wanted.push(checkout_open(facts, phase, outcome));
+    wanted.push(paid(phase, &facts.account()));
+    wanted.push(fulfilled(outcome));
+    wanted
+}
+
+/// `Ready`, with `Reconciling` or `Stalled` while they are true.
+fn summary(outcome: &Outcome) -> Vec<Wanted> {
+    use ConditionStatus::{False, True, Unknown};
+    use ConditionType::{Ready, Reconciling, Stalled};
+    let pair = |abnormal, ready, why: &Refusal| {
+        vec![
+            Wanted::new(abnormal, True, why.reason, why.message.clone()),
+            Wanted::new(Ready, ready, why.reason, why.message.clone()),
+        ]
+    };
+    match outcome {
+        Outcome::Settled(why) => vec![Wanted::new(Ready, True, why.reason, why.message.clone())],
+        Outcome::Awaiting(why) => pair(Reconciling, False, why),
+        Outcome::Stalled(why) => pair(Stalled, False, why),
+        Outcome::Progress(why) => pair(Reconciling, Unknown, why),
+    }
+}
+
+fn checkout_open(facts: &Facts, phase: FundingPhase, outcome: &Outcome) -> Wanted {
+    let type_ = ConditionType::CheckoutOpen;
+    let payable = matches!(outcome, Outcome::Awaiting(why) if why.reason == reason::AWAITING_PAYMENT);
+    if payable && phase == FundingPhase::Unpaid && facts.record().is_some() {
+        return Wanted::new(type_, ConditionStatus::True, reason::CHECKOUT_OPEN, "It can be paid.");
+    }
+    Wanted::new(type_, ConditionStatus::False, reason::CHECKOUT_CLOSED, "There is nothing to pay now.")
+}
+
+fn paid(phase: FundingPhase, account: &Account) -> Wanted {
+    let (status, reason, message) = match phase {
+        FundingPhase::Unpaid => (ConditionStatus::False, reason::UNPAID, "It isn't paid yet."),
+        FundingPhase::Paid => (ConditionStatus::True, reason::PAID, "It is paid."),
+        FundingPhase::PastDue => (
+            ConditionStatus::False,
+            reason::PAST_DUE,
+            "The next interval isn't paid. Pay before `status.subscription.suspendTime`: the Runtime is stopped then.",
+        ),
+        FundingPhase::Suspended => (
+            ConditionStatus::False,
+            reason::SUSPENDED,
+            "It isn't paid, and its Runtime is stopped. Pay before `status.subscription.deleteTime`: the Runtime is deleted then.",
+        ),
+        FundingPhase::Refunded => (ConditionStatus::False, reason::REFUNDED, "The money went back."),
+        FundingPhase::Ended => (ConditionStatus::False, reason::ENDED, "It is over."),
+    };
+    Wanted::new(ConditionType::Paid, status, reason, format!("{message}{}", oddities(account)))
+}
+
+/// What a person should look at about the receipts.
+fn oddities(account: &Account) -> String {
+    let names = |kind: OddityKind| {
+        let named = account.oddities.iter().filter(|oddity| oddity.kind == kind);
+        named.take(5).map(|oddity| format!("`{}`", oddity.receipt)).collect::<Vec<_>>().join(", ")
+    };
+    let told = [
+        (OddityKind::AmountMismatch, "is of another amount than the order's, and pays for nothing"),
+        (OddityKind::Duplicate, "pays for what was paid already; refund it"),
+        (OddityKind::PartialRefund, "was refunded in part"),
+    ]
+    .map(|(kind, what)| match names(kind) {
+        none if none.is_empty() => none,
+        names => format!(" PaymentReceipt {names} {what}."),
+    });
+    told.concat()
+}
+
+fn fulfilled(outcome: &Outcome) -> Wanted {
+    let type_ = ConditionType::Fulfilled;
+    match outcome {
+        Outcome::Settled(why) if why.reason == reason::FULFILLED => {
+            Wanted::new(type_, ConditionStatus::True, reason::FULFILLED, "The Runtime that it funds serves.")
+        }
+        Outcome::Settled(why) | Outcome::Awaiting(why) | Outcome::Stalled(why) | Outcome::Progress(why) => {
+            Wanted::new(type_, ConditionStatus::False, why.reason, why.message.clone())
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Decides the next step of an order. Pure: the time and every fact come in.
+
+mod claim;
+mod fulfil;
+
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+
+use super::facts::Facts;
+use super::step::{Effect, Rest, Step, Waiting};
+use crate::api::condition::{ConditionType, is_true};
+use crate::api::order_record::OrderRecord;
+use crate::api::runtime_order::FundingPhase;
+use crate::api::{annotation, reason};
+use crate::control::runtime::facts::{NamespaceFact, Refusal};
+use crate::engine::config::Mode;
+
+/// A stage: what it reached, or the step that has to come first.
+type Reached<T> = Result<T, Step>;
+
+/// The next step for the order.
+pub fn decide(now: Timestamp, facts: &Facts) -> Step {
+    let step = match retry_pause(now, facts) {
+        Some(wait) => wait,
+        None if facts.is_deleted() => destroy(facts),
+        None => live(now, facts).unwrap_or_else(|step| step),
+    };
+    held(facts, step)
+}
+
+/// Every stage of an order that should be there, in order.
+fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
+    if facts.cluster.namespace == NamespaceFact::Terminating {
+        return Err(Step::Wait(Waiting::Namespace));
+    }
+    if !facts.has_finalizer() {
+        return Err(Step::Do(Effect::AddFinalizer));
+    }
+    let record = claim::held(facts)?;
+    let phase = standing_recorded(now, facts, record)?;
+    match phase {
+        FundingPhase::Unpaid => {
+            payable(facts)?;
+            Err(Step::Rest(Rest::Awaiting(to_pay(record))))
+        }
+        FundingPhase::Paid | FundingPhase::PastDue => fulfil::fulfilled(facts, record),
+        FundingPhase::Suspended => fulfil::kept(facts, record, Rest::Suspended),
+        FundingPhase::Refunded => fulfil::kept(facts, record, Rest::Refunded),
+        FundingPhase::Ended => fulfil::ended(facts, record),
+    }
+}
+
+/// Deleting an order ends no funding that is paid: its claim stays, with what was paid.
+fn destroy(facts: &Facts) -> Step {
+    if !facts.has_finalizer() {
+        return Step::Rest(Rest::Gone);
+    }
+    if facts.record().is_some() { Step::Do(Effect::Release) } else { Step::Do(Effect::RemoveFinalizer) }
+}
+
+/// The claim says where the funding stands: Runtimes read it there.
+fn standing_recorded(now: Timestamp, facts: &Facts, record: &OrderRecord) -> Reached<FundingPhase> {
+    let account = facts.account();
+    let phase = account.standing(now, record, facts.cluster.settings.patience).phase;
+    if (phase, account.paid_until) == (record.phase, record.paid_until) {
+        return Ok(phase);
+    }
+    Err(Step::Do(Effect::RecordStanding { phase, paid_until: account.paid_until }))
+}
+
+/// Nobody is asked to pay for what couldn't be had.
+fn payable(facts: &Facts) -> Reached<()> {
+    if let Some(waits) = no_workspace(facts) {
+        return Err(Step::Rest(Rest::Awaiting(waits)));
+    }
+    let limit = facts.cluster.policy.max_runtimes;
+    if facts.cluster.runtime.is_none() && facts.cluster.slugs >= limit {
+        return Err(refused(
+            facts,
+            Refusal::new(
+                reason::RUNTIME_LIMIT_REACHED,
+                format!(
+                    "This namespace may hold {limit} Runtimes and holds as many. Delete one, or ask the platform for a higher limit; nothing is to be paid before."
+                ),
+            ),
+        ));
+    }
+    fulfil::fundable(facts)
+}
+
+/// What is missing of a Workspace with a member, in one word and a sentence.
+pub fn no_workspace(facts: &Facts) -> Option<Refusal> {
+    let missing = |message: &str| Some(Refusal::new(reason::AWAITING_WORKSPACE, message));
+    let Some(workspace) = &facts.cluster.workspace else {
+        return missing(
+            "There is no Workspace in this namespace. Create one, with whoever is to use it as a member.",
+        );
+    };
+    if workspace.spec.members.is_empty() {
+        return missing(
+            "The Workspace has no member yet. Add whoever is to use the Runtime to `spec.members`.",
+        );
+    }
+    let conditions = workspace.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    if is_true(conditions, ConditionType::Ready) {
+        return None;
+    }
+    missing("The Workspace isn't ready yet; its own message says why.")
+}
+
+fn to_pay(record: &OrderRecord) -> Refusal {
+    let price = &record.price;
+    Refusal::new(
+        reason::AWAITING_PAYMENT,
+        format!(
+            "{} {} has to be paid for the Plan `{}`. The platform approves it by a PaymentReceipt of type Payment, provider Manual, for the order `{}`.",
+            price.amount, price.currency, price.plan.name, record.uid
+        ),
+    )
+}
+
+/// A refused spec changes nothing; it is looked at again after a while, and when what it refers to changes.
+fn refused(facts: &Facts, refusal: Refusal) -> Step {
+    Step::Rest(Rest::Refused(refusal, facts.cluster.settings.slow_retry))
+}
+
+/// After something went wrong nothing is tried until its pause is over or the spec has changed.
+fn retry_pause(now: Timestamp, facts: &Facts) -> Option<Step> {
+    let trouble = facts.known.trouble.as_ref()?;
+    let left = now.duration_until(trouble.next);
+    let same_spec = facts.generation() == trouble.generation;
+    (same_spec && left > SignedDuration::ZERO).then_some(Step::Wait(Waiting::Retry(left)))
+}
+
+/// A paused object, and a read-only operator, look and change nothing.
+fn held(facts: &Facts, step: Step) -> Step {
+    let Step::Do(_) = step else { return step };
+    let paused = facts.order.annotations().get(annotation::PAUSED).is_some_and(|value| value == "true");
+    let refusal = if paused {
+        Refusal::new(
+            reason::AWAITING_UNPAUSE,
+            "Held by the annotation `moorage.dev/paused`. Remove it to go on.",
+        )
+    } else if facts.cluster.settings.mode == Mode::ReadOnly {
+        Refusal::new(
+            reason::AWAITING_WRITE_MODE,
+            "The operator runs in read-only mode and changes nothing. It goes on once the mode is ReadWrite.",
+        )
+    } else {
+        return step;
+    };
+    Step::Rest(Rest::Awaiting(refusal))
+}

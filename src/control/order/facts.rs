@@ -1,0 +1,130 @@
+//! What is known about one order when a decision is made.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+
+use super::account::{Account, Patience, Receipt, Standing, account};
+use crate::api::name_claim::Holder;
+use crate::api::order_record::OrderRecord;
+use crate::api::{NameClaim, ORDER_FINALIZER, PlanSpec, Runtime, RuntimeOrder, Workspace};
+use crate::control::policy::EffectivePolicy;
+use crate::control::runtime::facts::{NamespaceFact, Trouble};
+use crate::engine::config::Mode;
+
+/// Everything that `decide` sees.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// What is declared.
+    pub order: Arc<RuntimeOrder>,
+    /// The cluster around it, from the caches.
+    pub cluster: Cluster,
+    /// What was read or went wrong, kept between visits.
+    pub known: Knowledge,
+}
+
+/// What the caches say.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// Whether the namespace is being deleted.
+    pub namespace: NamespaceFact,
+    /// The claim that it holds, or else that of an earlier order of its name which wasn't given up.
+    pub claim: Option<Arc<NameClaim>>,
+    /// The namespace's Workspace.
+    pub workspace: Option<Arc<Workspace>>,
+    /// The Plan that it names.
+    pub plan: Option<PlanSpec>,
+    /// What the platform allows.
+    pub policy: EffectivePolicy,
+    /// Slugs that the namespace holds.
+    pub slugs: i32,
+    /// Every receipt of it.
+    pub receipts: Vec<Receipt>,
+    /// The Runtime that it names.
+    pub runtime: Option<Arc<Runtime>>,
+    /// The order by which that Runtime was last funded, as the Runtime's claim has it.
+    pub funded_by: Option<String>,
+    /// Another order that funds that Runtime, and has the better right to it.
+    pub rival: Option<String>,
+    /// Settings of the operator.
+    pub settings: Settings,
+}
+
+/// Settings of the operator that decisions depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Whether anything may be changed.
+    pub mode: Mode,
+    /// How long what isn't paid any more is kept.
+    pub patience: Patience,
+    /// Time that making the Runtime may take.
+    pub start_deadline: SignedDuration,
+    /// Pause of slow retries.
+    pub slow_retry: SignedDuration,
+}
+
+/// What was read or went wrong. Nothing in here is needed after a restart.
+#[derive(Clone, Debug, Default)]
+pub struct Knowledge {
+    /// When the API server said that there is no such Runtime. A cache alone proves no absence.
+    pub runtime_missing_at: Option<Timestamp>,
+    /// What went wrong last, until something succeeds again.
+    pub trouble: Option<Trouble>,
+}
+
+impl Facts {
+    /// What is recorded on its own claim, while it holds it.
+    pub fn record(&self) -> Option<&OrderRecord> {
+        let claim = self.cluster.claim.as_ref().filter(|claim| claim.spec.tombstone.is_none())?;
+        let ours = Some(&claim.spec.holder.uid) == self.order.metadata.uid.as_ref();
+        claim.spec.order.as_deref().filter(|_| ours)
+    }
+
+    /// What its receipts come to.
+    pub fn account(&self) -> Account {
+        self.record().map(|record| account(record, &self.cluster.receipts)).unwrap_or_default()
+    }
+
+    /// Where its funding stands.
+    pub fn standing(&self, now: Timestamp) -> Option<Standing> {
+        let record = self.record()?;
+        Some(self.account().standing(now, record, self.cluster.settings.patience))
+    }
+
+    /// Name of the Runtime that it is for.
+    pub fn runtime_name(&self) -> &str {
+        let spec = &self.order.spec;
+        let made = spec.runtime.as_ref().map(|runtime| runtime.name.as_str());
+        made.or(spec.runtime_ref.as_ref().map(|reference| reference.name.as_str())).unwrap_or_default()
+    }
+
+    /// The Runtime that it names, unless it is being deleted.
+    pub fn standing_runtime(&self) -> Option<&Runtime> {
+        self.cluster.runtime.as_deref().filter(|runtime| runtime.metadata.deletion_timestamp.is_none())
+    }
+
+    /// Who we are, for claims.
+    pub fn holder(&self) -> Holder {
+        Holder {
+            namespace: self.order.namespace().unwrap_or_default(),
+            name: self.order.name_any(),
+            uid: self.order.uid().unwrap_or_default(),
+        }
+    }
+
+    /// Whether it is being deleted.
+    pub fn is_deleted(&self) -> bool {
+        self.order.metadata.deletion_timestamp.is_some()
+    }
+
+    /// Whether our finalizer is on it.
+    pub fn has_finalizer(&self) -> bool {
+        self.order.finalizers().iter().any(|finalizer| finalizer == ORDER_FINALIZER)
+    }
+
+    /// Generation of its spec.
+    pub fn generation(&self) -> i64 {
+        self.order.metadata.generation.unwrap_or_default()
+    }
+}

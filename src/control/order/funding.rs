@@ -1,0 +1,97 @@
+//! Which order funds which Runtime, by what is recorded on the orders' claims.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use crate::api::order_record::OrderRecord;
+use crate::api::{NameClaim, NameClaimSpec};
+
+/// Keys of orders' claims, by what is asked for.
+#[derive(Debug, Default)]
+pub struct Orders {
+    /// By the UID of the Runtime that is funded.
+    funded: HashMap<String, BTreeSet<String>>,
+    /// By namespace and name of the Runtime that they are for.
+    for_name: HashMap<String, BTreeSet<String>>,
+    /// By namespace and name of the order, save those given up.
+    named: HashMap<String, BTreeSet<String>>,
+}
+
+impl Orders {
+    /// Takes in a claim.
+    pub fn note(&mut self, key: &str, claim: &NameClaimSpec) {
+        self.each(claim, |map, at| {
+            map.entry(at).or_default().insert(key.to_owned());
+        });
+    }
+
+    /// Forgets a claim.
+    pub fn forget(&mut self, key: &str, claim: &NameClaimSpec) {
+        self.each(claim, |map, at| {
+            let Some(keys) = map.get_mut(&at) else { return };
+            keys.remove(key);
+            if keys.is_empty() {
+                map.remove(&at);
+            }
+        });
+    }
+
+    /// Orders that fund, or funded, the Runtime of this UID.
+    pub fn of_runtime(&self, uid: &str) -> Vec<String> {
+        keys(&self.funded, uid)
+    }
+
+    /// Orders for the Runtime of this name.
+    pub fn for_runtime(&self, namespace: &str, name: &str) -> Vec<String> {
+        keys(&self.for_name, &path(namespace, name))
+    }
+
+    /// Claims of orders of this name that weren't given up.
+    pub fn named(&self, namespace: &str, name: &str) -> Vec<String> {
+        keys(&self.named, &path(namespace, name))
+    }
+
+    fn each(
+        &mut self,
+        claim: &NameClaimSpec,
+        mut change: impl FnMut(&mut HashMap<String, BTreeSet<String>>, String),
+    ) {
+        let Some(order) = &claim.order else { return };
+        if claim.tombstone.is_none() {
+            change(&mut self.named, path(&claim.holder.namespace, &claim.holder.name));
+        }
+        let Some(funds) = &order.funds else { return };
+        change(&mut self.for_name, path(&claim.holder.namespace, &funds.name));
+        if let Some(uid) = &funds.uid {
+            change(&mut self.funded, uid.clone());
+        }
+    }
+}
+
+fn keys(map: &HashMap<String, BTreeSet<String>>, at: &str) -> Vec<String> {
+    map.get(at).map(|keys| keys.iter().cloned().collect()).unwrap_or_default()
+}
+
+fn path(namespace: &str, name: &str) -> String {
+    format!("{namespace}/{name}")
+}
+
+/// The order with the best right to a Runtime: one that is paid, and of several the oldest.
+pub fn best(candidates: impl IntoIterator<Item = Arc<NameClaim>>) -> Option<Arc<NameClaim>> {
+    candidates.into_iter().min_by_key(|claim| rank(claim))
+}
+
+/// Among orders, the lower has the better right.
+pub fn rank(claim: &NameClaim) -> (bool, Timestamp, String) {
+    let funds = record(claim).is_some_and(|order| order.phase.funds());
+    let created = claim.creation_timestamp().map_or(Timestamp::MAX, |time| time.0);
+    (!funds, created, claim.name_any())
+}
+
+/// What is recorded of the order.
+pub fn record(claim: &NameClaim) -> Option<&OrderRecord> {
+    claim.spec.order.as_deref()
+}

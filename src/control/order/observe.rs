@@ -1,0 +1,103 @@
+//! Gathers what the caches know at the start of a visit, and after each effect.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+
+use super::account::Patience;
+use super::facts::{Cluster, Facts, Knowledge, Settings};
+use super::funding::{rank, record};
+use crate::api::{NameClaim, Runtime, RuntimeOrder};
+use crate::control::context::Context;
+use crate::control::runtime::facts::NamespaceFact;
+use crate::control::runtime::observe::{policy, workspace};
+use crate::engine::config::Config;
+
+/// The facts at the start of a visit.
+pub fn gather(ctx: &Context, order: Arc<RuntimeOrder>, known: Knowledge) -> Facts {
+    let cluster = cluster(ctx, &order);
+    let mut facts = Facts { order, cluster, known };
+    if facts.cluster.runtime.is_some() {
+        facts.known.runtime_missing_at = None;
+    }
+    facts
+}
+
+/// What the caches say now.
+pub fn cluster(ctx: &Context, order: &RuntimeOrder) -> Cluster {
+    let namespace = order.namespace().unwrap_or_default();
+    let meta = ctx.stores.namespaces.get(&ObjectRef::new(&namespace));
+    let terminating = meta.as_ref().is_some_and(|meta| meta.metadata.deletion_timestamp.is_some());
+    let claim = claim(ctx, order, &namespace);
+    let runtime = runtime(ctx, order, &namespace);
+    let uid = claim.as_ref().and_then(|claim| record(claim)).map(|record| record.uid.clone());
+    Cluster {
+        namespace: if terminating { NamespaceFact::Terminating } else { NamespaceFact::Active },
+        workspace: workspace(ctx, &namespace),
+        plan: ctx.stores.plans.get(&ObjectRef::new(&order.spec.plan_ref.name)).map(|plan| plan.spec.clone()),
+        policy: policy(ctx, &namespace, meta.as_deref()),
+        slugs: ctx.claims.slugs_in(&namespace),
+        receipts: uid.map(|uid| ctx.receipts.of(&uid)).unwrap_or_default(),
+        funded_by: runtime.as_ref().and_then(|runtime| funded_by(ctx, runtime)),
+        rival: runtime.as_ref().and_then(|runtime| rival(ctx, runtime, claim.as_deref())),
+        settings: settings(&ctx.config),
+        claim,
+        runtime,
+    }
+}
+
+/// The claim that it holds; else the oldest of an earlier order of its name that wasn't given up.
+fn claim(ctx: &Context, order: &RuntimeOrder, namespace: &str) -> Option<Arc<NameClaim>> {
+    let own = order.uid().and_then(|uid| ctx.claims.order_of(&uid));
+    own.or_else(|| {
+        ctx.claims.orders_named(namespace, &order.name_any()).into_iter().min_by_key(|claim| rank(claim))
+    })
+}
+
+fn runtime(ctx: &Context, order: &RuntimeOrder, namespace: &str) -> Option<Arc<Runtime>> {
+    let made = order.spec.runtime.as_ref().map(|runtime| runtime.name.as_str());
+    let name = made.or(order.spec.runtime_ref.as_ref().map(|reference| reference.name.as_str()))?;
+    ctx.stores.runtimes.get(&ObjectRef::new(name).within(namespace))
+}
+
+/// The order that the Runtime's own claim names.
+fn funded_by(ctx: &Context, runtime: &Runtime) -> Option<String> {
+    let claim = ctx.claims.slug_of(&runtime.uid()?)?;
+    claim.spec.runtime.as_ref()?.order.clone()
+}
+
+/// Another order that funds the Runtime: ours has the better right only if it is recorded, and older.
+fn rival(ctx: &Context, runtime: &Runtime, own: Option<&NameClaim>) -> Option<String> {
+    let uid = runtime.uid()?;
+    let ours = own.filter(|claim| {
+        let funds = record(claim).and_then(|order| order.funds.as_ref());
+        funds.is_some_and(|funds| funds.uid.as_ref() == Some(&uid))
+    });
+    let others = ctx.claims.orders_of_runtime(&uid).into_iter().filter(|claim| {
+        let other = own.is_none_or(|own| own.name_any() != claim.name_any());
+        other && record(claim).is_some_and(|order| order.phase.funds())
+    });
+    let best = others.min_by_key(|claim| rank(claim))?;
+    ours.is_none_or(|ours| rank(&best) < rank(ours)).then(|| best.spec.holder.name.clone())
+}
+
+fn settings(config: &Config) -> Settings {
+    let seconds = |seconds: u32| SignedDuration::from_secs(i64::from(seconds));
+    Settings {
+        mode: config.mode,
+        patience: patience(config),
+        start_deadline: seconds(config.timing.start_deadline_seconds),
+        slow_retry: seconds(config.timing.slow_retry_seconds),
+    }
+}
+
+/// How long what isn't paid any more is kept.
+pub fn patience(config: &Config) -> Patience {
+    let seconds = |seconds: u32| SignedDuration::from_secs(i64::from(seconds));
+    Patience {
+        grace: seconds(config.billing.grace_seconds),
+        retention: seconds(config.billing.retention_seconds),
+    }
+}

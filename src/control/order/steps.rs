@@ -1,0 +1,123 @@
+//! The six steps from the account to the ready Runtime: each a pure function of the facts, and none completed before
+//! those in front of it.
+
+use super::facts::Facts;
+use crate::api::Runtime;
+use crate::api::condition::{ConditionType, find, is_true};
+use crate::api::runtime_order::{FundingPhase, OrderStep, StepName, StepState};
+use crate::api::state::RuntimeState;
+
+/// Every step, in order.
+pub fn steps(facts: &Facts, phase: FundingPhase) -> Vec<OrderStep> {
+    let judged = [
+        account(facts),
+        workspace(facts),
+        checkout(phase),
+        runtime(facts, phase),
+        waits(StepName::Codex, "Waits for the Runtime to serve; then it is signed in to its model provider."),
+        waits(StepName::Ready, "Waits for the sign-in; then a first conversation is tried."),
+    ];
+    let mut open = false;
+    judged
+        .into_iter()
+        .map(|step| {
+            let step = if open { behind(step) } else { step };
+            open |= !matches!(step.state, StepState::Completed | StepState::Skipped);
+            step
+        })
+        .collect()
+}
+
+/// A step behind one that isn't completed isn't completed either.
+fn behind(step: OrderStep) -> OrderStep {
+    match step.state {
+        StepState::Completed | StepState::Skipped | StepState::Running => {
+            OrderStep { state: StepState::Pending, ..step }
+        }
+        StepState::Pending | StepState::Failed => step,
+    }
+}
+
+fn account(facts: &Facts) -> OrderStep {
+    let Some(workspace) = &facts.cluster.workspace else {
+        return waits(StepName::Account, "Waits for a Workspace with a member.");
+    };
+    if workspace.spec.members.is_empty() {
+        return waits(
+            StepName::Account,
+            "Add whoever is to use the Runtime to the members of the Workspace.",
+        );
+    }
+    done(StepName::Account, "The Workspace has a member.")
+}
+
+fn workspace(facts: &Facts) -> OrderStep {
+    let Some(workspace) = &facts.cluster.workspace else {
+        return waits(StepName::Workspace, "SelectWorkspace: there is none in this namespace. Create one.");
+    };
+    let conditions = workspace.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    if is_true(conditions, ConditionType::Ready) {
+        return done(StepName::Workspace, "The Workspace can be used.");
+    }
+    if is_true(conditions, ConditionType::Stalled) {
+        return failed(StepName::Workspace, "The Workspace can't be set up; its own message says why.");
+    }
+    runs(StepName::Workspace, "The Workspace isn't ready yet.")
+}
+
+fn checkout(phase: FundingPhase) -> OrderStep {
+    let name = StepName::Checkout;
+    match phase {
+        FundingPhase::Unpaid => runs(name, "Waits to be paid."),
+        FundingPhase::Paid => done(name, "It is paid."),
+        FundingPhase::PastDue => done(name, "It was paid; the next interval isn't yet."),
+        FundingPhase::Suspended => failed(name, "It isn't paid any more; pay, and it goes on."),
+        FundingPhase::Refunded => failed(name, "The money went back."),
+        FundingPhase::Ended => failed(name, "It is over."),
+    }
+}
+
+fn runtime(facts: &Facts, phase: FundingPhase) -> OrderStep {
+    let name = StepName::Runtime;
+    let Some(runtime) = facts.cluster.runtime.as_deref().filter(|_| phase.funds()) else {
+        return waits(name, "Waits for the payment.");
+    };
+    match runtime.status.as_ref().and_then(|status| status.state) {
+        Some(RuntimeState::Running | RuntimeState::Sleeping) => done(name, "The gateway serves."),
+        Some(RuntimeState::Stopped) if is_ready(runtime) => {
+            runs(name, "The Runtime is stopped, as its spec asks.")
+        }
+        Some(RuntimeState::Error) => failed(name, &message(runtime)),
+        _ => runs(name, "The Runtime is being made."),
+    }
+}
+
+fn is_ready(runtime: &Runtime) -> bool {
+    runtime.status.as_ref().is_some_and(|status| is_true(&status.conditions, ConditionType::Ready))
+}
+
+fn message(runtime: &Runtime) -> String {
+    let conditions = runtime.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let ready = find(conditions, ConditionType::Ready);
+    ready.map(|ready| ready.message.chars().take(500).collect()).unwrap_or_default()
+}
+
+fn step(name: StepName, state: StepState, message: &str) -> OrderStep {
+    OrderStep { name, state, message: message.to_owned() }
+}
+
+fn done(name: StepName, message: &str) -> OrderStep {
+    step(name, StepState::Completed, message)
+}
+
+fn runs(name: StepName, message: &str) -> OrderStep {
+    step(name, StepState::Running, message)
+}
+
+fn waits(name: StepName, message: &str) -> OrderStep {
+    step(name, StepState::Pending, message)
+}
+
+fn failed(name: StepName, message: &str) -> OrderStep {
+    step(name, StepState::Failed, message)
+}

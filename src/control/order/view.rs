@@ -1,0 +1,157 @@
+//! What the status says: a pure function of the facts and the step that was reached.
+
+use jiff::Timestamp;
+
+use super::account::Standing;
+use super::conditions::{Outcome, conditions};
+use super::facts::Facts;
+use super::step::{Rest, Step, Waiting};
+use super::steps::steps;
+use crate::api::condition::{self, ConditionStatus, ConditionType};
+use crate::api::reason;
+use crate::api::refs::NameRef;
+use crate::api::runtime_order::{Amount, FundingPhase, RuntimeOrderStatus, SubscriptionStatus};
+use crate::api::state::OrderState;
+use crate::control::runtime::facts::{Refusal, TroubleClass};
+
+/// The status to write, given the one that stands.
+pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeOrderStatus) -> RuntimeOrderStatus {
+    if keeps_its_word(facts, step, old) {
+        return old.clone();
+    }
+    let standing = facts.standing(now);
+    let phase = standing.map(|standing| standing.phase).unwrap_or_default();
+    let outcome = outcome(now, facts, step, phase, old);
+    let generation = facts.generation();
+    let settled = !matches!(outcome, Outcome::Progress(_));
+    let record = facts.record();
+    RuntimeOrderStatus {
+        observed_generation: if settled { generation } else { old.observed_generation },
+        state: Some(state(facts, step, phase)),
+        steps: steps(facts, phase),
+        amount: record
+            .map(|order| Amount { value: order.price.amount, currency: order.price.currency.clone() }),
+        subscription: standing.as_ref().map(|standing| subscription(facts, standing)),
+        runtime_ref: record
+            .and_then(|order| order.funds.as_ref())
+            .filter(|funds| funds.uid.is_some())
+            .map(|funds| NameRef::new(&funds.name)),
+        conditions: condition::merge(
+            &old.conditions,
+            conditions(facts, standing.as_ref(), &outcome),
+            generation,
+            now,
+        ),
+    }
+}
+
+fn subscription(facts: &Facts, standing: &Standing) -> SubscriptionStatus {
+    SubscriptionStatus {
+        state: standing.phase,
+        paid_until: facts.account().paid_until.map(condition::whole_seconds),
+        suspend_time: standing.suspend_at.map(condition::whole_seconds),
+        delete_time: standing.delete_at.map(condition::whole_seconds),
+    }
+}
+
+/// What was at rest stays so while the API server is in trouble.
+fn keeps_its_word(facts: &Facts, step: &Step, old: &RuntimeOrderStatus) -> bool {
+    let passing = facts.known.trouble.as_ref().is_some_and(|it| it.class == TroubleClass::Transient);
+    matches!(step, Step::Wait(Waiting::Retry(_)))
+        && passing
+        && facts.generation() == old.observed_generation
+        && condition::is_true(&old.conditions, ConditionType::Ready)
+        && !facts.is_deleted()
+}
+
+/// The portal's word.
+fn state(facts: &Facts, step: &Step, phase: FundingPhase) -> OrderState {
+    match (phase, step) {
+        (FundingPhase::Unpaid, _) => OrderState::PendingPayment,
+        (FundingPhase::PastDue, _) => OrderState::PastDue,
+        (FundingPhase::Suspended, _) => OrderState::Suspended,
+        (FundingPhase::Refunded, _) => OrderState::Refunded,
+        (FundingPhase::Ended, _) => OrderState::Ended,
+        (FundingPhase::Paid, Step::Rest(Rest::Fulfilled)) => OrderState::Running,
+        (FundingPhase::Paid, _) if facts.cluster.runtime.is_some() => OrderState::Provisioning,
+        (FundingPhase::Paid, _) => OrderState::Paid,
+    }
+}
+
+fn outcome(
+    now: Timestamp,
+    facts: &Facts,
+    step: &Step,
+    phase: FundingPhase,
+    old: &RuntimeOrderStatus,
+) -> Outcome {
+    let settled = |reason, message: &str| Outcome::Settled(Refusal::new(reason, message));
+    match step {
+        Step::Rest(Rest::Fulfilled) if phase == FundingPhase::PastDue => settled(
+            reason::PAST_DUE,
+            "The next interval isn't paid; the Runtime runs on until `status.subscription.suspendTime`.",
+        ),
+        Step::Rest(Rest::Fulfilled) => {
+            settled(reason::FULFILLED, "It is paid, and the Runtime that it funds serves.")
+        }
+        Step::Rest(Rest::Refunded) => {
+            settled(reason::REFUNDED, "The money went back; the Runtime is stopped.")
+        }
+        Step::Rest(Rest::Ended) => settled(reason::ENDED, "It is over, and funds nothing any more."),
+        Step::Rest(Rest::Suspended) => Outcome::Awaiting(Refusal::new(
+            reason::AWAITING_PAYMENT,
+            "It isn't paid: the Runtime is stopped, and its data kept until `status.subscription.deleteTime`. Pay, and it is started again.",
+        )),
+        Step::Rest(Rest::Awaiting(why)) => Outcome::Awaiting(why.clone()),
+        Step::Rest(Rest::Refused(why, _)) => Outcome::Stalled(why.clone()),
+        Step::Rest(Rest::Gone) | Step::LookForRuntime | Step::Do(_) | Step::Wait(_) => {
+            progress(now, facts, step, old)
+        }
+    }
+}
+
+/// Something is under way, unless it went wrong for good or takes too long.
+fn progress(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeOrderStatus) -> Outcome {
+    let trouble = facts.known.trouble.as_ref();
+    let doing = doing(facts, step);
+    let refusal = trouble.map_or(doing, |trouble| Refusal::new(trouble.reason, trouble.message.clone()));
+    if trouble.is_some_and(|trouble| trouble.class == TroubleClass::Human) {
+        return Outcome::Stalled(refusal);
+    }
+    if overdue(now, facts, old) {
+        let message =
+            format!("It takes longer than it should. {} It is tried further by itself.", refusal.message);
+        return Outcome::Stalled(Refusal::new(reason::DEADLINE_EXCEEDED, message));
+    }
+    Outcome::Progress(refusal)
+}
+
+/// What is being done, with the reason that says so.
+fn doing(facts: &Facts, step: &Step) -> Refusal {
+    match step {
+        Step::Wait(Waiting::Runtime) => {
+            Refusal::new(reason::PROVISIONING, "It is paid; its Runtime is being made.")
+        }
+        Step::Wait(Waiting::RuntimeGone) => {
+            Refusal::new(reason::DESTROYING, "The Runtime that it is for is being deleted.")
+        }
+        Step::Wait(Waiting::Namespace) => Refusal::new(reason::DESTROYING, "The namespace is being deleted."),
+        _ if facts.is_deleted() => Refusal::new(reason::DESTROYING, "It is being given up."),
+        _ if facts.record().is_none() => Refusal::new(reason::PENDING, "Its price is being recorded."),
+        _ => Refusal::new(reason::PENDING, "What was paid is being recorded."),
+    }
+}
+
+/// Whether what is under way has been so for longer than it may.
+fn overdue(now: Timestamp, facts: &Facts, old: &RuntimeOrderStatus) -> bool {
+    let Some(ready) = condition::find(&old.conditions, ConditionType::Ready) else { return false };
+    match ready.status {
+        ConditionStatus::Unknown => {
+            ready.last_transition_time.duration_until(now) > facts.cluster.settings.start_deadline
+        }
+        ConditionStatus::False => {
+            ready.reason == reason::DEADLINE_EXCEEDED && ready.observed_generation == facts.generation()
+        }
+        ConditionStatus::True => false,
+    }
+}

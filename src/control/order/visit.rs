@@ -1,0 +1,158 @@
+//! One visit of an order: decide, look or act, until it rests or waits; then write the status, if it changed.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use kube::runtime::controller::Action;
+
+use super::act::act;
+use super::decide::decide;
+use super::facts::Facts;
+use super::look::look;
+use super::observe::{cluster, gather};
+use super::record::record;
+use super::step::{Rest, Step, Waiting, effect_name};
+use super::view::view;
+use crate::api::{RuntimeOrder, reason};
+use crate::control::context::Context;
+use crate::control::runtime::facts::{Refusal, Trouble, TroubleClass};
+use crate::control::runtime::trouble::{Failure, Pace};
+use crate::engine::backoff::Backoff;
+use crate::engine::metrics::ReconcileResult;
+
+/// Most steps of one visit: more than any sound sequence needs, so that a fault can't turn into a hot loop.
+const MAX_STEPS: usize = 32;
+/// Pause after a status that couldn't be written, or a loss of the lease.
+const SHORT_PAUSE: SignedDuration = SignedDuration::from_secs(2);
+
+/// Visits the order.
+pub async fn visit(ctx: Arc<Context>, cached: Arc<RuntimeOrder>) -> Action {
+    let Some(uid) = cached.uid() else { return Action::await_change() };
+    let mut entry = ctx.orders.take(&uid);
+    let order = entry.newest(cached);
+    let mut facts = gather(&ctx, order, std::mem::take(&mut entry.known));
+    let begun = Instant::now();
+    let step = guarded(&ctx, &mut facts).await;
+    ctx.metrics.reconciled("order", result(&step, &facts), begun.elapsed());
+    if step == Step::Rest(Rest::Gone) {
+        return Action::await_change();
+    }
+    let pause = finish(&ctx, &mut facts, &step).await;
+    entry.written = Some(Arc::clone(&facts.order));
+    entry.known = facts.known;
+    ctx.orders.put(&uid, entry);
+    Action::requeue(Duration::try_from(pause).unwrap_or_default().max(Duration::from_millis(20)))
+}
+
+/// A fault of ours marks this object and no other.
+async fn guarded(ctx: &Context, facts: &mut Facts) -> Step {
+    let caught = AssertUnwindSafe(steps(ctx, facts)).catch_unwind().await;
+    caught.unwrap_or_else(|_| {
+        ctx.metrics.reconcile_panicked("order");
+        tracing::error!(order = facts.order.name_any(), "a visit panicked");
+        let fault = "Moorage has a fault that this object brings out. Report it with the operator's log.";
+        failed(ctx.clock.now(), facts, Refusal::new(reason::INTERNAL_ERROR, fault).into())
+    })
+}
+
+/// What a visit came to, for metrics.
+fn result(step: &Step, facts: &Facts) -> ReconcileResult {
+    match (step, &facts.known.trouble) {
+        (Step::Rest(Rest::Refused(..)), _) => ReconcileResult::User,
+        (Step::Rest(_), _) => ReconcileResult::Success,
+        (_, Some(trouble)) if trouble.reason == reason::INTERNAL_ERROR => ReconcileResult::Bug,
+        (_, Some(trouble)) if trouble.class == TroubleClass::Human => ReconcileResult::User,
+        (_, Some(_)) => ReconcileResult::Transient,
+        (_, None) => ReconcileResult::Requeue,
+    }
+}
+
+/// Decides and does, until nothing more is to be done now.
+async fn steps(ctx: &Context, facts: &mut Facts) -> Step {
+    for _ in 0..MAX_STEPS {
+        let now = ctx.clock.now();
+        let step = decide(now, facts);
+        let done = match &step {
+            Step::LookForRuntime => look(ctx, now, facts).await,
+            Step::Do(_) if !ctx.leadership.is_current() => return Step::Wait(Waiting::Retry(SHORT_PAUSE)),
+            Step::Do(effect) => act(ctx, now, facts, effect).await,
+            Step::Wait(_) | Step::Rest(_) => return step,
+        };
+        if let Step::Do(effect) = &step {
+            tracing::debug!(order = facts.order.name_any(), effect = effect_name(effect), "done");
+        }
+        if let Err(failure) = done {
+            return failed(now, facts, failure);
+        }
+        facts.known.trouble = None;
+        facts.cluster = cluster(ctx, &facts.order);
+    }
+    tracing::warn!(order = facts.order.name_any(), "a visit took too many steps");
+    Step::Wait(Waiting::Retry(SHORT_PAUSE))
+}
+
+/// Notes a failure with the pause before the next try.
+fn failed(now: Timestamp, facts: &mut Facts, failure: Failure) -> Step {
+    tracing::info!(
+        order = facts.order.name_any(),
+        namespace = facts.order.namespace(),
+        reason = failure.reason,
+        message = failure.message,
+        "a step failed"
+    );
+    let before = facts.known.trouble.as_ref().filter(|trouble| trouble.reason == failure.reason);
+    let attempts = before.map_or(1, |trouble| trouble.attempts.saturating_add(1));
+    let since = before.map_or(now, |trouble| trouble.since);
+    let pause = retry_pause(facts, &failure, attempts);
+    facts.known.trouble = Some(Trouble {
+        class: failure.class,
+        reason: failure.reason,
+        message: failure.message,
+        since,
+        attempts,
+        next: now.saturating_add(pause).unwrap_or(now),
+        generation: facts.generation(),
+    });
+    Step::Wait(Waiting::Retry(pause))
+}
+
+fn retry_pause(facts: &Facts, failure: &Failure, attempts: u32) -> SignedDuration {
+    let first = match (failure.pace, failure.class) {
+        (Pace::Soon, _) | (_, TroubleClass::Transient) => Duration::from_secs(1),
+        (_, TroubleClass::Human) => Duration::from_secs(5),
+    };
+    let slowest = Duration::try_from(facts.cluster.settings.slow_retry).unwrap_or(first);
+    let uid = facts.order.metadata.uid.as_deref().unwrap_or_default();
+    SignedDuration::try_from(Backoff::between(first, slowest).pause(uid, attempts)).unwrap_or(SHORT_PAUSE)
+}
+
+/// Writes the status and says when to come back if nothing happens before.
+async fn finish(ctx: &Context, facts: &mut Facts, step: &Step) -> SignedDuration {
+    let now = ctx.clock.now();
+    let status = view(now, facts, step, &facts.order.status.clone().unwrap_or_default());
+    if let Err(failure) = record(ctx, facts, status).await {
+        tracing::info!(
+            order = facts.order.name_any(),
+            reason = failure.reason,
+            message = failure.message,
+            "the status can't be written; it is tried again"
+        );
+        return SHORT_PAUSE;
+    }
+    pause(now, facts, step)
+}
+
+/// When to come back: watches tell of everything but the time.
+fn pause(now: Timestamp, facts: &Facts, step: &Step) -> SignedDuration {
+    let own = match step {
+        Step::Wait(Waiting::Retry(left)) => *left,
+        Step::Rest(Rest::Refused(_, again)) => *again,
+        _ => facts.cluster.settings.slow_retry,
+    };
+    let next = facts.standing(now).and_then(|standing| standing.next);
+    next.map_or(own, |next| own.min(now.duration_until(next).max(SignedDuration::ZERO)))
+}

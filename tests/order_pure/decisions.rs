@@ -1,0 +1,224 @@
+//! What is done about an order.
+
+use moorage::api::refs::NameRef;
+use moorage::api::runtime_order::{FundingPhase, PaymentMode, StepName, StepState};
+use moorage::api::state::OrderState;
+use moorage::api::{name_claim::Confirm, reason};
+use moorage::control::order::step::{Rest, Step};
+
+use crate::world::{DAY, Fault, PRICE, World, payment, refund, runtime};
+
+fn world() -> World {
+    World::new(PaymentMode::Subscription)
+}
+
+fn paid() -> World {
+    let mut world = world();
+    world.run(None);
+    world.receipts.push(payment("1", world.now));
+    assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled));
+    world
+}
+
+fn reason_of(step: &Step) -> &'static str {
+    match step {
+        Step::Rest(Rest::Refused(refusal, _) | Rest::Awaiting(refusal)) => refusal.reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn state(world: &World) -> OrderState {
+    world.order.as_ref().unwrap().status.as_ref().unwrap().state.unwrap()
+}
+
+fn step_states(world: &World) -> Vec<StepState> {
+    let status = world.order.as_ref().unwrap().status.as_ref().unwrap();
+    status.steps.iter().map(|step| step.state).collect()
+}
+
+#[test]
+fn nothing_is_made_before_it_is_paid() {
+    let mut world = world();
+    let rest = world.run(None);
+    assert_eq!(reason_of(&rest), reason::AWAITING_PAYMENT);
+    assert_eq!(world.ledger, ["AddFinalizer", "Claim"]);
+    assert_eq!(state(&world), OrderState::PendingPayment);
+    use StepState::{Completed, Pending, Running};
+    assert_eq!(step_states(&world), [Completed, Completed, Running, Pending, Pending, Pending]);
+}
+
+#[test]
+fn a_payment_makes_one_runtime_and_says_so_first_on_the_claim() {
+    let world = paid();
+    assert_eq!(world.ledger, ["AddFinalizer", "Claim", "RecordStanding", "CreateRuntime", "RecordRuntime"]);
+    assert_eq!((state(&world), world.made), (OrderState::Running, 1));
+    use StepState::{Completed, Pending};
+    assert_eq!(step_states(&world), [Completed, Completed, Completed, Completed, Pending, Pending]);
+}
+
+#[test]
+fn one_crash_at_any_effect_changes_nothing_in_the_end() {
+    for at in 0..6 {
+        for fault in [Fault::Before, Fault::After] {
+            let mut world = world();
+            world.receipts.push(payment("1", world.now));
+            assert_eq!(world.run(Some((at, fault))), Step::Rest(Rest::Fulfilled), "{at} {fault:?}");
+            assert_eq!((world.made, world.funds()), (1, true), "{at} {fault:?}");
+        }
+    }
+}
+
+#[test]
+fn a_plan_that_changes_after_the_checkout_began_changes_no_price() {
+    let mut world = world();
+    world.run(None);
+    world.plan.as_mut().unwrap().amount = 1;
+    world.receipts.push(payment("1", world.now));
+    assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled));
+    let mut cheap = payment("2", world.now);
+    cheap.spec.amount = 1;
+    let mut world = self::world();
+    world.run(None);
+    world.plan.as_mut().unwrap().amount = 1;
+    world.receipts.push(cheap);
+    assert_eq!(reason_of(&world.run(None)), reason::AWAITING_PAYMENT);
+    assert_eq!(world.made, 0);
+}
+
+#[test]
+fn what_couldnt_be_had_isnt_to_be_paid() {
+    let mut full = world();
+    full.slugs = 10;
+    assert_eq!(reason_of(&full.run(None)), reason::RUNTIME_LIMIT_REACHED);
+    let mut alone = world();
+    alone.workspace = None;
+    assert_eq!(reason_of(&alone.run(None)), reason::AWAITING_WORKSPACE);
+    let status = alone.order.as_ref().unwrap().status.clone().unwrap();
+    let step = status.steps.iter().find(|step| step.name == StepName::Workspace).unwrap();
+    assert!(step.message.starts_with("SelectWorkspace"), "{}", step.message);
+    let mut none = world();
+    none.plan = None;
+    assert_eq!(reason_of(&none.run(None)), reason::PLAN_NOT_FOUND);
+    let mut free = world();
+    free.plan.as_mut().unwrap().requires_order = false;
+    assert_eq!(reason_of(&free.run(None)), reason::PLAN_NEEDS_NO_ORDER);
+}
+
+#[test]
+fn a_deleted_runtime_is_never_made_again() {
+    let mut world = paid();
+    world.runtime = None;
+    assert_eq!(world.run(None), Step::Rest(Rest::Ended));
+    assert_eq!((state(&world), world.made, world.funds()), (OrderState::Ended, 1, false));
+    world.receipts.push(payment("2", world.now));
+    assert_eq!(world.run(None), Step::Rest(Rest::Ended));
+    world.runtime = Some(runtime("another"));
+    assert_eq!(world.run(None), Step::Rest(Rest::Ended));
+    assert!(!world.funds());
+}
+
+#[test]
+fn one_of_the_name_that_was_made_again_isnt_funded() {
+    let mut world = paid();
+    world.runtime = Some(runtime("another"));
+    assert_eq!(world.run(None), Step::Rest(Rest::Ended));
+    assert!(!world.funds());
+}
+
+#[test]
+fn the_same_runtime_after_a_restore_is_funded_on() {
+    let mut world = paid();
+    world.runtime = Some(runtime("restored"));
+    world.funded_by = Some("order-1".into());
+    assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled));
+    assert!(world.funds());
+}
+
+#[test]
+fn unpaid_it_is_stopped_kept_and_then_deleted_and_paying_brings_it_back() {
+    let mut world = paid();
+    world.now += 32 * DAY;
+    assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled));
+    assert_eq!((state(&world), world.funds()), (OrderState::PastDue, true));
+    world.now += 4 * DAY;
+    assert_eq!(world.run(None), Step::Rest(Rest::Suspended));
+    assert_eq!((state(&world), world.funds()), (OrderState::Suspended, false));
+    let status = world.order.as_ref().unwrap().status.clone().unwrap();
+    assert!(status.subscription.unwrap().delete_time.is_some());
+    let mut back = world.clone();
+    back.receipts.push(payment("2", back.now));
+    assert_eq!(back.run(None), Step::Rest(Rest::Fulfilled));
+    assert_eq!((state(&back), back.funds(), back.made), (OrderState::Running, true, 1));
+    world.now += 31 * DAY;
+    assert_eq!(world.run(None), Step::Rest(Rest::Ended));
+    assert!(world.runtime.is_none());
+    assert_eq!(world.ledger.last(), Some(&"DeleteRuntime"));
+}
+
+#[test]
+fn a_refund_stops_it_at_once() {
+    let mut world = paid();
+    world.receipts.push(refund("r", "1", PRICE, world.now + 5));
+    assert_eq!(world.run(None), Step::Rest(Rest::Refunded));
+    assert_eq!((state(&world), world.funds()), (OrderState::Refunded, false));
+    assert!(world.runtime.is_some());
+}
+
+#[test]
+fn a_deleted_order_keeps_what_was_paid_recorded() {
+    let mut world = paid();
+    world.delete_order();
+    assert_eq!(world.run(None), Step::Rest(Rest::Gone));
+    assert_eq!(world.ledger[5..], ["Release", "RemoveFinalizer"]);
+    assert!(world.funds(), "what was paid is funded to its end");
+    assert!(world.runtime.is_some());
+}
+
+#[test]
+fn another_orders_runtime_isnt_funded_twice() {
+    let mut world = world();
+    world.runtime = Some(runtime("theirs"));
+    world.rival = Some("theirs".into());
+    assert_eq!(reason_of(&world.run(None)), reason::RUNTIME_FUNDED);
+    world.receipts.push(payment("1", world.now));
+    assert_eq!(reason_of(&world.run(None)), reason::RUNTIME_FUNDED);
+    assert!(!world.funds());
+}
+
+#[test]
+fn a_declared_runtime_is_funded_if_it_is_there_and_of_the_plan() {
+    let declared = |mut world: World| {
+        let spec = &mut world.order.as_mut().unwrap().spec;
+        (spec.runtime, spec.runtime_ref) = (None, Some(NameRef::new("ops")));
+        world
+    };
+    let mut none = declared(world());
+    assert_eq!(reason_of(&none.run(None)), reason::RUNTIME_NOT_FOUND);
+    let mut other = declared(world());
+    let mut of_another_plan = runtime("theirs");
+    of_another_plan.spec.plan_ref = Some(NameRef::new("basic"));
+    other.runtime = Some(of_another_plan);
+    assert_eq!(reason_of(&other.run(None)), reason::PLAN_DIFFERS);
+    let mut there = declared(world());
+    there.runtime = Some(runtime("theirs"));
+    assert_eq!(reason_of(&there.run(None)), reason::AWAITING_PAYMENT);
+    there.receipts.push(payment("1", there.now));
+    assert_eq!(there.run(None), Step::Rest(Rest::Fulfilled));
+    assert_eq!((there.made, there.funds()), (0, true));
+}
+
+#[test]
+fn an_earlier_order_of_the_name_needs_the_platforms_word() {
+    let mut world = paid();
+    world.order.as_mut().unwrap().metadata.uid = Some("order-2".into());
+    assert_eq!(reason_of(&world.run(None)), reason::IDENTITY_CHANGED);
+    world.claimed(|claim| {
+        claim.confirm = Some(Confirm {
+            uid: "order-2".into(),
+            action: moorage::api::name_claim::ConfirmAction::Takeover,
+        });
+    });
+    assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled));
+    let record = world.claim.as_ref().unwrap().spec.order.clone().unwrap();
+    assert_eq!((record.uid.as_str(), record.phase), ("order-1", FundingPhase::Paid));
+}

@@ -1,0 +1,15 @@
+//! The pure part of orders: what receipts come to, and what is done about it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::pedantic,
+    missing_docs,
+    reason = "a test may fail loudly, and its helpers are its own"
+)]
+
+mod account;
+mod decisions;
+mod sequences;
+mod world;
