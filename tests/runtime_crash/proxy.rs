@@ -104,9 +104,8 @@ fn told(path: &str, body: &[u8]) -> Option<Told> {
     let ready = status["conditions"].as_array()?.iter().find(|condition| condition["type"] == "Ready")?;
     Some(match (ready["status"].as_str()?, status["operation"]["type"].as_str()) {
         ("Unknown", Some("Provision")) => Told::Provisioning,
-        ("Unknown", _) => Told::Progress,
         // What waits for somebody, as one that is about to be adopted, is told only if there is time to.
-        ("False", _) => Told::Progress,
+        ("Unknown" | "False", _) => Told::Progress,
         _ => Told::Rest(Rest::told(status)?),
     })
 }
