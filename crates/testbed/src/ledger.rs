@@ -275,10 +275,7 @@ mod tests {
         let made = effect == "volume.create" && !from.is_null();
         let mounts = if id == "m-new" { "r2" } else { "v1" };
         let mounts = if id == "m-copy" { "f2" } else { mounts };
-        match made {
-            true => json!({"source": "v1", "from": from}),
-            false => json!({"network": "m-1", "volume": mounts}),
-        }
+        if made { json!({"source": "v1", "from": from}) } else { json!({"network": "m-1", "volume": mounts}) }
     }
 
     const RUNNING: [&str; 4] = ["app.create a", "volume.create v1", "machine.create m1", "machine.start m1"];
