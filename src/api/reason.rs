@@ -158,6 +158,8 @@ reasons! {
         SUSPEND_TOO_LARGE = "SuspendTooLarge";
         /// The Plan has to be paid for, and no order funds it; the earlier size runs on.
         PLAN_NOT_PAID = "PlanNotPaid";
+        /// The operator isn't set up to take payments by this provider.
+        PROVIDER_NOT_CONFIGURED = "ProviderNotConfigured";
         /// The Plan needs no order.
         PLAN_NEEDS_NO_ORDER = "PlanNeedsNoOrder";
         /// Another order funds the Runtime.

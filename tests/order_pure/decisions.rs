@@ -1,5 +1,6 @@
 //! What is done about an order.
 
+use moorage::api::payment_receipt::Provider;
 use moorage::api::refs::NameRef;
 use moorage::api::runtime_order::{FundingPhase, PaymentMode, StepName, StepState};
 use moorage::api::state::OrderState;
@@ -99,6 +100,10 @@ fn what_couldnt_be_had_isnt_to_be_paid() {
     let mut none = world();
     none.plan = None;
     assert_eq!(reason_of(&none.run(None)), reason::PLAN_NOT_FOUND);
+    let mut elsewhere = world();
+    elsewhere.order.as_mut().unwrap().spec.payment.provider = Provider::Stripe;
+    assert_eq!(reason_of(&elsewhere.run(None)), reason::PROVIDER_NOT_CONFIGURED);
+    assert!(elsewhere.claim.is_none());
     let mut free = world();
     free.plan.as_mut().unwrap().requires_order = false;
     assert_eq!(reason_of(&free.run(None)), reason::PLAN_NEEDS_NO_ORDER);

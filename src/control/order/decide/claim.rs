@@ -4,6 +4,7 @@ use super::super::facts::Facts;
 use super::super::step::{Effect, Rest, Step};
 use super::{Reached, refused};
 use crate::api::order_record::{FundedRuntime, OrderRecord, Price};
+use crate::api::payment_receipt::Provider;
 use crate::api::runtime_order::FundingPhase;
 use crate::api::{PlanSpec, reason};
 use crate::control::policy::Funding;
@@ -28,6 +29,7 @@ pub(super) fn held(facts: &Facts) -> Reached<&OrderRecord> {
 /// What is bought, as the Plan has it now.
 fn bought(facts: &Facts) -> Reached<OrderRecord> {
     let spec = &facts.order.spec;
+    taken(spec.payment.provider).map_err(|refusal| refused(facts, refusal))?;
     let plan = sold(facts, &spec.plan_ref.name).map_err(|refusal| refused(facts, refusal))?;
     Ok(OrderRecord {
         uid: facts.order.metadata.uid.clone().unwrap_or_default(),
@@ -44,6 +46,20 @@ fn bought(facts: &Facts) -> Reached<OrderRecord> {
         paid_until: None,
         runtime_gone_time: None,
     })
+}
+
+/// Only what can be paid is begun: the operator opens no checkout itself.
+fn taken(provider: Provider) -> Result<(), Refusal> {
+    if provider == Provider::Manual {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        reason::PROVIDER_NOT_CONFIGURED,
+        format!(
+            "This operator takes no payments by {}. Place another order with `payment.provider: Manual`, which the platform approves by a PaymentReceipt.",
+            provider.name()
+        ),
+    ))
 }
 
 /// The Plan, if it is sold here.
