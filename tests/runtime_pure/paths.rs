@@ -218,10 +218,13 @@ fn settled(world: &mut World) -> (Option<Rest>, String) {
         run_for(world, known, 800, None).0
     };
     let mut rest = long(world);
-    if rest == Some(Rest::Sleeping) {
-        // A request comes: awake, it can be compared with one that never slept.
-        world.wake();
-        rest = long(world);
+    // Requests come: awake, it can be compared with one that never slept. What an upgrade waited for as long as it slept
+    // may then be done, and leave it asleep until the next.
+    for _ in 0..3 {
+        if rest == Some(Rest::Sleeping) {
+            world.wake();
+            rest = long(world);
+        }
     }
     // How long it pauses before the next try depends on what was tried.
     if let Some(Rest::Refused(refusal, _)) = rest {

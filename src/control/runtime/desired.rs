@@ -135,7 +135,11 @@ pub fn secret_values(facts: &Facts) -> Option<BTreeMap<String, SecretString>> {
     let (Token::Known(token), EnvFact::Known(env)) = (&facts.known.token, &facts.known.env) else {
         return None;
     };
-    let mut values: BTreeMap<String, SecretString> = (**env).clone();
+    // What was read for a spec that was edited since may be of a variable that isn't declared any more.
+    let declared = |name: &str| facts.runtime.spec.env.iter().any(|env| env.name == name);
+    let read = env.iter().filter(|(name, _)| declared(name));
+    let mut values: BTreeMap<String, SecretString> =
+        read.map(|(name, value)| (name.clone(), value.clone())).collect();
     values.insert(TOKEN_ENV.into(), token.clone());
     Some(values)
 }

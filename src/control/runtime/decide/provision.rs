@@ -2,12 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::env_marks;
 use super::super::facts::{
     AbsenceKind, EnvFact, Facts, Family, Known, Origin, Refusal, Token, VolumeFact, VolumePhase,
 };
 use super::super::resolve::{Power, Resolved};
 use super::super::step::{Effect, Launch, Look, Rest, Step};
+use super::super::{desired, env_marks};
 use super::{Reached, absence_proved, power, refused, seen};
 use crate::api::name_claim::RuntimeIdentity;
 use crate::api::reason;
@@ -250,7 +250,10 @@ pub(super) fn machine(
         absence_proved(now, facts, *absence, Look::Machine, "Machine")?;
     }
     token_for_launch(facts)?;
-    if facts.known.secrets.is_none() {
+    // Those that were set may be of a spec that was edited since.
+    let wanted = desired::secrets_hash(facts);
+    let set = facts.known.secrets.as_ref().map(|secrets| &secrets.hash);
+    if set.is_none() || wanted.is_some() && set != wanted.as_ref() {
         return Err(Step::Do(Effect::SetSecrets));
     }
     let launch = if resolved.power == Power::Run { Launch::Start } else { Launch::Skip };
