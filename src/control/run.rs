@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use futures::Stream;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
+use kube::runtime::watcher::{self, Event};
 use kube::{Api, Resource, ResourceExt};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
@@ -100,22 +102,14 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         triggers,
     });
 
-    let on = Arc::clone(&ctx);
-    tasks.spawn(drive(claim_events, move |change| claim_changed(&on, &change)));
-    let on = Arc::clone(&ctx);
-    tasks.spawn(drive(receipt_events, move |change| order_wire::receipt_changed(&on, &change)));
-    let on = Arc::clone(&ctx);
-    tasks.spawn(drive(order_events, move |change| order_wire::order_changed(&on, &change)));
-    let on = Arc::clone(&ctx);
-    tasks.spawn(drive(plan_events, move |change| plan_changed(&on, &change)));
-    let on = Arc::clone(&ctx);
-    tasks.spawn(drive(blueprint_events, move |change| blueprint_changed(&on, &change)));
-    let on = Arc::clone(&ctx);
-    tasks.spawn(drive(policy_events, move |change| policy_changed(&on, &change)));
-    let on = Arc::clone(&ctx);
-    tasks.spawn(drive(namespace_events, move |change| namespace_changed(&on, &change)));
-    let on = Arc::clone(&ctx);
-    tasks.spawn(drive(workspace_events, move |change| workspace_changed(&on, &change)));
+    follow(&mut tasks, &ctx, claim_events, claim_changed);
+    follow(&mut tasks, &ctx, receipt_events, order_wire::receipt_changed);
+    follow(&mut tasks, &ctx, order_events, order_wire::order_changed);
+    follow(&mut tasks, &ctx, plan_events, plan_changed);
+    follow(&mut tasks, &ctx, blueprint_events, blueprint_changed);
+    follow(&mut tasks, &ctx, policy_events, policy_changed);
+    follow(&mut tasks, &ctx, namespace_events, namespace_changed);
+    follow(&mut tasks, &ctx, workspace_events, workspace_changed);
     tokio::select! {
         () = synced_up(&ctx) => {}
         () = shutdown.cancelled() => return Ok(()),
@@ -124,8 +118,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         base_domain::load(&ctx, base).await;
     }
     // Runtimes last: their first visits find every other cache filled.
-    let on = Arc::clone(&ctx);
-    tasks.spawn(drive(runtime_events, move |change| runtime_changed(&on, &change)));
+    follow(&mut tasks, &ctx, runtime_events, runtime_changed);
     tokio::select! {
         _ = ctx.stores.runtimes.wait_until_ready() => {}
         () = shutdown.cancelled() => return Ok(()),
@@ -144,6 +137,19 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     tasks.spawn(feed::follow(Arc::clone(&ctx), feed, shutdown.clone()));
     keep_rounds(&ctx, &mut tasks, &shutdown);
     until_the_end(controllers, tasks, &shutdown).await
+}
+
+/// Has a watch tell what it sees, for as long as the process lives.
+fn follow<K>(
+    tasks: &mut JoinSet<()>,
+    ctx: &Arc<Context>,
+    events: impl Stream<Item = watcher::Result<Event<K>>> + Send + 'static,
+    tell: fn(&Context, &Change<'_, K>),
+) where
+    K: Resource<DynamicType = ()> + Send + Sync + 'static,
+{
+    let on = Arc::clone(ctx);
+    tasks.spawn(drive(events, move |change| tell(&on, &change)));
 }
 
 /// Starts what goes round by itself, beside the visits.

@@ -14,11 +14,44 @@ fn field(kind: &'static str, from: Value, keeps: Value, breaks: Value, says: &'s
 }
 
 fn transitions() -> Vec<Transition> {
+    specs().into_iter().chain(claims()).collect()
+}
+
+/// What the spec of each declared kind keeps.
+fn specs() -> Vec<Transition> {
     let slug = json!({"slug": "acme-ops"});
     let plan = json!({"planRef": {"name": "basic"}});
+    let pro = json!({"planRef": {"name": "pro"}});
     let removed = "must not be added or removed";
     let stopped = || json!({"powerState": "Stopped"});
     let runtime = |from: &Value, breaks, says| field("Runtime", from.clone(), stopped(), breaks, says);
+    let of = |kind, from: Value, keeps, breaks, says| field(kind, from, keeps, breaks, says);
+    let renamed = json!({"displayName": "Acme, Inc."});
+    let moved = json!({"subdomain": "other"});
+    let record = |kind, breaks, says| field(kind, json!({}), json!({}), breaks, says);
+    vec![
+        runtime(&slug, json!({"slug": "other"}), "must not change: it names the hostname and the app"),
+        runtime(&slug, json!({"slug": null}), removed),
+        of("Runtime", plan.clone(), pro, json!({"planRef": null}), "`planRef` must not be removed"),
+        of("Runtime", json!({}), plan.clone(), slug, removed),
+        of("Workspace", json!({}), renamed, moved, "must not change: hostnames are made from it"),
+        of("Plan", json!({}), pool(2), json!({"amount": 1}), "a new size or price is a new Plan"),
+        of(
+            "Plan",
+            pool(2),
+            json!({"warmPool": null}),
+            json!({"displayName": "B"}),
+            "must not change but for",
+        ),
+        of("Plan", pool(2), pool(0), json!({"volumeGB": 20}), "must not change but for `warmPool`"),
+        record("PaymentReceipt", json!({"amount": 1}), "a correction is another receipt"),
+        record("RuntimeTask", json!({"type": "Stop"}), "must not change: a task is a record"),
+        record("RuntimeOrder", plan, "must not change: an order is one checkout"),
+    ]
+}
+
+/// What a claim keeps of what it once recorded.
+fn claims() -> Vec<Transition> {
     let tenant = json!({"tenantID": "01234567"});
     let standing = json!({"runtime": identity()});
     let moved_on = |number: i32| json!({"runtime": {"incarnation": number, "lastIncarnation": 4}});
@@ -28,54 +61,10 @@ fn transitions() -> Vec<Transition> {
     let tombstone = json!({"releaseTime": "2026-01-01T00:00:00Z", "message": "Nothing is left."});
     let claim = |from: &Value, keeps, breaks, says| field("NameClaim", from.clone(), keeps, breaks, says);
     let more = || json!({"runtime": {"volumeID": "vol_1"}});
+    let forgotten = json!({"runtime": {"lastIncarnation": 1}});
+    let freed = json!({"runtime": null, "tombstone": tombstone});
+    let emptied = json!({"runtime": null});
     vec![
-        runtime(&slug, json!({"slug": "other"}), "must not change: it names the hostname and the app"),
-        runtime(&slug, json!({"slug": null}), removed),
-        field(
-            "Runtime",
-            plan.clone(),
-            json!({"planRef": {"name": "pro"}}),
-            json!({"planRef": null}),
-            "`planRef` must not be removed",
-        ),
-        field("Runtime", json!({}), plan, slug, removed),
-        field(
-            "Workspace",
-            json!({}),
-            json!({"displayName": "Acme, Inc."}),
-            json!({"subdomain": "other"}),
-            "must not change: hostnames are made from it",
-        ),
-        field("Plan", json!({}), pool(2), json!({"amount": 1}), "a new size or price is a new Plan"),
-        field(
-            "Plan",
-            pool(2),
-            json!({"warmPool": null}),
-            json!({"displayName": "B"}),
-            "must not change but for",
-        ),
-        field("Plan", pool(2), pool(0), json!({"volumeGB": 20}), "must not change but for `warmPool`"),
-        field(
-            "PaymentReceipt",
-            json!({}),
-            json!({}),
-            json!({"amount": 1}),
-            "a correction is another receipt",
-        ),
-        field(
-            "RuntimeTask",
-            json!({}),
-            json!({}),
-            json!({"type": "Stop"}),
-            "must not change: a task is a record",
-        ),
-        field(
-            "RuntimeOrder",
-            json!({}),
-            json!({}),
-            json!({"planRef": {"name": "basic"}}),
-            "must not change: an order is one checkout",
-        ),
         claim(&json!({}), confirm(), json!({"name": "other"}), "`type` and `name` must not change"),
         claim(&json!({}), confirm(), json!({"type": "Subdomain"}), "`type` and `name` must not change"),
         claim(&tenant, confirm(), json!({"tenantID": "76543210"}), "must not change"),
@@ -83,18 +72,8 @@ fn transitions() -> Vec<Transition> {
         claim(&standing, more(), json!({"runtime": {"identity": "zzzzzzzz"}}), "must not change"),
         claim(&standing, more(), json!({"runtime": {"app": "other"}}), "must not change"),
         claim(&moved, moved_on(3), moved_on(1), "must not decrease: Machines and volumes are named after it"),
-        claim(
-            &moved,
-            moved_on(3),
-            json!({"runtime": {"lastIncarnation": 1}}),
-            "a number is never given twice",
-        ),
-        claim(
-            &standing,
-            json!({"runtime": null, "tombstone": tombstone}),
-            json!({"runtime": null}),
-            "`runtime` must not be removed while the name is held",
-        ),
+        claim(&moved, moved_on(3), forgotten, "a number is never given twice"),
+        claim(&standing, freed, emptied, "`runtime` must not be removed while the name is held"),
     ]
 }
 

@@ -27,7 +27,7 @@ pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
         Effect::RecordGone => claim::record_gone(ctx, now, facts).await,
         Effect::CreateRuntime => runtime::create(ctx, facts).await,
         Effect::DeleteRuntime(uid) => {
-            runtime::delete(ctx, &runtime::namespace(facts), facts.runtime_name(), uid).await
+            runtime::delete(ctx, &facts.holder().namespace, facts.runtime_name(), uid).await
         }
         Effect::Release => claim::release(ctx, now, facts).await,
     }

@@ -6,8 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
 use super::account::{Account, Patience, Receipt, Standing, account};
+use crate::api::condition::{ConditionType, find, is_true};
 use crate::api::name_claim::Holder;
 use crate::api::order_record::OrderRecord;
+use crate::api::runtime::RuntimeStatus;
+use crate::api::state::RuntimeState;
 use crate::api::{NameClaim, ORDER_FINALIZER, PlanSpec, Runtime, RuntimeOrder, Workspace};
 use crate::control::policy::EffectivePolicy;
 use crate::control::runtime::facts::{NamespaceFact, Trouble};
@@ -102,6 +105,26 @@ impl Facts {
     /// The Runtime that it names, unless it is being deleted.
     pub fn standing_runtime(&self) -> Option<&Runtime> {
         self.cluster.runtime.as_deref().filter(|runtime| runtime.metadata.deletion_timestamp.is_none())
+    }
+
+    /// Where the Runtime that it names stands, by the Runtime's own word.
+    pub fn runtime_state(&self) -> Option<RuntimeState> {
+        self.runtime_status()?.state
+    }
+
+    /// Whether that Runtime is as its own spec wants it.
+    pub fn runtime_is_ready(&self) -> bool {
+        self.runtime_status().is_some_and(|status| is_true(&status.conditions, ConditionType::Ready))
+    }
+
+    /// What that Runtime says of itself, as its `Ready` has it.
+    pub fn runtime_message(&self) -> &str {
+        let ready = self.runtime_status().and_then(|status| find(&status.conditions, ConditionType::Ready));
+        ready.map(|ready| ready.message.as_str()).unwrap_or_default()
+    }
+
+    fn runtime_status(&self) -> Option<&RuntimeStatus> {
+        self.cluster.runtime.as_ref()?.status.as_ref()
     }
 
     /// Who we are, for claims.

@@ -42,8 +42,3 @@ pub async fn delete(ctx: &Context, namespace: &str, name: &str, uid: &str) -> Re
         Err(error) => Err(error.into()),
     }
 }
-
-/// The namespace of the order.
-pub fn namespace(facts: &Facts) -> String {
-    facts.order.namespace().unwrap_or_default()
-}

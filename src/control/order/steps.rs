@@ -2,8 +2,7 @@
 //! those in front of it.
 
 use super::facts::Facts;
-use crate::api::Runtime;
-use crate::api::condition::{ConditionType, find, is_true};
+use crate::api::condition::{ConditionType, is_true};
 use crate::api::runtime_order::{FundingPhase, OrderStep, StepName, StepState};
 use crate::api::state::RuntimeState;
 
@@ -79,27 +78,19 @@ fn checkout(phase: FundingPhase) -> OrderStep {
 
 fn runtime(facts: &Facts, phase: FundingPhase) -> OrderStep {
     let name = StepName::Runtime;
-    let Some(runtime) = facts.cluster.runtime.as_deref().filter(|_| phase.funds()) else {
+    if facts.cluster.runtime.is_none() || !phase.funds() {
         return waits(name, "Waits for the payment.");
-    };
-    match runtime.status.as_ref().and_then(|status| status.state) {
+    }
+    match facts.runtime_state() {
         Some(RuntimeState::Running | RuntimeState::Sleeping) => done(name, "The gateway serves."),
-        Some(RuntimeState::Stopped) if is_ready(runtime) => {
+        Some(RuntimeState::Stopped) if facts.runtime_is_ready() => {
             runs(name, "The Runtime is stopped, as its spec asks.")
         }
-        Some(RuntimeState::Error) => failed(name, &message(runtime)),
+        Some(RuntimeState::Error) => {
+            failed(name, &facts.runtime_message().chars().take(500).collect::<String>())
+        }
         _ => runs(name, "The Runtime is being made."),
     }
-}
-
-fn is_ready(runtime: &Runtime) -> bool {
-    runtime.status.as_ref().is_some_and(|status| is_true(&status.conditions, ConditionType::Ready))
-}
-
-fn message(runtime: &Runtime) -> String {
-    let conditions = runtime.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let ready = find(conditions, ConditionType::Ready);
-    ready.map(|ready| ready.message.chars().take(500).collect()).unwrap_or_default()
 }
 
 fn step(name: StepName, state: StepState, message: &str) -> OrderStep {

@@ -17,17 +17,14 @@ use super::observe::{cluster, gather};
 use super::record::record;
 use super::step::{Rest, Step, Waiting, effect_name};
 use super::view::view;
-use crate::api::{RuntimeOrder, reason};
+use crate::api::RuntimeOrder;
 use crate::control::context::Context;
-use crate::control::runtime::facts::{Refusal, Trouble, TroubleClass};
-use crate::control::runtime::trouble::{Failure, Pace};
-use crate::engine::backoff::Backoff;
+use crate::control::runtime::trouble::Failure;
+use crate::control::setback::{self, SHORT_PAUSE};
 use crate::engine::metrics::ReconcileResult;
 
 /// Most steps of one visit: more than any sound sequence needs, so that a fault can't turn into a hot loop.
 const MAX_STEPS: usize = 32;
-/// Pause after a status that couldn't be written, or a loss of the lease.
-const SHORT_PAUSE: SignedDuration = SignedDuration::from_secs(2);
 
 /// Visits the order.
 pub async fn visit(ctx: Arc<Context>, cached: Arc<RuntimeOrder>) -> Action {
@@ -54,20 +51,16 @@ async fn guarded(ctx: &Context, facts: &mut Facts) -> Step {
     caught.unwrap_or_else(|_| {
         ctx.metrics.reconcile_panicked("order");
         tracing::error!(order = facts.order.name_any(), "a visit panicked");
-        let fault = "Moorage has a fault that this object brings out. Report it with the operator's log.";
-        failed(ctx.clock.now(), facts, Refusal::new(reason::INTERNAL_ERROR, fault).into())
+        failed(ctx.clock.now(), facts, setback::panicked())
     })
 }
 
 /// What a visit came to, for metrics.
 fn result(step: &Step, facts: &Facts) -> ReconcileResult {
-    match (step, &facts.known.trouble) {
-        (Step::Rest(Rest::Refused(..)), _) => ReconcileResult::User,
-        (Step::Rest(_), _) => ReconcileResult::Success,
-        (_, Some(trouble)) if trouble.reason == reason::INTERNAL_ERROR => ReconcileResult::Bug,
-        (_, Some(trouble)) if trouble.class == TroubleClass::Human => ReconcileResult::User,
-        (_, Some(_)) => ReconcileResult::Transient,
-        (_, None) => ReconcileResult::Requeue,
+    match step {
+        Step::Rest(Rest::Refused(..)) => ReconcileResult::User,
+        Step::Rest(_) => ReconcileResult::Success,
+        _ => setback::result(facts.known.trouble.as_ref()),
     }
 }
 
@@ -104,30 +97,11 @@ fn failed(now: Timestamp, facts: &mut Facts, failure: Failure) -> Step {
         message = failure.message,
         "a step failed"
     );
-    let before = facts.known.trouble.as_ref().filter(|trouble| trouble.reason == failure.reason);
-    let attempts = before.map_or(1, |trouble| trouble.attempts.saturating_add(1));
-    let since = before.map_or(now, |trouble| trouble.since);
-    let pause = retry_pause(facts, &failure, attempts);
-    facts.known.trouble = Some(Trouble {
-        class: failure.class,
-        reason: failure.reason,
-        message: failure.message,
-        since,
-        attempts,
-        next: now.saturating_add(pause).unwrap_or(now),
-        generation: facts.generation(),
-    });
+    let (before, slowest) = (facts.known.trouble.take(), facts.cluster.settings.slow_retry);
+    let trouble = setback::trouble(now, &facts.order.metadata, before.as_ref(), failure, slowest);
+    let pause = now.duration_until(trouble.next);
+    facts.known.trouble = Some(trouble);
     Step::Wait(Waiting::Retry(pause))
-}
-
-fn retry_pause(facts: &Facts, failure: &Failure, attempts: u32) -> SignedDuration {
-    let first = match (failure.pace, failure.class) {
-        (Pace::Soon, _) | (_, TroubleClass::Transient) => Duration::from_secs(1),
-        (_, TroubleClass::Human) => Duration::from_secs(5),
-    };
-    let slowest = Duration::try_from(facts.cluster.settings.slow_retry).unwrap_or(first);
-    let uid = facts.order.metadata.uid.as_deref().unwrap_or_default();
-    SignedDuration::try_from(Backoff::between(first, slowest).pause(uid, attempts)).unwrap_or(SHORT_PAUSE)
 }
 
 /// Writes the status and says when to come back if nothing happens before.

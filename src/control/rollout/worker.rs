@@ -16,9 +16,9 @@ use super::target::Current;
 use super::wire::named;
 use crate::api::blueprint::{Rollout, RolloutStrategy};
 use crate::api::name_claim::{RuntimeIdentity, UpgradePhase};
-use crate::api::{Blueprint, Runtime, annotation};
+use crate::api::{Blueprint, Runtime};
 use crate::control::context::Context;
-use crate::engine::config::Mode;
+use crate::control::hold;
 
 /// Shortest time between two rounds.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -137,11 +137,10 @@ fn stage(
     if failed {
         return Stage::Failed;
     }
-    let held = runtime.annotations().get(annotation::PAUSED).is_some_and(|value| value == "true")
+    let held = hold::held(&runtime.metadata, ctx.config.mode).is_some()
         || identity.upgrade.is_some()
         || identity.machine_id.is_none()
         || !update.fits()
-        || ctx.config.mode == Mode::ReadOnly
         || named(runtime, &ctx.config.defaults.blueprint) != identity.pin.blueprint;
     if held { Stage::Held } else { Stage::Outdated }
 }

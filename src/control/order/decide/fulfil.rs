@@ -13,28 +13,25 @@ use crate::control::runtime::resolve::plan_of;
 
 /// The Runtime is there, is known, and serves.
 pub(super) fn fulfilled(facts: &Facts, record: &OrderRecord) -> Reached<Step> {
-    let runtime = funded(facts, record)?;
-    match state(runtime) {
+    funded(facts, record)?;
+    match facts.runtime_state() {
         Some(RuntimeState::Running | RuntimeState::Sleeping) => Ok(Step::Rest(Rest::Fulfilled)),
         // What its own spec wants is as good.
-        Some(RuntimeState::Stopped) if is_ready(runtime) => Ok(Step::Rest(Rest::Fulfilled)),
-        Some(RuntimeState::Error) => Err(refused(facts, failed(runtime))),
+        Some(RuntimeState::Stopped) if facts.runtime_is_ready() => Ok(Step::Rest(Rest::Fulfilled)),
+        Some(RuntimeState::Error) => Err(refused(facts, failed(facts))),
         _ => Err(Step::Wait(Waiting::Runtime)),
     }
 }
 
 /// The Runtime that the order funds: its UID is recorded.
-fn funded<'f>(facts: &'f Facts, record: &OrderRecord) -> Reached<&'f Runtime> {
+fn funded(facts: &Facts, record: &OrderRecord) -> Reached<()> {
     let recorded = record.funds.as_ref().and_then(|funds| funds.uid.as_deref());
     let Some(uid) = recorded else { return first(facts) };
     match facts.cluster.runtime.as_deref() {
         Some(runtime) if runtime.uid().as_deref() == Some(uid) && is_deleted(runtime) => {
             Err(Step::Wait(Waiting::RuntimeGone))
         }
-        Some(runtime) if runtime.uid().as_deref() == Some(uid) => {
-            fundable(facts)?;
-            Ok(runtime)
-        }
+        Some(runtime) if runtime.uid().as_deref() == Some(uid) => fundable(facts),
         // The same Runtime after a restore of the cluster, which the platform confirmed: its claim names this order.
         Some(runtime) if facts.cluster.funded_by.as_deref() == Some(record.uid.as_str()) => {
             Err(Step::Do(Effect::RecordRuntime(runtime.uid().unwrap_or_default())))
@@ -46,7 +43,7 @@ fn funded<'f>(facts: &'f Facts, record: &OrderRecord) -> Reached<&'f Runtime> {
 }
 
 /// None is recorded yet: the one that stands by its name, or one that is made.
-fn first(facts: &Facts) -> Reached<&Runtime> {
+fn first(facts: &Facts) -> Reached<()> {
     if let Some(runtime) = facts.standing_runtime() {
         fundable(facts)?;
         return Err(Step::Do(Effect::RecordRuntime(runtime.uid().unwrap_or_default())));
@@ -132,20 +129,9 @@ fn not_found(name: &str) -> Refusal {
     )
 }
 
-fn failed(runtime: &Runtime) -> Refusal {
-    use crate::api::condition::{ConditionType, find};
-    let conditions = runtime.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-    let why = find(conditions, ConditionType::Ready).map(|ready| ready.message.as_str()).unwrap_or_default();
+fn failed(facts: &Facts) -> Refusal {
+    let why = facts.runtime_message();
     Refusal::new(reason::UNHEALTHY, format!("It is paid, and its Runtime can't be brought up: {why}"))
-}
-
-fn is_ready(runtime: &Runtime) -> bool {
-    use crate::api::condition::{ConditionType, is_true};
-    runtime.status.as_ref().is_some_and(|status| is_true(&status.conditions, ConditionType::Ready))
-}
-
-fn state(runtime: &Runtime) -> Option<RuntimeState> {
-    runtime.status.as_ref().and_then(|status| status.state)
 }
 
 fn is_deleted(runtime: &Runtime) -> bool {

@@ -28,8 +28,8 @@ use super::resolve::{Resolved, power_of, resolve};
 use super::sleep;
 use super::step::{Effect, Look, Rest, Step, Wait, Waiting};
 use crate::api::name_claim::RuntimeIdentity;
-use crate::api::{RUNTIME_FINALIZER, Runtime, annotation, reason};
-use crate::engine::config::Mode;
+use crate::api::{RUNTIME_FINALIZER, Runtime, reason};
+use crate::control::hold;
 
 /// A stage: what it reached, or the step that has to come first.
 type Reached<T> = Result<T, Step>;
@@ -176,27 +176,8 @@ fn retry_pause(now: Timestamp, facts: &Facts) -> Option<Step> {
 /// A paused object, and a read-only operator, look and change nothing.
 fn held(facts: &Facts, step: Step) -> Step {
     let Step::Do(_) = step else { return step };
-    let paused = facts
-        .runtime
-        .metadata
-        .annotations
-        .as_ref()
-        .and_then(|annotations| annotations.get(annotation::PAUSED))
-        .is_some_and(|value| value == "true");
-    let refusal = if paused {
-        Refusal::new(
-            reason::AWAITING_UNPAUSE,
-            "Held by the annotation `moorage.dev/paused`. Remove it to go on.",
-        )
-    } else if facts.cluster.settings.mode == Mode::ReadOnly {
-        Refusal::new(
-            reason::AWAITING_WRITE_MODE,
-            "The operator runs in read-only mode and changes nothing. It goes on once the mode is ReadWrite.",
-        )
-    } else {
-        return step;
-    };
-    Step::Rest(Rest::Awaiting(refusal))
+    let refusal = hold::held(&facts.runtime.metadata, facts.cluster.settings.mode);
+    refusal.map_or(step, |refusal| Step::Rest(Rest::Awaiting(refusal)))
 }
 
 /// Whether something that was missed is really not there: `Ok` if so, else the look or the wait that comes first.

@@ -3,16 +3,14 @@
 mod claim;
 
 use jiff::{SignedDuration, Timestamp};
-use kube::ResourceExt;
 
 use super::facts::{BindingFact, Facts};
 use super::members::{self, ROLES, fingerprint};
 use super::step::{Effect, Name, Rest, Step, Waiting};
 use crate::api::workspace::Role;
-use crate::api::{annotation, reason};
 use crate::control::policy::Suspension;
 use crate::control::runtime::facts::{NamespaceFact, Refusal};
-use crate::engine::config::Mode;
+use crate::control::{hold, setback};
 
 /// A stage: what it reached, or the step that has to come first.
 type Reached<T> = Result<T, Step>;
@@ -100,30 +98,15 @@ fn refused(facts: &Facts, refusal: Refusal) -> Step {
 
 /// After something went wrong nothing is tried until its pause is over or the spec has changed.
 fn retry_pause(now: Timestamp, facts: &Facts) -> Option<Step> {
-    let trouble = facts.known.trouble.as_ref()?;
-    let left = now.duration_until(trouble.next);
-    let same_spec = facts.generation() == trouble.generation;
-    (same_spec && left > SignedDuration::ZERO).then_some(Step::Wait(Waiting::Retry(left)))
+    let left = setback::left(now, &facts.workspace.metadata, facts.known.trouble.as_ref())?;
+    Some(Step::Wait(Waiting::Retry(left)))
 }
 
 /// A paused object, and a read-only operator, look and change nothing.
 fn held(facts: &Facts, step: Step) -> Step {
     let Step::Do(_) = step else { return step };
-    let paused = facts.workspace.annotations().get(annotation::PAUSED).is_some_and(|value| value == "true");
-    let refusal = if paused {
-        Refusal::new(
-            reason::AWAITING_UNPAUSE,
-            "Held by the annotation `moorage.dev/paused`. Remove it to go on.",
-        )
-    } else if facts.cluster.settings.mode == Mode::ReadOnly {
-        Refusal::new(
-            reason::AWAITING_WRITE_MODE,
-            "The operator runs in read-only mode and changes nothing. It goes on once the mode is ReadWrite.",
-        )
-    } else {
-        return step;
-    };
-    Step::Rest(Rest::Awaiting(refusal))
+    let refusal = hold::held(&facts.workspace.metadata, facts.cluster.settings.mode);
+    refusal.map_or(step, |refusal| Step::Rest(Rest::Awaiting(refusal)))
 }
 
 #[cfg(test)]

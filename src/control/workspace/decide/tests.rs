@@ -1,13 +1,15 @@
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
 
 use super::*;
-use crate::api::Workspace;
 use crate::api::name_claim::{Confirm, ConfirmAction, Tombstone};
 use crate::api::workspace::MemberKind;
+use crate::api::{Workspace, annotation, reason};
 use crate::control::workspace::facts::Bound;
 use crate::control::workspace::samples::{SLUG, at, claimed, fresh, holder, member, settled};
+use crate::engine::config::Mode;
 
 const NOW: i64 = 1_000_000;
 
