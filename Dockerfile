@@ -15,10 +15,6 @@ LABEL org.opencontainers.image.title="moorage" \
       org.opencontainers.image.description="A Kubernetes operator that gives every customer a dedicated agent runtime on Fly Machines" \
       org.opencontainers.image.licenses="Apache-2.0"
 
-# One arena of memory for all threads: with one each, what long-lived caches leave unused between them is a third of
-# the whole (docs/benchmarks.md).
-ENV MALLOC_ARENA_MAX=1
-
 # Where the TLS verifier looks for the authorities that sign api.machines.dev and fly.dev.
 COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY moorage /moorage

@@ -12,6 +12,11 @@ use moorage::generate;
 use moorage::process::{self, BoxError, Parts};
 use moorage::rights::{self, Installation, Platform};
 
+/// What lives for long, thousands of small objects, leaves fewer gaps than with the system's allocator
+/// (docs/benchmarks.md); its settings are in `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     // First of all: two crates that each find no provider would choose two. It fails only if there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();

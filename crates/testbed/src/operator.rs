@@ -167,8 +167,6 @@ fn spawn(options: &OperatorOptions, dir: &Path) -> Result<Process> {
     };
     let mut command = Command::new(program);
     command.arg("run").arg("--config").arg(config_file(dir));
-    // As in the image.
-    command.env("MALLOC_ARENA_MAX", "1");
     command.env("KUBECONFIG", &options.kubeconfig).envs(options.env.iter().cloned());
     Process::spawn("moorage", &mut command, &log_file(dir))
 }
