@@ -15,6 +15,7 @@ pub mod order_record;
 pub mod payment_receipt;
 pub mod plan;
 pub mod reason;
+mod receipt_key;
 pub mod refs;
 pub mod replacement;
 pub mod runtime;

@@ -48,8 +48,11 @@ use serde::{Deserialize, Serialize};
 #[x_kube(validation = Rule::new("self == oldSelf").message("must not change: a correction is another receipt"))]
 #[x_kube(validation = Rule::new("has(self.refunds) == (self.type == 'Refund')").message("`refunds` must name the payment that a Refund takes back, and stand on no other type"))]
 #[x_kube(validation = Rule::new("self.provider != 'Manual' || has(self.note)").message("`note` must say who approved a Manual receipt, when and why"))]
+#[x_kube(validation = Rule::new("!has(self.event) || (self.event == 'Paid' ? 'Payment' : self.event in ['Refunded', 'PartlyRefunded'] ? 'Refund' : 'Notice') == self.type").message("`event` must be one of its type: `Paid` of a Payment, `Refunded` and `PartlyRefunded` of a Refund, the others of a Notice"))]
+#[x_kube(validation = Rule::new("self.type != 'Notice' || (has(self.event) && self.provider != 'Manual')").message("a Notice is what a payment provider told, and must say it in `event`"))]
 pub struct PaymentReceiptSpec {
-    /// What happened: `Payment`, money came in or the platform approves as if it had; `Refund`, money went back.
+    /// What happened: `Payment`, money came in or the platform approves as if it had; `Refund`, money went back;
+    /// `Notice`, the provider told of something by which no money moved.
     #[serde(rename = "type")]
     pub type_: ReceiptType,
     /// Who says so: `Stripe`, `PayApp`, or `Manual`, a person of the platform.
@@ -80,6 +83,52 @@ pub struct PaymentReceiptSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub note: Option<String>,
+    /// What exactly the provider told. Left out: `Paid` of a Payment, `Refunded` of a Refund.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<ReceiptEvent>,
+    /// The order's attempt to be paid that the provider named, as the provider knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub attempt: Option<String>,
+    /// The provider's id of the subscription that it belongs to: Stripe's `sub_…`, PayApp's `rebill_no`.
+    #[serde(rename = "subscriptionID", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub subscription_id: Option<String>,
+    /// When the money moved, as the provider says. Left out: when the receipt was created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    pub pay_time: Option<Timestamp>,
+    /// What is wrong with it. One with a flag pays for nothing, and a person has to look.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub flags: Vec<ReceiptFlag>,
+}
+
+/// What a provider told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+pub enum ReceiptEvent {
+    /// Money came in.
+    Paid,
+    /// A payment went back, all of it.
+    Refunded,
+    /// A part of a payment went back.
+    PartlyRefunded,
+    /// The customer was given an account to pay to.
+    AwaitingDeposit,
+    /// The request to pay was withdrawn before anybody paid.
+    RequestCancelled,
+    /// The next payment of a subscription failed.
+    RenewalFailed,
+}
+
+/// What is wrong with a receipt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+pub enum ReceiptFlag {
+    /// The amount isn't the one that was asked for.
+    AmountMismatch,
+    /// It names an attempt, or carries a number, that the order doesn't know.
+    UnknownAttempt,
 }
 
 /// A time that is paid for.
@@ -102,6 +151,19 @@ pub enum ReceiptType {
     Payment,
     /// Money went back.
     Refund,
+    /// A provider told of something by which no money moved.
+    Notice,
+}
+
+impl ReceiptEvent {
+    /// The type of a receipt that records it.
+    pub const fn receipt_type(self) -> ReceiptType {
+        match self {
+            Self::Paid => ReceiptType::Payment,
+            Self::Refunded | Self::PartlyRefunded => ReceiptType::Refund,
+            Self::AwaitingDeposit | Self::RequestCancelled | Self::RenewalFailed => ReceiptType::Notice,
+        }
+    }
 }
 
 /// Who took the payment.

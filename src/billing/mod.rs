@@ -8,6 +8,7 @@ mod error;
 mod exchange;
 mod fold;
 mod form;
+mod key_file;
 mod manual;
 mod money;
 pub mod payapp;
@@ -18,6 +19,7 @@ mod truth;
 
 pub use error::{Error, ErrorClass};
 pub use exchange::http_client;
+pub use key_file::{KeyError, KeyFile};
 pub use manual::Manual;
 pub use money::{Currency, KRW, Money, MoneyError};
 pub use provider::{

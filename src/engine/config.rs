@@ -1,7 +1,7 @@
 //! The operator's configuration: one YAML file, checked at start, with a JSON schema.
 
 pub mod base_domain;
-mod billing;
+pub mod billing;
 mod brake;
 mod load;
 
@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use base_domain::BaseDomain;
-pub use billing::Billing;
+pub use billing::{Billing, PayAppMerchant, StripeAccount};
 pub use brake::DeletionBrake;
 pub use load::{ConfigError, Overrides};
 

@@ -55,7 +55,11 @@ pub const RIGHTS: &[Right] = &[
         verbs: &[Get, List, Watch, Create, Update, Patch, Delete],
         ..moorage("hold names, and record what stands at Fly under them")
     },
-    Right { resources: &["paymentreceipts"], verbs: &[Get, List, Watch], ..moorage("know what is paid for") },
+    Right {
+        resources: &["paymentreceipts"],
+        verbs: &[Get, List, Watch, Create],
+        ..moorage("know what is paid for, and store what payment providers tell")
+    },
     Right {
         resources: &["namespaces"],
         verbs: &[Get, List, Watch],

@@ -133,6 +133,11 @@ pub fn payment(id: &str, created: i64) -> Receipt {
             period: None,
             refunds: None,
             note: Some("approved by a test".into()),
+            event: None,
+            attempt: None,
+            subscription_id: None,
+            pay_time: None,
+            flags: Vec::new(),
         },
     }
 }

@@ -19,6 +19,14 @@ impl From<bool> for Mode {
     }
 }
 
+/// The mode that a secret or restricted key is of.
+///
+/// # Errors
+/// Why it can't be a key, without showing it.
+pub fn mode_of(secret: &SecretString) -> Result<Mode, &'static str> {
+    Key::new(secret).map(|key| key.mode)
+}
+
 /// A secret or restricted key that can go into a header.
 #[derive(Clone)]
 pub(super) struct Key {

@@ -20,7 +20,7 @@ use super::provider::{
 use super::truth::ProviderTruth;
 
 pub use client::{API_VERSION, DEFAULT_URL, Stripe, StripeOptions};
-pub use key::Mode;
+pub use key::{Mode, mode_of};
 
 impl PaymentProvider for Stripe {
     fn repetition(&self) -> Repetition {

@@ -79,14 +79,14 @@ pub struct Standing {
 /// Folds the receipts of an order. Their order doesn't matter, nor does one that stands twice.
 pub fn account(order: &OrderRecord, receipts: &[Receipt]) -> Account {
     let mut ours: Vec<&Receipt> =
-        receipts.iter().filter(|receipt| receipt.spec.order_uid == order.uid).collect();
+        receipts.iter().filter(|it| it.spec.order_uid == order.uid && it.spec.flags.is_empty()).collect();
     ours.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
     let refunds = refunds(&ours);
     let mut folded = Fold::new(order);
     for receipt in ours {
         match receipt.spec.type_ {
             ReceiptType::Payment => folded.payment(receipt, refunds.get(&payment_id(receipt))),
-            ReceiptType::Refund => {}
+            ReceiptType::Refund | ReceiptType::Notice => {}
         }
     }
     folded.account

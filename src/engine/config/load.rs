@@ -102,6 +102,7 @@ impl Config {
         if telemetry::check_level(&self.logging.level).is_err() {
             return value("logging.level", "must be a log filter, such as `info` or `info,moorage=debug`");
         }
+        self.billing.check(&self.address)?;
         self.base_domain.as_ref().map_or(Ok(()), super::BaseDomain::check)
     }
 }
