@@ -75,6 +75,7 @@ impl ExitCause {
 
     /// What to do about it; None when nothing is wrong.
     pub fn remedy(self) -> Option<&'static str> {
+        const CRASHED: &str = "read the Machine's log; it is started again by itself. If the log says that another gateway owns the state directory, that ends within five minutes of the loss of its former Machine";
         const MEMORY: &str = "choose a Plan with more memory; a gateway needs 2 GB at least";
         match self {
             Self::Requested => None,
@@ -85,7 +86,7 @@ impl ExitCause {
             Self::Crashed { code } if code == 128 + SIGABRT || code == 128 + SIGKILL => {
                 Some("read the Machine's log; if it speaks of heap or memory, choose a Plan with more of it")
             }
-            Self::Crashed { .. } => Some("read the Machine's log; it is started again by itself"),
+            Self::Crashed { .. } => Some(CRASHED),
         }
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Client};
-use moorage::api::Runtime;
+use moorage::api::{Runtime, RuntimeTask};
 use serde_json::{Value, json};
 use testbed::ledger::{Expectation, Intent, changes, check_ledger};
 use testbed::{Moment, apply, check_conditions, condition_is, eventually};
@@ -30,16 +30,26 @@ pub struct Customer {
 impl Customer {
     /// Declares a customer whose gateway is that of an image tag, and waits until it runs.
     pub async fn running(namespace: &str, tag: &str) -> Result<Self> {
-        let room = room().await;
-        let client = rig().await.client().await?;
-        let customer = Self { client, namespace: namespace.to_owned(), _room: room };
-        customer.declare(&blueprint_name(tag)).await?;
+        Self::running_on(namespace, &blueprint_name(tag)).await
+    }
+
+    /// Declares a customer whose gateway is that of a Blueprint, and waits until it runs.
+    pub async fn running_on(namespace: &str, blueprint: &str) -> Result<Self> {
+        let spec = json!({
+            "blueprintRef": {"name": blueprint},
+            "persona": {"name": "Ada"},
+            "env": [{"name": "LLM_MODEL", "value": "claude-sonnet-4-20250514"}],
+        });
+        let customer = Self::with_workspace(namespace).await?;
+        customer.declare(spec).await?;
         customer.reach("running").await?;
         Ok(customer)
     }
 
-    async fn declare(&self, blueprint: &str) -> Result<()> {
-        let namespace = &self.namespace;
+    /// A customer who has a Workspace so far.
+    pub async fn with_workspace(namespace: &str) -> Result<Self> {
+        let room = room().await;
+        let client = rig().await.client().await?;
         let manifest = format!(
             "
 apiVersion: v1
@@ -54,18 +64,34 @@ spec:
   subdomain: {namespace}
   defaultPlanRef: {{name: openclaw-trial}}
   defaultRegion: fra
----
-apiVersion: moorage.dev/v1alpha1
-kind: Runtime
-metadata: {{name: {RUNTIME}, namespace: {namespace}}}
-spec:
-  blueprintRef: {{name: {blueprint}}}
-  persona: {{name: Ada}}
-  env: [{{name: LLM_MODEL, value: claude-sonnet-4-20250514}}]
-  deletionPolicy: Delete
 "
         );
-        apply(&self.client, &manifest).await.map(drop)
+        apply(&client, &manifest).await?;
+        Ok(Self { client, namespace: namespace.to_owned(), _room: room })
+    }
+
+    /// Declares the Runtime.
+    pub async fn declare(&self, mut spec: Value) -> Result<()> {
+        spec["deletionPolicy"] = json!("Delete");
+        let metadata = json!({"name": RUNTIME, "namespace": self.namespace});
+        let runtime = json!({"apiVersion": "moorage.dev/v1alpha1", "kind": "Runtime", "metadata": metadata, "spec": spec});
+        apply(&self.client, &runtime.to_string()).await.map(drop)
+    }
+
+    /// Asks for an operation, and waits until it has come to an end.
+    pub async fn ask(&self, task: &str, operation: &str) -> Result<Value> {
+        let metadata = json!({"name": task, "namespace": self.namespace});
+        let spec = json!({"runtimeRef": {"name": RUNTIME}, "type": operation});
+        let object = json!({"apiVersion": "moorage.dev/v1alpha1", "kind": "RuntimeTask", "metadata": metadata, "spec": spec});
+        apply(&self.client, &object.to_string()).await?;
+        let tasks: Api<RuntimeTask> = Api::namespaced(self.client.clone(), &self.namespace);
+        eventually(&format!("{}/{task} to end", self.namespace), PATIENCE * 2, async || {
+            let status = serde_json::to_value(tasks.get(task).await?.status)?;
+            let ended = ["completed", "failed"].iter().any(|state| status["state"] == *state);
+            ensure!(ended, "{status:#}\n{:#}", self.runtime().await?["status"]);
+            Ok(status)
+        })
+        .await
     }
 
     fn runtimes(&self) -> Api<Runtime> {
@@ -157,6 +183,11 @@ spec:
 
     /// Deletes the Runtime and holds what happened at Fly against it: everything went, in order, and nothing twice.
     pub async fn leave(self) -> Result<()> {
+        self.leave_from(&[]).await
+    }
+
+    /// The same, of one that had these volumes and Machines before.
+    pub async fn leave_from(self, displaced: &[String]) -> Result<()> {
         let app = crate::machine::app(&self.runtime().await?)?;
         self.runtimes().delete(RUNTIME, &DeleteParams::background()).await?;
         eventually("the Runtime to go", PATIENCE, async || {
@@ -167,7 +198,11 @@ spec:
         .await?;
         let mut history = changes(&rig().await.fly.read("ledger").await?)?;
         history.retain(|change| change.app == app);
-        let expected = Expectation { intents: [(app, Intent::Delete)].into(), ..Expectation::default() };
+        let expected = Expectation {
+            intents: [(app, Intent::Delete)].into(),
+            displaced: displaced.iter().cloned().collect(),
+            ..Expectation::default()
+        };
         assert_eq!(check_ledger(&history, &expected), [""; 0]);
         Ok(())
     }

@@ -7,6 +7,7 @@ use moorage::gateway::health::Verdict;
 use serde_json::{Value, json};
 use testbed::OPENCLAW_LATEST;
 
+use crate::belongings::{customer_writes, the_customer_s_is_kept};
 use crate::customer::{Customer, condition};
 use crate::machine::Host;
 use crate::serving::{
@@ -38,22 +39,6 @@ async fn one_agent(host: &Host, persona: &str) -> Result<()> {
     assert_eq!(config["agents"]["entries"], main);
     assert_eq!(config["agents"].get("list"), None);
     assert_eq!(config["gateway"]["controlUi"].get("allowInsecureAuth"), None);
-    Ok(())
-}
-
-/// A key of the customer's own, and a file.
-async fn customer_writes(host: &Host) -> Result<()> {
-    let script = "const fs = require('fs'), path = '/data/openclaw.json'; \
-                  const config = JSON.parse(fs.readFileSync(path, 'utf8')); \
-                  config.skills = {entries: {weather: {enabled: false}}}; \
-                  fs.writeFileSync(path, JSON.stringify(config)); \
-                  fs.writeFileSync('/data/workspace/NOTES.md', 'mine');";
-    host.exec(&["node", "-e", script]).await.map(drop)
-}
-
-async fn the_customer_s_is_kept(host: &Host) -> Result<()> {
-    assert_eq!(host.config().await?["skills"]["entries"]["weather"]["enabled"], false);
-    assert_eq!(host.read("/data/workspace/NOTES.md").await?, "mine");
     Ok(())
 }
 

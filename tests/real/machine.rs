@@ -16,7 +16,8 @@ const COMMAND_DEADLINE: Duration = Duration::from_mins(1);
 
 /// A Runtime's one Machine.
 pub struct Host {
-    fly: Client,
+    /// The Machines API.
+    pub fly: Client,
     /// The app.
     pub app: String,
     /// The Machine's id.

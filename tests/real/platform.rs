@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::core::TypeMeta;
-use kube::{Api, Client, api::DynamicObject};
+use kube::{Api, Client};
+use moorage::api::{Plan, WorkspacePolicy};
 use serde_json::{Value, json};
 use testbed::progress::Progress;
 use testbed::{
@@ -14,6 +16,11 @@ use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 /// The repository of the shipped Blueprint's image.
 pub const REPOSITORY: &str = "ghcr.io/openclaw/openclaw";
+
+/// The Plan with more memory and a larger volume.
+pub const LARGE: &str = "large";
+/// The Plan that has gateways made ahead.
+pub const WARM: &str = "warm";
 
 /// Gateways that may run at once: each takes up to 0.9 GB and, while it starts, a whole core.
 static ROOM: Semaphore = Semaphore::const_new(2);
@@ -40,8 +47,9 @@ async fn start() -> Result<Rig> {
     let rig = Rig::start(RigOptions { fly, config, ..RigOptions::default() }).await?;
     let client = rig.client().await?;
     for tag in [OPENCLAW_PREVIOUS, "main"] {
-        blueprint(&client, tag).await?;
+        make_blueprint(&client, &blueprint_name(tag), tag).await?;
     }
+    make_plans(&client).await?;
     Ok(rig)
 }
 
@@ -66,12 +74,51 @@ pub fn blueprint_name(tag: &str) -> String {
     }
 }
 
-async fn blueprint(client: &Client, tag: &str) -> Result<()> {
-    let types = TypeMeta { api_version: "moorage.dev/v1alpha1".into(), kind: "Blueprint".into() };
-    let blueprints: Api<DynamicObject> = api_for(client, &types, None).await?;
+/// Makes the shipped Blueprint under another name, with the image of another tag.
+pub async fn make_blueprint(client: &Client, name: &str, tag: &str) -> Result<()> {
+    let blueprints: Api<DynamicObject> = api_for(client, &types(), None).await?;
     let mut spec = blueprints.get("openclaw").await?.data["spec"].clone();
     spec["image"] = json!(format!("{REPOSITORY}:{tag}"));
-    let object = json!({"apiVersion": types.api_version, "kind": types.kind,
-        "metadata": {"name": blueprint_name(tag)}, "spec": spec});
+    let types = types();
+    let object = json!({"apiVersion": types.api_version, "kind": types.kind, "metadata": {"name": name}, "spec": spec});
     apply(client, &object.to_string()).await.map(drop)
+}
+
+/// Edits a Blueprint.
+pub async fn edit_blueprint(client: &Client, name: &str, spec: Value) -> Result<()> {
+    let blueprints: Api<DynamicObject> = api_for(client, &types(), None).await?;
+    let patch = Patch::Merge(json!({"spec": spec}));
+    blueprints.patch(name, &PatchParams::default(), &patch).await.map(drop).context("edit a Blueprint")
+}
+
+/// Makes a larger Plan, and one that may have gateways made ahead; both otherwise like the trial Plan.
+async fn make_plans(client: &Client) -> Result<()> {
+    let trial = serde_json::to_value(Api::<Plan>::all(client.clone()).get("openclaw-trial").await?.spec)?;
+    let (mut large, mut warm) = (trial.clone(), trial);
+    large["memoryMB"] = json!(4096);
+    large["volumeGB"] = json!(5);
+    warm["warmPool"] = json!({"size": 0, "regions": ["fra"]});
+    for (name, spec) in [(LARGE, large), (WARM, warm)] {
+        let metadata = json!({"name": name});
+        let plan =
+            json!({"apiVersion": "moorage.dev/v1alpha1", "kind": "Plan", "metadata": metadata, "spec": spec});
+        apply(client, &plan.to_string()).await?;
+    }
+    let policies: Api<WorkspacePolicy> = Api::all(client.clone());
+    let allowed = Patch::Merge(json!({"spec": {"allowedPlans": ["openclaw-trial", LARGE, WARM]}}));
+    policies.patch("trial", &PatchParams::default(), &allowed).await.map(drop).context("allow the Plans")
+}
+
+/// Changes how many gateways are made ahead.
+pub async fn keep_warm(client: &Client, size: i32) -> Result<()> {
+    let patch = Patch::Merge(json!({"spec": {"warmPool": {"size": size}}}));
+    Api::<Plan>::all(client.clone())
+        .patch(WARM, &PatchParams::default(), &patch)
+        .await
+        .map(drop)
+        .context("edit a Plan")
+}
+
+fn types() -> TypeMeta {
+    TypeMeta { api_version: "moorage.dev/v1alpha1".into(), kind: "Blueprint".into() }
 }

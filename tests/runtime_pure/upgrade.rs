@@ -227,6 +227,25 @@ fn one_fault_at_every_effect_changes_nothing_in_the_end() {
     }
 }
 
+#[test]
+fn a_request_waits_for_an_edit_that_was_made_just_before_it() {
+    let mut world = running();
+    world.request("up", RequestKind::Upgrade);
+    let (asked, mut known) = (world.now, Default::default());
+    while world.now < asked + second(1) {
+        known = run_for(&mut world, known, 1, None).1;
+        assert!(world.finished.is_empty(), "{:?}", world.finished);
+    }
+    assert_eq!(world.runtime.status.as_ref().unwrap().state, Some(RuntimeState::Running));
+    world.edit_blueprint(|spec| spec.image = NEW.into());
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(identity(&world).pin.spec.image, NEW);
+
+    world.request("again", RequestKind::Upgrade);
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.finished.last().unwrap().message, "It runs the Blueprint as it is now.");
+}
+
 /// Both versions fail: what ran before doesn't come up on its own snapshot either.
 fn failing_twice(old: Broken) -> World {
     let mut world = running();

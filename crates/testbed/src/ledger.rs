@@ -150,6 +150,12 @@ impl Replay<'_> {
             "volume.create" => {
                 app.volumes.insert(change.id.clone());
                 app.newest = Some(change.id.clone());
+                // Fly moves a Machine with its volume, which has another id then: the Machine is on it at once.
+                if let Some(old) = change.detail["migratedFrom"].as_str() {
+                    let copy_of = Some(old.to_owned());
+                    app.successors.insert(change.id.clone(), Successor { seq: change.seq, copy_of });
+                    app.booted.insert(change.id.clone());
+                }
                 if let (Some(source), from) = (change.detail["source"].as_str(), &change.detail["from"]) {
                     let copy_of = (from == source).then(|| source.to_owned());
                     app.successors.insert(change.id.clone(), Successor { seq: change.seq, copy_of });
@@ -272,6 +278,9 @@ mod tests {
             Some("r") => json!("s1"),
             _ => Value::Null,
         };
+        if let (true, Some(old)) = (effect == "volume.create", id.strip_prefix("moved-")) {
+            return json!({"migratedFrom": old});
+        }
         let made = effect == "volume.create" && !from.is_null();
         let mounts = if id == "m-new" { "r2" } else { "v1" };
         let mounts = if id == "m-copy" { "f2" } else { mounts };
@@ -297,6 +306,11 @@ mod tests {
         assert_eq!(problems(&gone, &[], Some(Intent::Delete)), "");
         assert_eq!(problems(&saved, &[], Some(Intent::Snapshot)), "");
         assert_eq!(problems(&["machine.stop m1"], &[], Some(Intent::Retain)), "");
+        let moved = ["volume.create moved-v1", "volume.delete v1"];
+        let then_gone = ["machine.destroy m1", "volume.delete moved-v1", "app.delete a"];
+        assert_eq!(problems(&moved, &["a"], None), "", "Fly moved it");
+        assert_eq!(problems(&[&moved[..], &then_gone].concat(), &[], Some(Intent::Delete)), "");
+        assert_ne!(problems(&[moved[0], moved[1], then_gone[1]], &["a"], None), "", "that was the only one");
         assert_eq!(problems(&["volume.create v2", "volume.delete v2"], &["a"], None), "", "it never booted");
     }
 

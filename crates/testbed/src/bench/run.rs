@@ -24,6 +24,8 @@ use crate::rig::{Rig, RigOptions};
 
 /// Time after the last Runtime is Ready in which dashboards are told and the feed comes to rest.
 const SETTLING: Duration = Duration::from_secs(20);
+/// Longest time that what is behind may take to be written.
+const SETTLED_WITHIN: Duration = Duration::from_mins(10);
 const STOPPING: Duration = Duration::from_secs(30);
 const READY_WITHIN: Duration = Duration::from_mins(1);
 const VERIFIED_WITHIN: Duration = Duration::from_mins(10);
@@ -157,7 +159,7 @@ pub(super) async fn run(options: &BenchOptions, cell: &Cell, progress: Progress)
     }
     if cell.off > 0 && run.restart.is_some() {
         off::bring_down(&rig.fly, &client, options.namespaces, cell).await?;
-        tokio::time::sleep(SETTLING).await;
+        settled(&client).await?;
         run.restart_off = Some(restart(&mut rig, &client).await?);
     }
     if !cell.is_large() {
@@ -293,6 +295,19 @@ async fn restart(rig: &mut Rig, client: &Client) -> Result<Restart> {
         fly: fly_requests(&rig.fly, head).await?.values().sum(),
         api: ApiCalls::read(client).await?.since(&calls, &[]),
     })
+}
+
+/// Waits until nothing has been written for a while: task history and dashboards follow at their own pace.
+async fn settled(client: &Client) -> Result<()> {
+    eventually("rest", SETTLED_WITHIN, async || {
+        let before = ApiCalls::read(client).await?;
+        tokio::time::sleep(SETTLING).await;
+        match ApiCalls::read(client).await?.since(&before, &[]).writes {
+            0 => Ok(()),
+            writes => bail!("{writes} writes in {} s", SETTLING.as_secs()),
+        }
+    })
+    .await
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a few thousand")]

@@ -29,7 +29,7 @@ pub(super) fn attended(now: Timestamp, facts: &Facts, step: Step) -> Step {
         return step;
     };
     match (&request.kind, step) {
-        (RequestKind::Upgrade, step) => upgrade::attended(facts, request, step),
+        (RequestKind::Upgrade, step) => upgrade::attended(now, facts, request, step),
         (RequestKind::Restore { snapshot }, step) => {
             restore::attended(now, facts, request, snapshot.as_deref(), step)
         }

@@ -9,7 +9,7 @@ use super::super::facts::{
     Facts, Known, MachineFact, MachinePhase, Refusal, Request, RequestKind, SnapshotPhase, TroubleClass,
 };
 use super::super::resolve::{Power, Resolved};
-use super::super::step::{Effect, Look, Rest, Step, Waiting};
+use super::super::step::{Effect, Look, Rest, Step, Wait, Waiting};
 use super::{Reached, destroy, power, replace, request};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::{FailedUpgrade, Pin, RuntimeIdentity, SnapshotRecord, Upgrade, UpgradePhase};
@@ -26,6 +26,8 @@ const REFUSALS: u32 = 3;
 const MOST_SAID: usize = 512;
 /// Nothing is given up on what was seen longer ago than this.
 const FRESH: SignedDuration = SignedDuration::from_secs(5);
+/// Time in which an edit of the Blueprint reaches us. The edit and the request come by different watches.
+const SETTLED: SignedDuration = SignedDuration::from_secs(5);
 
 /// The upgrade under way is as far as it can be before the Machine runs or rests.
 pub(super) fn under_way(
@@ -156,7 +158,7 @@ fn may_move(
 }
 
 /// The step for a person's request, once the Runtime rests; else the Runtime's own.
-pub(super) fn attended(facts: &Facts, request: &Request, step: Step) -> Step {
+pub(super) fn attended(now: Timestamp, facts: &Facts, request: &Request, step: Step) -> Step {
     let Some(identity) = facts.own_claim().and_then(|claim| claim.runtime.as_ref()) else { return step };
     if let Some(failed) = taken_back(identity, request) {
         return request::failed(
@@ -175,7 +177,7 @@ pub(super) fn attended(facts: &Facts, request: &Request, step: Step) -> Step {
         };
     }
     match (tell::update(facts), rest) {
-        (None, _) => completed(request, "It runs the Blueprint as it is now."),
+        (None, rest) => up_to_date(now, request, rest),
         (Some(update), _) if !update.fits() => request::failed(
             request,
             reason::PLAN_TOO_SMALL,
@@ -191,6 +193,15 @@ pub(super) fn attended(facts: &Facts, request: &Request, step: Step) -> Step {
         }
         (Some(_), _) => step,
     }
+}
+
+/// There is nothing to move to, once an edit that was made just before the request would have been seen.
+fn up_to_date(now: Timestamp, request: &Request, rest: &Rest) -> Step {
+    let age = request.created.duration_until(now);
+    if age < SETTLED {
+        return Step::Wait(Wait { what: Waiting::Aside(Box::new(rest.clone())), again: SETTLED - age });
+    }
+    completed(request, "It runs the Blueprint as it is now.")
 }
 
 /// The failure of what this very request asked for, once nothing more is taken back.
