@@ -3,12 +3,16 @@
 
 use jiff::Timestamp;
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::name_claim::PinnedPlan;
 use super::payment_receipt::Provider;
 use super::plan::Interval;
 use super::runtime_order::{FundingPhase, PaymentMode};
+
+/// Most tries to be paid for one order: each checkout that wasn't paid in time is followed by another, so many times.
+pub const MAX_ATTEMPTS: usize = 8;
 
 /// What is recorded of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
@@ -38,6 +42,162 @@ pub struct OrderRecord {
     #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime_gone_time: Option<Timestamp>,
+    /// When it was seen that the money went back, and nothing else is paid.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refund_time: Option<Timestamp>,
+    /// Every try to be paid, each stored before its provider is called.
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["number".into()]))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<AttemptRecord>,
+    /// The provider's id of the customer.
+    #[serde(rename = "customerID", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub customer_id: Option<String>,
+    /// The provider's id of what is paid again and again.
+    #[serde(rename = "subscriptionID", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub subscription_id: Option<String>,
+    /// The end of a subscription that the operator asks for, stored before its provider is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<EndingRecord>,
+    /// Another Plan that is asked for, stored before its provider is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<ChangeRecord>,
+    /// What was bought before the last change of the Plan: it funds the earlier size until the new one is in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<FormerPrice>,
+    /// When a notice of the provider's last asked for the order to be read again. Any replica writes it.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice_time: Option<Timestamp>,
+}
+
+/// One try to be paid.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.nonce == oldSelf.nonce && self.idempotencyKey == oldSelf.idempotencyKey").message("`nonce` and `idempotencyKey` must not change: the provider knows the attempt by them"))]
+pub struct AttemptRecord {
+    /// Its number, from 1.
+    #[schemars(range(min = 1, max = 1000))]
+    pub number: u32,
+    /// A random text that only the operator and the provider know.
+    #[schemars(length(min = 1, max = 64))]
+    pub nonce: String,
+    /// Under which the provider knows the call that opens it, where it knows such keys.
+    #[schemars(length(min = 1, max = 255))]
+    pub idempotency_key: String,
+    /// When it was stored.
+    #[schemars(with = "k8s_openapi::apimachinery::pkg::apis::meta::v1::Time")]
+    pub create_time: Timestamp,
+    /// Until when it can be paid. Left out: it doesn't end by itself.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expire_time: Option<Timestamp>,
+    /// What it asks for, in the currency's smallest unit.
+    #[schemars(range(min = 0, max = 1_000_000_000))]
+    pub amount: i64,
+    /// ISO 4217 code of the currency.
+    #[schemars(length(min = 3, max = 3), regex(pattern = "^[A-Z]{3}$"))]
+    pub currency: String,
+    /// How far it is: `Opening`, stored and being opened; `Open`, its provider has it; `Held`, sent, and nobody knows
+    /// what came of it, so it is never sent again; `Closed`, nobody can pay it any more.
+    pub state: AttemptState,
+    /// The provider's id of the checkout: a session, a request to pay, or a registration.
+    #[serde(rename = "checkoutID", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub checkout_id: Option<String>,
+    /// Where the customer pays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2048))]
+    pub url: Option<String>,
+    /// The provider's id of what is paid again and again, where it is known this early.
+    #[serde(rename = "subscriptionID", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub subscription_id: Option<String>,
+}
+
+/// How far a try to be paid is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+pub enum AttemptState {
+    /// Stored, and being opened.
+    Opening,
+    /// Its provider has it.
+    Open,
+    /// Sent, and nobody knows what came of it: it is never sent again.
+    Held,
+    /// Nobody can pay it any more.
+    Closed,
+}
+
+impl AttemptRecord {
+    /// How the provider knows it: another nonce is another attempt, even if a restored cluster counts from 1 again.
+    pub fn mark(&self) -> String {
+        format!("{}-{}", self.number, self.nonce)
+    }
+}
+
+/// The end of a subscription, as the operator asks for it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EndingRecord {
+    /// The provider's id of the subscription.
+    #[serde(rename = "subscriptionID")]
+    #[schemars(length(min = 1, max = 255))]
+    pub subscription_id: String,
+    /// When it is to end: `AtPeriodEnd`, when what is paid is used up, or `Now`.
+    pub when: EndingTime,
+    /// Under which the provider knows the call.
+    #[schemars(length(min = 1, max = 255))]
+    pub idempotency_key: String,
+    /// When the provider agreed.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_time: Option<Timestamp>,
+}
+
+/// A change of the Plan, as the operator asks for it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeRecord {
+    /// What is to be bought from now on.
+    pub price: Price,
+    /// Under which the provider knows the call.
+    #[schemars(length(min = 1, max = 255))]
+    pub idempotency_key: String,
+    /// When the customer's bank declined the difference: nothing has changed, and it is tried again after a day.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decline_time: Option<Timestamp>,
+}
+
+/// What was bought before the Plan changed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FormerPrice {
+    /// What it was.
+    pub price: Price,
+    /// When it changed.
+    #[schemars(with = "k8s_openapi::apimachinery::pkg::apis::meta::v1::Time")]
+    pub end_time: Timestamp,
+}
+
+impl OrderRecord {
+    /// Whether it pays for this size: the one that is bought, or the smaller one before it, until that is changed.
+    pub fn pays_for(&self, plan: &PinnedPlan) -> bool {
+        let former = self.former.as_ref().map(|former| &former.price.plan);
+        self.price.plan == *plan || former == Some(plan)
+    }
+}
+
+/// When a subscription is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
+pub enum EndingTime {
+    /// When what is paid is used up.
+    AtPeriodEnd,
+    /// At once.
+    Now,
 }
 
 /// What is bought, as the Plan had it. It holds whatever becomes of the Plan.
@@ -54,6 +214,10 @@ pub struct Price {
     pub currency: String,
     /// How often it is due.
     pub interval: Interval,
+    /// What is bought, as the customer reads it. Left out: the Plan's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub title: Option<String>,
 }
 
 /// A Runtime that an order funds.

@@ -100,6 +100,8 @@ reasons! {
         CHECKOUT_OPEN = "CheckoutOpen";
         /// There is nothing to pay now.
         CHECKOUT_CLOSED = "CheckoutClosed";
+        /// It was called off before it was paid.
+        CANCELLED = "Cancelled";
         /// The next interval isn't paid; the Runtime runs on for a while.
         PAST_DUE = "PastDue";
         /// It isn't paid: the Runtime is stopped, its data kept.
@@ -160,6 +162,16 @@ reasons! {
         PLAN_NOT_PAID = "PlanNotPaid";
         /// The operator isn't set up to take payments by this provider.
         PROVIDER_NOT_CONFIGURED = "ProviderNotConfigured";
+        /// No checkout was paid in time, and no other is opened.
+        CHECKOUT_EXPIRED = "CheckoutExpired";
+        /// The customer was done, and the money didn't come.
+        PAYMENT_FAILED = "PaymentFailed";
+        /// A checkout was asked for, and nobody knows whether there is one: it is never asked for again.
+        CHECKOUT_UNKNOWN = "CheckoutUnknown";
+        /// The payment provider doesn't take the key.
+        PROVIDER_UNAUTHORIZED = "ProviderUnauthorized";
+        /// The payment provider refuses what is asked for.
+        PROVIDER_REFUSED = "ProviderRefused";
         /// The Plan needs no order.
         PLAN_NEEDS_NO_ORDER = "PlanNeedsNoOrder";
         /// Another order funds the Runtime.
@@ -243,6 +255,8 @@ reasons! {
         FLY_REFUSED = "FlyRefused";
         /// The API server refuses a write, for instance because of a quota in the namespace.
         KUBERNETES_REFUSED = "KubernetesRefused";
+        /// The payment provider doesn't answer, or answers with an error of its own.
+        PROVIDER_UNAVAILABLE = "ProviderUnavailable";
         /// The API server can't be reached.
         KUBERNETES_UNAVAILABLE = "KubernetesUnavailable";
         /// The DNS server or provider doesn't answer, or answers with an error of its own.

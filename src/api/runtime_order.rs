@@ -151,6 +151,9 @@ pub struct RuntimeOrderStatus {
     /// What it costs, as the Plan had it when the checkout began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<Amount>,
+    /// Where it can be paid now; none while there is nothing to pay there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkout: Option<CheckoutStatus>,
     /// What it is paid for, and until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscription: Option<SubscriptionStatus>,
@@ -242,6 +245,86 @@ pub struct SubscriptionStatus {
     #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delete_time: Option<Timestamp>,
+    /// When it ends, once that is agreed: nothing is collected after that.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<Timestamp>,
+    /// The last invoices, the newest first.
+    #[schemars(length(max = 6))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invoices: Vec<InvoiceStatus>,
+    /// What the customer pays with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_method: Option<PaymentMethodStatus>,
+}
+
+/// Where an order can be paid.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckoutStatus {
+    /// The provider's page.
+    #[schemars(length(min = 1, max = 2048))]
+    pub url: String,
+    /// Until when; none if it doesn't end by itself.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expire_time: Option<Timestamp>,
+    /// Which try it is, from 1. Each that wasn't paid in time is followed by another.
+    #[schemars(range(min = 1, max = 1000))]
+    pub attempt: u32,
+}
+
+/// One invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InvoiceStatus {
+    /// Its number; none while it is a draft.
+    #[schemars(length(min = 1, max = 255))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// The sum, in the currency's smallest unit. Below zero: a credit.
+    #[schemars(range(min = -1_000_000_000, max = 1_000_000_000))]
+    pub amount: i64,
+    /// ISO 4217 code of the currency.
+    #[schemars(length(min = 3, max = 3), regex(pattern = "^[A-Z]{3}$"))]
+    pub currency: String,
+    /// How it stands.
+    pub state: InvoiceState,
+    /// Where the customer sees and pays it.
+    #[schemars(length(min = 1, max = 2048))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// How an invoice stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum InvoiceState {
+    /// Not sent yet.
+    Draft,
+    /// To be paid.
+    Open,
+    /// Paid.
+    Paid,
+    /// Given up.
+    Uncollectible,
+    /// Taken back.
+    Void,
+    /// A word that this operator doesn't know.
+    Unknown,
+}
+
+/// What a customer pays with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PaymentMethodStatus {
+    /// The card's brand, or the kind of method, such as `visa` or `sepa_debit`.
+    #[schemars(length(min = 1, max = 64))]
+    pub brand: String,
+    /// The last four digits, if it has digits.
+    #[schemars(length(min = 1, max = 8))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last4: Option<String>,
 }
 
 /// Where the funding of a Runtime stands.

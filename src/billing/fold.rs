@@ -14,7 +14,7 @@ use super::truth::{
 };
 
 /// Puts an order's receipts together.
-pub(super) fn fold(order: &KnownOrder) -> ProviderTruth {
+pub fn fold(order: &KnownOrder) -> ProviderTruth {
     let payments = payments(&order.receipts);
     ProviderTruth {
         checkouts: order.checkouts.iter().map(|known| checkout(known, &order.receipts)).collect(),

@@ -19,6 +19,7 @@ mod truth;
 
 pub use error::{Error, ErrorClass};
 pub use exchange::http_client;
+pub use fold::fold;
 pub use key_file::{KeyError, KeyFile};
 pub use manual::Manual;
 pub use money::{Currency, KRW, Money, MoneyError};

@@ -13,6 +13,7 @@ use super::history::History;
 use super::index::{Names, Specs};
 use super::memory::Memory;
 use super::order::memory::Memory as OrderMemory;
+use super::order::providers::Providers;
 use super::order::receipts::Receipts;
 use super::rollout::board::Board;
 use super::runtime::probe::Prober;
@@ -56,6 +57,8 @@ pub struct Context {
     pub orders: OrderMemory,
     /// What was paid, by order.
     pub receipts: Receipts,
+    /// Who takes payments here.
+    pub providers: Providers,
     /// Who may be upgraded, and how rollouts go.
     pub rollouts: Board,
     /// Which objects are in which namespace.

@@ -20,6 +20,7 @@ use super::context::{Context, Index, Stores, Triggers};
 use super::history::{History, book, worker};
 use super::memory::Memory;
 use super::order::memory::Memory as OrderMemory;
+use super::order::providers::Providers;
 use super::order::receipts::Receipts;
 use super::order::{afterlife, visit as order_visit, wire as order_wire};
 use super::rollout;
@@ -48,6 +49,9 @@ pub enum RunError {
     /// The provider of the base domain's records can't be reached at all.
     #[error("the HTTP client for the base domain's DNS provider can't be made: {0}")]
     Dns(#[from] reqwest::Error),
+    /// Payment providers can't be reached at all.
+    #[error("the HTTP client for payment providers can't be made: {0}")]
+    Payments(#[source] reqwest::Error),
     /// A part ended that should have gone on.
     #[error("a part of the operator ended by itself")]
     Ended,
@@ -78,6 +82,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     let receipt_events = uncached(Api::<PaymentReceipt>::all(kube.clone()));
 
     let base_domain = base_domain(&parts)?;
+    let providers = Providers::new(&parts.config.billing).map_err(RunError::Payments)?;
     let history = History::new(&parts.config.task_history);
     let ctx = Arc::new(Context {
         kube: parts.kube,
@@ -94,6 +99,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         workspaces: WorkspaceMemory::default(),
         orders: OrderMemory::default(),
         receipts: Receipts::default(),
+        providers,
         rollouts: rollout::board::Board::default(),
         index: Index::default(),
         news: News::default(),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use serde_json::json;
 
-use crate::rule::{Rule, blueprint, check, field, identity, literal, order, rule, spec, text};
+use crate::rule::{Rule, attempt, blueprint, check, field, identity, literal, order, rule, spec, text};
 use crate::world::merge;
 
 #[tokio::test]
@@ -261,6 +261,18 @@ fn orders() -> Vec<Rule> {
         rule("NameClaim", an_order(json!({})), spec(json!({"order": order()})), "and on no other"),
         rule(
             "NameClaim",
+            an_order(json!({"order": {"attempts": [attempt()]}})),
+            an_order(json!({"order": {"attempts": [attempt(), attempt()]}})),
+            "Duplicate value",
+        ),
+        rule(
+            "NameClaim",
+            an_order(json!({"order": {"ending": ending("AtPeriodEnd")}})),
+            an_order(json!({"order": {"ending": ending("Never")}})),
+            "supported values",
+        ),
+        rule(
+            "NameClaim",
             an_order(json!({})),
             json!({"metadata": {"name": "label.0b7e"}, "spec": {"type": "Order", "name": "0b7e", "order": order()}}),
             "`metadata.name` must be `namespace.`",
@@ -293,6 +305,10 @@ fn orders() -> Vec<Rule> {
             "supported values",
         ),
     ]
+}
+
+fn ending(when: &str) -> Value {
+    json!({"subscriptionID": "sub_1", "when": when, "idempotencyKey": "k"})
 }
 
 /// The claim of an order, with `more` in its spec.

@@ -94,6 +94,12 @@ pub fn order() -> Value {
             "plan": {"name": "pro", "cpuKind": "Shared", "cpus": 2, "memoryMB": 2048, "volumeGB": 10}}})
 }
 
+/// A try to be paid for an order, as its claim records it.
+pub fn attempt() -> Value {
+    json!({"number": 1, "nonce": "n", "idempotencyKey": "k", "createTime": "2026-01-01T00:00:00Z",
+        "amount": 2900, "currency": "USD", "state": "Opening"})
+}
+
 /// What a slug's claim records of a Runtime.
 pub fn identity() -> Value {
     json!({"identity": "k3j9x2ab", "app": "moorage-acme-k3j9x2ab", "deletionPolicy": "Snapshot",

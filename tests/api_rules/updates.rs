@@ -6,7 +6,7 @@ use moorage::api::crd;
 use serde_json::{Value, json};
 
 use crate::creates;
-use crate::rule::{Transition, identity, spec, valid};
+use crate::rule::{Transition, attempt, identity, order, spec, valid};
 use crate::world::{create, merge, namespace, try_patch, write_status};
 
 fn field(kind: &'static str, from: Value, keeps: Value, breaks: Value, says: &'static str) -> Transition {
@@ -14,7 +14,7 @@ fn field(kind: &'static str, from: Value, keeps: Value, breaks: Value, says: &'s
 }
 
 fn transitions() -> Vec<Transition> {
-    specs().into_iter().chain(claims()).collect()
+    specs().into_iter().chain(claims()).chain(orders()).collect()
 }
 
 /// What the spec of each declared kind keeps.
@@ -77,6 +77,25 @@ fn claims() -> Vec<Transition> {
     ]
 }
 
+/// What an order's claim keeps of what its provider was given.
+fn orders() -> Vec<Transition> {
+    let attempts = |more: Value| {
+        let mut attempt = attempt();
+        merge(&mut attempt, &more);
+        json!({"order": {"attempts": [attempt]}})
+    };
+    let mut placed = json!({"type": "Order", "order": order()});
+    merge(&mut placed, &attempts(json!({})));
+    let opened = || attempts(json!({"state": "Open", "checkoutID": "cs_1", "url": "https://pay.example/1"}));
+    let claim = |keeps, breaks, says| field("NameClaim", placed.clone(), keeps, breaks, says);
+    let known = "`nonce` and `idempotencyKey` must not change";
+    vec![
+        claim(opened(), json!({"order": {"uid": "other"}}), "receipts and the provider know the order by it"),
+        claim(opened(), attempts(json!({"nonce": "other"})), known),
+        claim(opened(), attempts(json!({"idempotencyKey": "other"})), known),
+    ]
+}
+
 fn pool(size: i32) -> Value {
     json!({"warmPool": {"size": size}})
 }
@@ -132,7 +151,11 @@ async fn what_must_not_change_does_not() {
 fn named(kind: &str, number: usize, from: &Value) -> Value {
     let name = format!("change-{number}");
     if kind == "NameClaim" {
-        let prefix = if from["spec"]["type"] == "Warm" { "warm" } else { "label" };
+        let prefix = match from["spec"]["type"].as_str() {
+            Some("Warm") => "warm",
+            Some("Order") => "order",
+            _ => "label",
+        };
         return json!({"metadata": {"name": format!("{prefix}.{name}")}, "spec": {"name": name}});
     }
     json!({"metadata": {"name": name}})

@@ -81,7 +81,7 @@ async fn a_wrong_amount_funds_nothing_and_is_told() {
     testbed::eventually("it is told", crate::support::SOON, async || {
         let order = get(&tenant, "first").await?;
         let paid = crate::support::condition(&order, "Paid");
-        anyhow::ensure!(text(&paid, "/message").contains("manual-theft-amount-1"), "{}", order["status"]);
+        anyhow::ensure!(text(&paid, "/message").contains("`theft-amount-1`"), "{}", order["status"]);
         Ok(())
     })
     .await

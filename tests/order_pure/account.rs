@@ -6,7 +6,8 @@ use jiff::tz::TimeZone;
 use moorage::api::order_record::OrderRecord;
 use moorage::api::payment_receipt::Period;
 use moorage::api::runtime_order::{FundingPhase, PaymentMode};
-use moorage::control::order::account::{OddityKind, Receipt, account};
+use moorage::control::order::account::{Account, OddityKind};
+use moorage::control::order::truth::{Receipt, truth};
 use proptest::prelude::*;
 
 use crate::world::{DAY, PRICE, World, at, patience, payment, refund};
@@ -15,6 +16,11 @@ fn record(mode: PaymentMode) -> OrderRecord {
     let mut world = World::new(mode);
     world.run(None);
     *world.claim.unwrap().spec.order.unwrap()
+}
+
+/// What the receipts of an order that is approved by hand come to.
+fn account(order: &OrderRecord, receipts: &[Receipt]) -> Account {
+    moorage::control::order::account::account(order, &truth(order, receipts, None).unwrap())
 }
 
 fn day(year: i16, month: i8, day: i8) -> Timestamp {
@@ -92,7 +98,7 @@ fn a_period_that_was_paid_already_is_a_duplicate() {
 fn a_full_refund_takes_the_time_back_and_a_part_of_it_is_only_told() {
     let order = record(PaymentMode::Subscription);
     let full = account(&order, &[payment("1", 5), refund("r", "1", PRICE, 9)]);
-    assert_eq!((full.paid_until, full.refunded_at), (None, Some(at(9))));
+    assert_eq!((full.paid_until, full.returned.as_deref()), (None, Some("1")));
     let part = account(&order, &[payment("1", 5), refund("r", "1", 100, 9)]);
     assert!(part.paid_until.is_some());
     assert_eq!(part.oddities[0].kind, OddityKind::PartialRefund);
@@ -137,13 +143,15 @@ proptest! {
             .iter()
             .map(|(when, id, is_refund, is_full)| {
                 let (created, amount) = (when * DAY, if *is_full { PRICE } else { 100 });
-                if *is_refund {
+                let mut receipt = if *is_refund {
                     refund(&format!("r{id}{when}"), &id.to_string(), amount, created)
                 } else {
-                    let mut receipt = payment(&id.to_string(), created);
-                    receipt.spec.amount = amount;
-                    receipt
-                }
+                    payment(&id.to_string(), created)
+                };
+                receipt.spec.amount = amount;
+                // No two objects have one name.
+                receipt.name.push_str(&format!("-{amount}"));
+                receipt
             })
             .collect();
         let straight = account(&order, &all);

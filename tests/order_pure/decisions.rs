@@ -102,6 +102,7 @@ fn what_couldnt_be_had_isnt_to_be_paid() {
     assert_eq!(reason_of(&none.run(None)), reason::PLAN_NOT_FOUND);
     let mut elsewhere = world();
     elsewhere.order.as_mut().unwrap().spec.payment.provider = Provider::Stripe;
+    elsewhere.providers.clear();
     assert_eq!(reason_of(&elsewhere.run(None)), reason::PROVIDER_NOT_CONFIGURED);
     assert!(elsewhere.claim.is_none());
     let mut free = world();

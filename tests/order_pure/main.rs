@@ -10,6 +10,12 @@
 )]
 
 mod account;
+mod bank;
+mod changes;
+mod checkouts;
+mod counter;
 mod decisions;
+mod matrix;
+mod model;
 mod sequences;
 mod world;

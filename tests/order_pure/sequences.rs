@@ -57,7 +57,8 @@ fn happen(world: &mut World, event: Event) -> Option<(usize, Fault)> {
 /// Whether it is paid, or in its grace, worked out anew from what was paid.
 fn is_paid(world: &World) -> bool {
     let order = world.claim.as_ref().unwrap().spec.order.clone().unwrap();
-    let paid = moorage::control::order::account::account(&order, &world.receipts).paid_until;
+    let truth = moorage::control::order::truth::truth(&order, &world.receipts, None).unwrap();
+    let paid = moorage::control::order::account::account(&order, &truth).paid_until;
     paid.is_some_and(|until| world.now < until.as_second() + 3 * DAY)
 }
 

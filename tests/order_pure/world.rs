@@ -1,5 +1,6 @@
 //! A small world in which decisions about one order are carried out: its claim, its receipts and its Runtime.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -17,14 +18,17 @@ use moorage::api::{
     NameClaim, NameClaimSpec, PaymentReceiptSpec, PlanSpec, Runtime, RuntimeOrder, RuntimeOrderSpec,
     RuntimeSpec, Workspace,
 };
-use moorage::control::order::account::{Patience, Receipt};
 use moorage::control::order::decide::decide;
-use moorage::control::order::facts::{Cluster, Facts, Knowledge, Settings};
+use moorage::control::order::facts::{CallOutcome, Cluster, Facts, Knowledge, Reading, Settings};
+use moorage::control::order::standing::Patience;
 use moorage::control::order::step::{Effect, Rest, Step, Waiting};
+use moorage::control::order::truth::Receipt;
 use moorage::control::order::view::view;
 use moorage::control::policy::EffectivePolicy;
 use moorage::control::runtime::facts::NamespaceFact;
 use moorage::engine::config::Mode;
+
+use crate::bank::Bank;
 
 pub const PRICE: i64 = 2_900;
 pub const DAY: i64 = 24 * 3600;
@@ -37,8 +41,17 @@ pub fn patience() -> Patience {
     Patience { grace: SignedDuration::from_hours(72), retention: SignedDuration::from_hours(24 * 30) }
 }
 
+/// Whether there is another step by itself.
+pub fn goes_on(step: &Step) -> bool {
+    match step {
+        Step::Rest(_) => false,
+        Step::Wait(waiting) => matches!(waiting, Waiting::Runtime | Waiting::RuntimeGone),
+        Step::LookForRuntime | Step::ReadProvider | Step::FindCheckout(_) | Step::Do(_) => true,
+    }
+}
+
 /// Everything around one order.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct World {
     pub now: i64,
     pub order: Option<RuntimeOrder>,
@@ -51,10 +64,17 @@ pub struct World {
     pub funded_by: Option<String>,
     pub slugs: i32,
     pub known: Knowledge,
+    /// The provider, and who is configured.
+    pub bank: Bank,
+    pub providers: Vec<Provider>,
+    /// The Plan that the Runtime asks for.
+    pub wish: Option<(String, PlanSpec)>,
     /// Every effect that took place.
     pub ledger: Vec<&'static str>,
     /// Runtimes that were ever made by the order.
     pub made: usize,
+    /// Runtimes that it was ever recorded to fund.
+    pub funded: BTreeSet<String>,
 }
 
 /// What becomes of one effect.
@@ -64,6 +84,10 @@ pub enum Fault {
     Before,
     /// It takes place, and the process dies.
     After,
+    /// It takes place, and the reply is lost.
+    Unanswered,
+    /// It never takes place, and that is known.
+    Refused,
 }
 
 pub fn plan() -> PlanSpec {
@@ -164,8 +188,12 @@ impl World {
             funded_by: None,
             slugs: 0,
             known: Knowledge::default(),
+            bank: Bank::default(),
+            providers: vec![Provider::Stripe, Provider::PayApp],
+            wish: None,
             ledger: Vec::new(),
             made: 0,
+            funded: BTreeSet::new(),
         }
     }
 
@@ -184,54 +212,144 @@ impl World {
                 runtime: self.runtime.clone().map(Arc::new),
                 funded_by: self.funded_by.clone(),
                 rival: self.rival.clone(),
+                wish: self.wish.clone(),
+                providers: self.providers.clone(),
                 settings: Settings {
                     mode: Mode::ReadWrite,
                     patience: patience(),
                     start_deadline: SignedDuration::from_mins(10),
                     slow_retry: SignedDuration::from_mins(10),
+                    poll: SignedDuration::from_mins(5),
                 },
             },
             known: self.known.clone(),
         }
     }
 
+    /// Carries on to just before the effect of this name.
+    pub fn until(&mut self, name: &str) -> Effect {
+        for _ in 0..60 {
+            match decide(at(self.now), &self.facts()) {
+                Step::Do(effect) if moorage::control::order::step::effect_name(&effect) == name => {
+                    return effect;
+                }
+                Step::Do(effect) => self.take_place(&effect),
+                Step::ReadProvider => self.read(),
+                other => panic!("{other:?}"),
+            }
+            self.forget_recorded();
+        }
+        panic!("no {name}: {:?}", self.ledger);
+    }
+
+    pub fn status(&self) -> moorage::api::runtime_order::RuntimeOrderStatus {
+        self.order.as_ref().unwrap().status.clone().unwrap()
+    }
+
+    /// The message of a condition.
+    pub fn condition(&self, type_: &str) -> String {
+        let status = self.status();
+        let named = |it: &&moorage::api::Condition| format!("{:?}", it.type_) == type_;
+        status.conditions.iter().find(named).map(|it| it.message.clone()).unwrap_or_default()
+    }
+
+    /// A fault befalls an effect.
+    fn suffer(&mut self, effect: &Effect, fault: Fault) {
+        match fault {
+            Fault::Before => self.known = Knowledge::default(),
+            Fault::After => {
+                self.take_place(effect);
+                self.known = Knowledge::default();
+            }
+            Fault::Unanswered => self.unanswered(effect),
+            Fault::Refused => self.known.read = None,
+        }
+    }
+
+    /// What `forget_recorded` does of a visit.
+    fn forget_recorded(&mut self) {
+        let mut facts = self.facts();
+        facts.forget_recorded();
+        self.known = facts.known;
+    }
+
+    /// Reads the provider.
+    fn read(&mut self) {
+        self.bank.pass(self.now);
+        let record = self.record();
+        let known: Vec<u32> = record
+            .attempts
+            .iter()
+            .filter(|attempt| attempt.checkout_id.is_some())
+            .map(|attempt| attempt.number)
+            .collect();
+        let truth = self.bank.truth(&known).into();
+        self.known.read = Some(Reading { at: at(self.now), notice: record.notice_time, truth });
+    }
+
+    fn find(&mut self, number: u32) {
+        let key = self.key(number);
+        self.known.call = Some(match self.bank.find(&key) {
+            Some(found) => CallOutcome::Opened(number, found),
+            None => CallOutcome::NotFound(number),
+        });
+    }
+
+    pub fn record(&self) -> moorage::api::order_record::OrderRecord {
+        self.claim.as_ref().unwrap().spec.order.as_deref().cloned().unwrap()
+    }
+
+    pub fn key(&self, number: u32) -> String {
+        self.record().attempts.iter().find(|it| it.number == number).unwrap().idempotency_key.clone()
+    }
+
+    /// Takes one step, which a fault may befall if it is an effect.
+    pub fn step(&mut self, fault: Option<Fault>) -> Step {
+        let facts = self.facts();
+        let step = decide(at(self.now), &facts);
+        self.say(&facts, &step);
+        match &step {
+            Step::LookForRuntime => {
+                self.known.runtime_missing_at = self.runtime.is_none().then(|| at(self.now));
+            }
+            Step::ReadProvider => self.read(),
+            Step::FindCheckout(number) => self.find(*number),
+            Step::Do(effect) => match fault {
+                Some(fault) => self.suffer(effect, fault),
+                None => self.take_place(effect),
+            },
+            Step::Wait(Waiting::Runtime) => self.serve(),
+            Step::Wait(Waiting::RuntimeGone) => self.runtime = None,
+            Step::Rest(Rest::Gone) => self.order = None,
+            Step::Wait(_) | Step::Rest(_) => {}
+        }
+        if self.runtime.is_some() {
+            self.known.runtime_missing_at = None;
+        }
+        if self.order.is_some() {
+            self.forget_recorded();
+        }
+        step
+    }
+
     /// Carries on until nothing is to be done. `fault` befalls the n-th effect from now.
     pub fn run(&mut self, mut fault: Option<(usize, Fault)>) -> Step {
-        for _ in 0..60 {
-            let facts = self.facts();
-            let step = decide(at(self.now), &facts);
-            self.say(&facts, &step);
-            match &step {
-                Step::LookForRuntime => {
-                    self.known.runtime_missing_at = self.runtime.is_none().then(|| at(self.now));
+        for _ in 0..120 {
+            let is_effect = matches!(decide(at(self.now), &self.facts()), Step::Do(_));
+            let befalls = match fault {
+                Some((0, befalls)) if is_effect => {
+                    fault = None;
+                    Some(befalls)
                 }
-                Step::Do(effect) => match fault.as_mut() {
-                    Some((0, Fault::Before)) => {
-                        self.known = Knowledge::default();
-                        fault = None;
-                    }
-                    Some((0, Fault::After)) => {
-                        self.take_place(effect);
-                        self.known = Knowledge::default();
-                        fault = None;
-                    }
-                    counted => {
-                        self.take_place(effect);
-                        if let Some((left, _)) = counted {
-                            *left -= 1;
-                        }
-                    }
-                },
-                Step::Wait(Waiting::Runtime) => self.serve(),
-                Step::Wait(Waiting::RuntimeGone) => self.runtime = None,
-                Step::Rest(Rest::Gone) => {
-                    self.order = None;
-                    return step;
+                Some((left, befalls)) if is_effect => {
+                    fault = Some((left - 1, befalls));
+                    None
                 }
-                Step::Wait(_) | Step::Rest(_) => return step,
-            }
-            if self.runtime.is_some() {
-                self.known.runtime_missing_at = None;
+                _ => None,
+            };
+            let step = self.step(befalls);
+            if !goes_on(&step) {
+                return step;
             }
         }
         panic!("it doesn't come to rest: {:?}", self.ledger);
@@ -250,7 +368,7 @@ impl World {
             Some(RuntimeStatus { state: Some(RuntimeState::Running), ..RuntimeStatus::default() });
     }
 
-    fn take_place(&mut self, effect: &Effect) {
+    pub fn take_place(&mut self, effect: &Effect) {
         self.ledger.push(moorage::control::order::step::effect_name(effect));
         match effect {
             Effect::AddFinalizer => {
@@ -262,13 +380,15 @@ impl World {
                 let holder = self.facts().holder();
                 self.claimed(|claim| claim.holder = holder);
             }
-            Effect::RecordStanding { phase, paid_until } => self.recorded(|order| {
-                order.phase = *phase;
-                order.paid_until = *paid_until;
+            Effect::RecordStanding(standing) => self.recorded(|order| {
+                order.phase = standing.phase;
+                order.paid_until = standing.paid_until;
+                order.refund_time = standing.refund_time;
             }),
-            Effect::RecordRuntime(uid) => self.recorded(|order| {
-                order.funds.as_mut().unwrap().uid = Some(uid.clone());
-            }),
+            Effect::RecordRuntime(uid) => {
+                self.funded.insert(uid.clone());
+                self.recorded(|order| order.funds.as_mut().unwrap().uid = Some(uid.clone()));
+            }
             Effect::RecordGone => {
                 let now = at(self.now);
                 self.recorded(|order| order.runtime_gone_time = Some(now));
@@ -284,10 +404,26 @@ impl World {
                     self.runtime = None;
                 }
             }
+            Effect::RecordAttempt { .. }
+            | Effect::OpenCheckout(_)
+            | Effect::RecordCheckout(..)
+            | Effect::RecordAttemptState(..)
+            | Effect::CloseCheckout(_)
+            | Effect::RecordSubscription { .. }
+            | Effect::RecordEnding { .. }
+            | Effect::EndSubscription
+            | Effect::RecordEnded
+            | Effect::RecordChange(_)
+            | Effect::ChangeSubscription
+            | Effect::RecordChanged
+            | Effect::RecordDeclined
+            | Effect::DropChange
+            | Effect::StoreReceipt(_) => self.at_the_counter(effect),
             Effect::Release => {
                 let release_time = at(self.now);
+                let message = moorage::control::order::claim::last_words(&self.facts()).to_owned();
                 self.claimed(|claim| {
-                    claim.tombstone = Some(Tombstone { release_time, message: String::new() });
+                    claim.tombstone = Some(Tombstone { release_time, message });
                 });
             }
         }
@@ -319,7 +455,7 @@ impl World {
         change(&mut self.claim.as_mut().unwrap().spec);
     }
 
-    fn recorded(&mut self, change: impl FnOnce(&mut moorage::api::order_record::OrderRecord)) {
+    pub fn recorded(&mut self, change: impl FnOnce(&mut moorage::api::order_record::OrderRecord)) {
         self.claimed(|claim| change(claim.order.as_mut().unwrap()));
     }
 

@@ -1,49 +1,43 @@
-//! What an order's receipts come to: until when it is paid, and what about them is odd. Pure: money is whole numbers
+//! What an order's payments come to: until when it is paid, and what about them is odd. Pure: money is whole numbers
 //! of the currency's smallest unit, and the time comes in.
-
-use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp, ToSpan};
 
-use crate::api::PaymentReceiptSpec;
-use crate::api::order_record::OrderRecord;
-use crate::api::payment_receipt::ReceiptType;
+use crate::api::order_record::{OrderRecord, Price};
 use crate::api::plan::Interval;
-use crate::api::runtime_order::{FundingPhase, PaymentMode};
+use crate::api::runtime_order::PaymentMode;
+use crate::billing::{Money, Payment, PaymentState, ProviderTruth, Purpose, Subscription, SubscriptionState};
 
-/// A receipt, as it was created.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// Name of the object.
-    pub name: String,
-    /// When it was created.
-    pub created: Timestamp,
-    /// What it says.
-    pub spec: PaymentReceiptSpec,
-}
+/// How long after the end of a period the provider may take to collect the next, with the subscription in force:
+/// Stripe lets an invoice rest for an hour.
+const COLLECTING: SignedDuration = SignedDuration::from_hours(6);
 
-/// What the receipts come to.
+/// What the payments come to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
     /// Until when it is paid.
     pub paid_until: Option<Timestamp>,
-    /// When the last money went back, if none is left that pays for anything.
-    pub refunded_at: Option<Timestamp>,
-    /// What a person should look at, by receipt.
+    /// Until when nobody worries: later than what is paid while the provider is collecting the next interval.
+    pub calm_until: Option<Timestamp>,
+    /// The last payment that went back, whole.
+    pub returned: Option<String>,
+    /// The subscription that is the order's own: the first that a payment came for.
+    pub subscription: Option<String>,
+    /// What a person should look at, by payment.
     pub oddities: Vec<Oddity>,
 }
 
-/// Something odd about a receipt.
+/// Something odd about a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Oddity {
-    /// Name of the receipt.
-    pub receipt: String,
+    /// The provider's id of the payment.
+    pub payment: String,
     /// What is odd.
     pub kind: OddityKind,
 }
 
-/// What is odd about a receipt.
+/// What is odd about a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OddityKind {
     /// Another amount or currency than the order's: it pays for nothing.
@@ -52,129 +46,134 @@ pub enum OddityKind {
     Duplicate,
     /// A part of a payment went back; the rest still pays.
     PartialRefund,
+    /// The customer's bank asks for it back; it pays until that is settled.
+    Disputed,
 }
 
-/// How long what isn't paid any more is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
-    /// Time for which it runs on.
-    pub grace: SignedDuration,
-    /// Time for which its data is kept after that.
-    pub retention: SignedDuration,
-}
-
-/// Where the funding stands, and what comes next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// Where it stands.
-    pub phase: FundingPhase,
-    /// When the Runtime is stopped unless it is paid by then.
-    pub suspend_at: Option<Timestamp>,
-    /// When the Runtime is deleted unless it is paid by then.
-    pub delete_at: Option<Timestamp>,
-    /// When the phase changes by itself.
-    pub next: Option<Timestamp>,
-}
-
-/// Folds the receipts of an order. Their order doesn't matter, nor does one that stands twice.
-pub fn account(order: &OrderRecord, receipts: &[Receipt]) -> Account {
-    let mut ours: Vec<&Receipt> =
-        receipts.iter().filter(|it| it.spec.order_uid == order.uid && it.spec.flags.is_empty()).collect();
-    ours.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
-    let refunds = refunds(&ours);
-    let mut folded = Fold::new(order);
-    for receipt in ours {
-        match receipt.spec.type_ {
-            ReceiptType::Payment => folded.payment(receipt, refunds.get(&payment_id(receipt))),
-            ReceiptType::Refund | ReceiptType::Notice => {}
-        }
+/// Folds what is true of an order. The order in which it came to be known doesn't matter.
+pub fn account(order: &OrderRecord, truth: &ProviderTruth) -> Account {
+    let mut payments: Vec<&Payment> = truth.payments.iter().collect();
+    payments.sort_by(|a, b| (a.paid_at, &a.id).cmp(&(b.paid_at, &b.id)));
+    let own = own_subscription(order, &payments);
+    let mut fold =
+        Fold { order, truth, account: Account { subscription: own, ..Account::default() }, run: None };
+    for payment in payments {
+        fold.payment(payment);
     }
-    folded.account
+    fold.invoiced();
+    fold.account
 }
 
-/// A payment, as its provider knows it.
-type PaymentId = (&'static str, String);
-
-fn payment_id(receipt: &Receipt) -> PaymentId {
-    (receipt.spec.provider.name(), receipt.spec.provider_id.clone())
-}
-
-/// What went back of each payment, and when last. One refund counts once, however often it is recorded.
-fn refunds(receipts: &[&Receipt]) -> BTreeMap<PaymentId, (i64, Timestamp)> {
-    let mut seen = BTreeSet::new();
-    let mut sums: BTreeMap<PaymentId, (i64, Timestamp)> = BTreeMap::new();
-    for receipt in receipts.iter().filter(|receipt| receipt.spec.type_ == ReceiptType::Refund) {
-        let Some(payment) = &receipt.spec.refunds else { continue };
-        if !seen.insert(payment_id(receipt)) {
-            continue;
-        }
-        let sum = sums.entry((receipt.spec.provider.name(), payment.clone())).or_insert((0, receipt.created));
-        *sum = (sum.0.saturating_add(receipt.spec.amount), receipt.created);
-    }
-    sums
+/// The one that is recorded, or else the first that a payment came for.
+fn own_subscription(order: &OrderRecord, payments: &[&Payment]) -> Option<String> {
+    let first = || payments.iter().find_map(|payment| payment.subscription.clone());
+    order.subscription_id.clone().or_else(first)
 }
 
 /// The account while it is being made up.
 struct Fold<'o> {
     order: &'o OrderRecord,
+    truth: &'o ProviderTruth,
     account: Account,
-    seen: BTreeSet<PaymentId>,
     /// Where a run of intervals without a gap began, and how many it has: months are counted from its first day.
     run: Option<(Timestamp, i32)>,
 }
 
-impl<'o> Fold<'o> {
-    fn new(order: &'o OrderRecord) -> Self {
-        Self { order, account: Account::default(), seen: BTreeSet::new(), run: None }
-    }
-
-    fn payment(&mut self, receipt: &Receipt, refund: Option<&(i64, Timestamp)>) {
-        if !self.seen.insert(payment_id(receipt)) {
+impl Fold<'_> {
+    fn payment(&mut self, payment: &Payment) {
+        // The difference after a change of price pays for no time of its own.
+        if payment.purpose == Purpose::Change {
             return;
         }
-        let price = &self.order.price;
-        if receipt.spec.amount != price.amount || receipt.spec.currency != price.currency {
-            return self.odd(receipt, OddityKind::AmountMismatch);
+        if !self.is_right(payment) {
+            return self.odd(payment, OddityKind::AmountMismatch);
         }
-        match refund {
-            Some((amount, at)) if *amount >= receipt.spec.amount => {
-                self.account.refunded_at = self.account.refunded_at.max(Some(*at));
+        match payment.state() {
+            PaymentState::Refunded | PaymentState::Lost => {
+                self.account.returned = Some(payment.id.clone());
                 return;
             }
-            Some(_) => self.odd(receipt, OddityKind::PartialRefund),
-            None => {}
+            PaymentState::PartlyRefunded => self.odd(payment, OddityKind::PartialRefund),
+            PaymentState::Disputed => self.odd(payment, OddityKind::Disputed),
+            PaymentState::Paid => {}
         }
-        self.pay(receipt);
+        self.pay(payment);
     }
 
-    fn pay(&mut self, receipt: &Receipt) {
+    /// The order's price; or what its own subscription, at that price, was charged: a credit may have made it less.
+    fn is_right(&self, payment: &Payment) -> bool {
+        let of_own = payment.subscription.is_some() && payment.subscription == self.account.subscription;
+        let invoiced =
+            of_own && payment.period.is_some() && self.own().is_some_and(|own| self.has_our_price(own));
+        let former = self.order.former.as_ref().filter(|former| payment.paid_at <= former.end_time);
+        let was_price = former.is_some_and(|former| is_price(&former.price, payment.amount));
+        invoiced || was_price || is_price(&self.order.price, payment.amount)
+    }
+
+    fn pay(&mut self, payment: &Payment) {
         let paid = self.account.paid_until;
         let once = self.order.mode == PaymentMode::OneTime && paid.is_some();
-        let until = match &receipt.spec.period {
+        let other = payment.subscription.is_some() && payment.subscription != self.account.subscription;
+        let until = match &payment.period {
+            _ if once || other => None,
             Some(period) if paid.is_some_and(|paid| period.end <= paid) => None,
-            Some(period) => Some(period.end),
-            None => Some(self.next_interval(receipt.created)),
+            Some(period) => {
+                self.run = None;
+                Some(period.end)
+            }
+            None => Some(self.next_interval(payment.paid_at)),
         };
-        match until.filter(|_| !once) {
+        match until {
             Some(until) => self.account.paid_until = Some(until),
-            None => self.odd(receipt, OddityKind::Duplicate),
+            None => self.odd(payment, OddityKind::Duplicate),
         }
     }
 
     /// The end of one interval more: from the end of what is paid for, or from now if that has passed.
-    fn next_interval(&mut self, created: Timestamp) -> Timestamp {
+    fn next_interval(&mut self, paid_at: Timestamp) -> Timestamp {
         let (start, count) = match (self.run, self.account.paid_until) {
-            (Some(run), Some(paid)) if created <= paid => run,
-            (None, Some(paid)) if created <= paid => (paid, 0),
-            _ => (created, 0),
+            (Some(run), Some(paid)) if paid_at <= paid => run,
+            (None, Some(paid)) if paid_at <= paid => (paid, 0),
+            _ => (paid_at, 0),
         };
         self.run = Some((start, count.saturating_add(1)));
         after(start, self.order.price.interval, count.saturating_add(1))
     }
 
-    fn odd(&mut self, receipt: &Receipt, kind: OddityKind) {
-        self.account.oddities.push(Oddity { receipt: receipt.name.clone(), kind });
+    /// What the provider says that the subscription's invoices have paid, where nothing was to be charged for one.
+    fn invoiced(&mut self) {
+        let Some(own) = self.own().filter(|own| self.has_our_price(own)) else { return };
+        let Some(until) = own.paid_until.filter(|_| own.state != SubscriptionState::Incomplete) else {
+            return;
+        };
+        let ends_then = |payment: &&Payment| payment.period.is_some_and(|period| period.end == until);
+        let went_back =
+            |payment: &Payment| matches!(payment.state(), PaymentState::Refunded | PaymentState::Lost);
+        let collects = own.state == SubscriptionState::Active && own.period_end > Some(until);
+        if !self.truth.payments.iter().filter(ends_then).any(went_back) {
+            self.account.paid_until = self.account.paid_until.max(Some(until));
+        }
+        if collects && self.account.paid_until == Some(until) {
+            self.account.calm_until = until.saturating_add(COLLECTING).ok();
+        }
     }
+
+    fn own(&self) -> Option<&Subscription> {
+        let id = self.account.subscription.as_ref()?;
+        self.truth.subscriptions.iter().find(|subscription| subscription.id == *id)
+    }
+
+    fn has_our_price(&self, subscription: &Subscription) -> bool {
+        subscription.price.is_some_and(|price| is_price(&self.order.price, price))
+    }
+
+    fn odd(&mut self, payment: &Payment, kind: OddityKind) {
+        self.account.oddities.push(Oddity { payment: payment.id.clone(), kind });
+    }
+}
+
+fn is_price(price: &Price, amount: Money) -> bool {
+    amount.minor == price.amount && amount.currency.code() == price.currency
 }
 
 /// The same day so many intervals later, or the last of its month.
@@ -184,47 +183,4 @@ fn after(start: Timestamp, interval: Interval, count: i32) -> Timestamp {
         Interval::Year => count.years(),
     };
     start.to_zoned(TimeZone::UTC).checked_add(span).map_or(Timestamp::MAX, |end| end.timestamp())
-}
-
-impl Account {
-    /// Where the funding stands at a time.
-    pub fn standing(&self, now: Timestamp, order: &OrderRecord, patience: Patience) -> Standing {
-        let at = |phase| Standing { phase, suspend_at: None, delete_at: None, next: None };
-        if order.runtime_gone_time.is_some() {
-            return at(FundingPhase::Ended);
-        }
-        match (self.paid_until, self.refunded_at) {
-            (None, None) => at(FundingPhase::Unpaid),
-            (None, Some(refunded)) => unpaid_since(now, FundingPhase::Refunded, refunded, patience),
-            (Some(until), _) => paid(now, until, patience),
-        }
-    }
-}
-
-fn paid(now: Timestamp, until: Timestamp, patience: Patience) -> Standing {
-    let suspend_at = until.saturating_add(patience.grace).unwrap_or(Timestamp::MAX);
-    let delete_at = suspend_at.saturating_add(patience.retention).unwrap_or(Timestamp::MAX);
-    if now < until {
-        let phase = FundingPhase::Paid;
-        return Standing { phase, suspend_at: None, delete_at: None, next: Some(until) };
-    }
-    if now < suspend_at {
-        let phase = FundingPhase::PastDue;
-        return Standing {
-            phase,
-            suspend_at: Some(suspend_at),
-            delete_at: Some(delete_at),
-            next: Some(suspend_at),
-        };
-    }
-    unpaid_since(now, FundingPhase::Suspended, suspend_at, patience)
-}
-
-/// What isn't paid keeps its data for a while.
-fn unpaid_since(now: Timestamp, phase: FundingPhase, since: Timestamp, patience: Patience) -> Standing {
-    let delete_at = since.saturating_add(patience.retention).unwrap_or(Timestamp::MAX);
-    if now < delete_at {
-        return Standing { phase, suspend_at: None, delete_at: Some(delete_at), next: Some(delete_at) };
-    }
-    Standing { phase: FundingPhase::Ended, suspend_at: None, delete_at: None, next: None }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::facts::Facts;
 use super::step::Effect;
-use super::{claim, runtime};
+use super::{attempts, claim, pay, runtime, store};
 use crate::api::ORDER_FINALIZER;
 use crate::control::context::Context;
 use crate::control::finalizers;
@@ -20,9 +20,7 @@ pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
         Effect::RemoveFinalizer => finalizers::remove(ctx, &mut facts.order, ORDER_FINALIZER).await,
         Effect::Claim(order) => claim::create(ctx, facts, order).await,
         Effect::TakeOver => claim::take_over(ctx, facts).await,
-        Effect::RecordStanding { phase, paid_until } => {
-            claim::record_standing(ctx, facts, *phase, *paid_until).await
-        }
+        Effect::RecordStanding(standing) => claim::record_standing(ctx, facts, standing).await,
         Effect::RecordRuntime(uid) => claim::record_runtime(ctx, facts, uid).await,
         Effect::RecordGone => claim::record_gone(ctx, now, facts).await,
         Effect::CreateRuntime => runtime::create(ctx, facts).await,
@@ -30,5 +28,26 @@ pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
             runtime::delete(ctx, &facts.holder().namespace, facts.runtime_name(), uid).await
         }
         Effect::Release => claim::release(ctx, now, facts).await,
+        Effect::StoreReceipt(receipt) => store::store(ctx, receipt).await,
+        Effect::OpenCheckout(number) => pay::open(ctx, facts, *number).await,
+        Effect::CloseCheckout(number) => pay::close(ctx, facts, *number).await,
+        Effect::EndSubscription => pay::end(ctx, facts).await,
+        Effect::ChangeSubscription => pay::change(ctx, facts).await,
+        Effect::RecordChange(price) => attempts::change_to(ctx, facts, price).await,
+        Effect::RecordChanged => attempts::changed(ctx, now, facts).await,
+        Effect::RecordDeclined => attempts::declined(ctx, now, facts).await,
+        Effect::DropChange => attempts::drop_change(ctx, facts).await,
+        Effect::RecordAttempt { number, expire_time } => {
+            attempts::begin(ctx, now, facts, *number, *expire_time).await
+        }
+        Effect::RecordCheckout(number, checkout) => attempts::opened(ctx, facts, *number, checkout).await,
+        Effect::RecordAttemptState(number, state) => attempts::set_state(ctx, facts, *number, *state).await,
+        Effect::RecordSubscription { subscription, customer } => {
+            attempts::subscribed(ctx, facts, subscription, customer.as_deref()).await
+        }
+        Effect::RecordEnding { subscription, when } => {
+            attempts::ending(ctx, facts, subscription, *when).await
+        }
+        Effect::RecordEnded => attempts::ended(ctx, now, facts).await,
     }
 }

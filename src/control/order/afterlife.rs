@@ -6,12 +6,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::account::account;
+use super::account::{Account, account};
 use super::claim::{standing_patch, write};
 use super::funding::record;
 use super::observe::patience;
 use super::runtime;
+use super::standing::Recorded;
+use super::truth::truth;
 use crate::api::NameClaim;
+use crate::api::order_record::OrderRecord;
 use crate::api::runtime_order::FundingPhase;
 use crate::control::context::Context;
 use crate::control::runtime::trouble::Failure;
@@ -45,11 +48,11 @@ pub async fn follow(ctx: Arc<Context>, shutdown: CancellationToken) {
 /// Records where the funding of a deleted order stands, and ends what it isn't paid for any more.
 async fn settle(ctx: &Context, now: Timestamp, claim: &NameClaim) -> Result<(), Failure> {
     let Some(order) = record(claim) else { return Ok(()) };
-    let account = account(order, &ctx.receipts.of(&order.uid));
-    let phase = account.standing(now, order, patience(&ctx.config)).phase;
-    if (phase, account.paid_until) != (order.phase, order.paid_until) {
-        return write(ctx, claim, standing_patch(phase, account.paid_until)).await;
+    let wanted = account_of(ctx, order).recorded(now, order, patience(&ctx.config));
+    if wanted != Recorded::of(order) {
+        return write(ctx, claim, standing_patch(&wanted)).await;
     }
+    let phase = wanted.phase;
     let funded = order.funds.as_ref().and_then(|funds| Some((&funds.name, funds.uid.as_ref()?)));
     if let (FundingPhase::Ended, Some((name, uid))) = (phase, funded)
         && order.runtime_gone_time.is_none()
@@ -59,6 +62,17 @@ async fn settle(ctx: &Context, now: Timestamp, claim: &NameClaim) -> Result<(), 
         return runtime::delete(ctx, &claim.spec.holder.namespace, name, uid).await;
     }
     Ok(())
+}
+
+/// What its payments come to. A provider isn't asked any more: nothing further is collected since it was deleted, so
+/// what is recorded is used up.
+fn account_of(ctx: &Context, order: &OrderRecord) -> Account {
+    let read = truth(order, &ctx.receipts.of(&order.uid), None);
+    let returned = || order.refund_time.map(|_| order.uid.clone());
+    read.map_or_else(
+        || Account { paid_until: order.paid_until, returned: returned(), ..Account::default() },
+        |truth| account(order, &truth),
+    )
 }
 
 fn is_funded_by_another(ctx: &Context, runtime: &str) -> bool {

@@ -5,12 +5,14 @@ use kube::ResourceExt;
 use serde_json::json;
 
 use super::facts::Facts;
+use super::standing::Recorded;
 use super::wire;
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::{ClaimType, Tombstone};
 use crate::api::order_record::OrderRecord;
 use crate::api::runtime_order::FundingPhase;
 use crate::api::{NameClaim, NameClaimSpec};
+use crate::billing::CheckoutState;
 use crate::control::claim_writer;
 use crate::control::context::Context;
 use crate::control::runtime::trouble::Failure;
@@ -46,19 +48,15 @@ pub async fn take_over(ctx: &Context, facts: &Facts) -> Result<(), Failure> {
 }
 
 /// Records where the funding stands.
-pub async fn record_standing(
-    ctx: &Context,
-    facts: &Facts,
-    phase: FundingPhase,
-    paid_until: Option<Timestamp>,
-) -> Result<(), Failure> {
-    let Some(standing) = &facts.cluster.claim else { return Ok(()) };
-    write(ctx, standing, standing_patch(phase, paid_until)).await
+pub async fn record_standing(ctx: &Context, facts: &Facts, standing: &Recorded) -> Result<(), Failure> {
+    let Some(claim) = &facts.cluster.claim else { return Ok(()) };
+    write(ctx, claim, standing_patch(standing)).await
 }
 
 /// What is written of where the funding stands.
-pub fn standing_patch(phase: FundingPhase, paid_until: Option<Timestamp>) -> serde_json::Value {
-    json!({"order": {"phase": phase, "paidUntil": paid_until}})
+pub fn standing_patch(standing: &Recorded) -> serde_json::Value {
+    let Recorded { phase, paid_until, refund_time } = standing;
+    json!({"order": {"phase": phase, "paidUntil": paid_until, "refundTime": refund_time}})
 }
 
 /// Records the Runtime that it funds.
@@ -77,7 +75,26 @@ pub async fn record_gone(ctx: &Context, now: Timestamp, facts: &Facts) -> Result
 /// Gives the claim up. What was paid stays recorded, and goes on to fund the Runtime.
 pub async fn release(ctx: &Context, now: Timestamp, facts: &Facts) -> Result<(), Failure> {
     let Some(standing) = &facts.cluster.claim else { return Ok(()) };
-    let message = "The order was deleted. What it was paid for is funded to its end.".to_owned();
+    let message = last_words(facts).to_owned();
     let tombstone = Tombstone { release_time: whole_seconds(now), message };
     write(ctx, standing, json!({"tombstone": tombstone})).await
+}
+
+/// What is left to say of an order that is given up.
+pub fn last_words(facts: &Facts) -> &'static str {
+    let Some(record) = facts.record() else { return "The order was deleted." };
+    let has_runtime = record.funds.as_ref().is_some_and(|funds| funds.uid.is_some());
+    let confirming = facts.truth().is_some_and(|truth| {
+        truth.checkouts.iter().any(|checkout| checkout.state == CheckoutState::Confirming)
+    });
+    match record.phase {
+        phase if phase.funds() && !has_runtime => {
+            "The order was deleted when it was paid already, and funds nothing. Give the money back at its provider."
+        }
+        FundingPhase::Unpaid if confirming => {
+            "The order was deleted while a payment was on its way, which will fund nothing. Give the money back at its provider once it has come."
+        }
+        FundingPhase::Unpaid => "The order was deleted before it was paid.",
+        _ => "The order was deleted. What it was paid for is funded to its end.",
+    }
 }

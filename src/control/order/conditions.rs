@@ -1,8 +1,10 @@
 //! The conditions of an order, from the outcome of a visit. Pure.
 
-use super::account::{Account, OddityKind, Standing};
+use super::account::{Account, OddityKind};
 use super::facts::Facts;
+use super::standing::Standing;
 use crate::api::condition::{ConditionStatus, ConditionType, Wanted};
+use crate::api::payment_receipt::Provider;
 use crate::api::reason;
 use crate::api::runtime_order::FundingPhase;
 use crate::control::runtime::facts::Refusal;
@@ -25,7 +27,9 @@ pub fn conditions(facts: &Facts, standing: Option<&Standing>, outcome: &Outcome)
     let phase = standing.map(|standing| standing.phase).unwrap_or_default();
     let mut wanted = summary(outcome);
     wanted.push(checkout_open(facts, phase, outcome));
-    wanted.push(paid(phase, &facts.account()));
+    let mut paid = paid(phase, &facts.account().unwrap_or_default());
+    paid.message.push_str(&declined(facts));
+    wanted.push(paid);
     wanted.push(fulfilled(outcome));
     wanted
 }
@@ -50,8 +54,9 @@ fn summary(outcome: &Outcome) -> Vec<Wanted> {
 
 fn checkout_open(facts: &Facts, phase: FundingPhase, outcome: &Outcome) -> Wanted {
     let type_ = ConditionType::CheckoutOpen;
-    let payable = matches!(outcome, Outcome::Awaiting(why) if why.reason == reason::AWAITING_PAYMENT);
-    if payable && phase == FundingPhase::Unpaid && facts.record().is_some() {
+    let waits = matches!(outcome, Outcome::Awaiting(why) if why.reason == reason::AWAITING_PAYMENT);
+    let by_hand = facts.record().is_some_and(|record| record.provider == Provider::Manual);
+    if phase == FundingPhase::Unpaid && waits && (by_hand || facts.open_checkout().is_some()) {
         return Wanted::new(type_, ConditionStatus::True, reason::CHECKOUT_OPEN, "It can be paid.");
     }
     Wanted::new(type_, ConditionStatus::False, reason::CHECKOUT_CLOSED, "There is nothing to pay now.")
@@ -77,20 +82,32 @@ fn paid(phase: FundingPhase, account: &Account) -> Wanted {
     Wanted::new(ConditionType::Paid, status, reason, format!("{message}{}", oddities(account)))
 }
 
-/// What a person should look at about the receipts.
+/// A dearer Plan that the customer's bank wouldn't pay for.
+fn declined(facts: &Facts) -> String {
+    let change = facts.record().and_then(|record| record.change.as_ref());
+    change.filter(|change| change.decline_time.is_some()).map_or_else(String::new, |change| {
+        format!(
+            " The difference to the Plan `{}` was declined, so the earlier size runs on. Pay in another way: it is tried again once a day, and when `spec.planRef` of the Runtime is set anew.",
+            change.price.plan.name
+        )
+    })
+}
+
+/// What a person should look at about the payments.
 fn oddities(account: &Account) -> String {
     let names = |kind: OddityKind| {
         let named = account.oddities.iter().filter(|oddity| oddity.kind == kind);
-        named.take(5).map(|oddity| format!("`{}`", oddity.receipt)).collect::<Vec<_>>().join(", ")
+        named.take(5).map(|oddity| format!("`{}`", oddity.payment)).collect::<Vec<_>>().join(", ")
     };
     let told = [
         (OddityKind::AmountMismatch, "is of another amount than the order's, and pays for nothing"),
         (OddityKind::Duplicate, "pays for what was paid already; refund it"),
         (OddityKind::PartialRefund, "was refunded in part"),
+        (OddityKind::Disputed, "is asked back by the customer's bank; answer at the provider"),
     ]
     .map(|(kind, what)| match names(kind) {
         none if none.is_empty() => none,
-        names => format!(" PaymentReceipt {names} {what}."),
+        names => format!(" The payment {names} {what}."),
     });
     told.concat()
 }

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
-use super::account::{Account, Patience, Receipt, Standing, account};
+use super::account::{Account, account};
+use super::standing::{Patience, Standing, last_known};
+use super::truth::{self, Receipt};
 use crate::api::condition::{ConditionType, find, is_true};
 use crate::api::name_claim::Holder;
-use crate::api::order_record::OrderRecord;
+use crate::api::order_record::{AttemptState, OrderRecord};
+use crate::api::payment_receipt::Provider;
 use crate::api::runtime::RuntimeStatus;
 use crate::api::state::RuntimeState;
 use crate::api::{NameClaim, ORDER_FINALIZER, PlanSpec, Runtime, RuntimeOrder, Workspace};
+use crate::billing::{Checkout, CheckoutState, OpenCheckout, ProviderTruth};
 use crate::control::policy::EffectivePolicy;
 use crate::control::runtime::facts::{NamespaceFact, Trouble};
 use crate::engine::config::Mode;
@@ -50,6 +54,10 @@ pub struct Cluster {
     pub funded_by: Option<String>,
     /// Another order that funds that Runtime, and has the better right to it.
     pub rival: Option<String>,
+    /// The Plan that the Runtime asks for, with its name.
+    pub wish: Option<(String, PlanSpec)>,
+    /// Who takes payments here, beside the platform itself.
+    pub providers: Vec<Provider>,
     /// Settings of the operator.
     pub settings: Settings,
 }
@@ -65,6 +73,8 @@ pub struct Settings {
     pub start_deadline: SignedDuration,
     /// Pause of slow retries.
     pub slow_retry: SignedDuration,
+    /// Time after which a provider is asked again without having told of anything.
+    pub poll: SignedDuration,
 }
 
 /// What was read or went wrong. Nothing in here is needed after a restart.
@@ -72,8 +82,46 @@ pub struct Settings {
 pub struct Knowledge {
     /// When the API server said that there is no such Runtime. A cache alone proves no absence.
     pub runtime_missing_at: Option<Timestamp>,
+    /// What the provider said when it was last asked.
+    pub read: Option<Reading>,
+    /// What is known of a call to the provider and isn't recorded yet.
+    pub call: Option<CallOutcome>,
     /// What went wrong last, until something succeeds again.
     pub trouble: Option<Trouble>,
+}
+
+/// What a provider said when it was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// When it was asked.
+    pub at: Timestamp,
+    /// The last notice before that, as the claim has it.
+    pub notice: Option<Timestamp>,
+    /// What it said.
+    pub truth: Arc<ProviderTruth>,
+}
+
+/// What is known of a call to the provider, until the claim says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallOutcome {
+    /// The attempt of this number was stored by this process, and its checkout was never asked for.
+    Unsent(u32),
+    /// Its checkout was opened, or found.
+    Opened(u32, OpenCheckout),
+    /// It was asked for, and nobody knows what came of it: asking again tells no more.
+    Unsure(u32),
+    /// It was looked for, and there is none.
+    NotFound(u32),
+    /// Nobody can pay it any more.
+    Closed(u32),
+    /// The subscription whose end is recorded ends.
+    Ended,
+    /// The subscription is at the price that is recorded.
+    Changed,
+    /// The customer's bank declined the difference, and nothing has changed.
+    Declined,
+    /// Nobody knows whether it changed, and asking again with the same key tells no more.
+    Stale,
 }
 
 impl Facts {
@@ -84,15 +132,58 @@ impl Facts {
         claim.spec.order.as_deref().filter(|_| ours)
     }
 
-    /// What its receipts come to.
-    pub fn account(&self) -> Account {
-        self.record().map(|record| account(record, &self.cluster.receipts)).unwrap_or_default()
+    /// All that is true of its payments; `None` while its provider has to be asked first.
+    pub fn truth(&self) -> Option<ProviderTruth> {
+        let read = self.known.read.as_ref().map(|reading| &*reading.truth);
+        truth::truth(self.record()?, &self.cluster.receipts, read)
+    }
+
+    /// What its payments come to; `None` while its provider has to be asked first.
+    pub fn account(&self) -> Option<Account> {
+        Some(account(self.record()?, &self.truth()?))
     }
 
     /// Where its funding stands.
     pub fn standing(&self, now: Timestamp) -> Option<Standing> {
-        let record = self.record()?;
-        Some(self.account().standing(now, record, self.cluster.settings.patience))
+        let (record, patience) = (self.record()?, self.cluster.settings.patience);
+        let known = self.account().map(|account| account.standing(now, record, patience));
+        Some(known.unwrap_or_else(|| last_known(record, patience)))
+    }
+
+    /// The checkout that can be paid now.
+    pub fn open_checkout(&self) -> Option<Checkout> {
+        let attempt = self.record()?.attempts.last().filter(|attempt| attempt.state == AttemptState::Open)?;
+        let open =
+            |it: &Checkout| it.attempt == attempt.number && matches!(it.state, CheckoutState::Open { .. });
+        self.truth()?.checkouts.into_iter().find(open)
+    }
+
+    /// Forgets what came of a call once the claim says it.
+    pub fn forget_recorded(&mut self) {
+        let (Some(outcome), Some(record)) = (&self.known.call, self.record()) else { return };
+        let attempt = |number: u32| record.attempts.iter().find(|attempt| attempt.number == number);
+        let is = |number, states: &[AttemptState]| {
+            attempt(number).is_none_or(|attempt| states.contains(&attempt.state))
+        };
+        let is_recorded = match outcome {
+            CallOutcome::Unsent(number) => !is(*number, &[AttemptState::Opening]),
+            CallOutcome::Opened(number, checkout) => attempt(*number).is_none_or(|attempt| {
+                attempt.state != AttemptState::Opening && attempt.checkout_id.as_ref() == Some(&checkout.id)
+            }),
+            CallOutcome::Unsure(number) => is(*number, &[AttemptState::Held, AttemptState::Closed]),
+            CallOutcome::NotFound(number) | CallOutcome::Closed(number) => {
+                is(*number, &[AttemptState::Closed])
+            }
+            CallOutcome::Changed => record.change.is_none(),
+            CallOutcome::Declined => {
+                record.change.as_ref().is_none_or(|change| change.decline_time.is_some())
+            }
+            CallOutcome::Stale => false,
+            CallOutcome::Ended => record.ending.as_ref().is_none_or(|ending| ending.done_time.is_some()),
+        };
+        if is_recorded {
+            self.known.call = None;
+        }
     }
 
     /// Name of the Runtime that it is for.

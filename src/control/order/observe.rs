@@ -6,10 +6,10 @@ use jiff::SignedDuration;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
-use super::account::Patience;
 use super::facts::{Cluster, Facts, Knowledge, Settings};
 use super::funding::{rank, record};
-use crate::api::{NameClaim, Runtime, RuntimeOrder};
+use super::standing::Patience;
+use crate::api::{NameClaim, PlanSpec, Runtime, RuntimeOrder};
 use crate::control::context::Context;
 use crate::control::runtime::facts::NamespaceFact;
 use crate::control::runtime::observe::{policy, workspace};
@@ -42,6 +42,8 @@ pub fn cluster(ctx: &Context, order: &RuntimeOrder) -> Cluster {
         receipts: uid.map(|uid| ctx.receipts.of(&uid)).unwrap_or_default(),
         funded_by: runtime.as_ref().and_then(|runtime| funded_by(ctx, runtime)),
         rival: runtime.as_ref().and_then(|runtime| rival(ctx, runtime, claim.as_deref())),
+        wish: runtime.as_ref().and_then(|runtime| wish(ctx, runtime)),
+        providers: ctx.providers.configured(),
         settings: settings(&ctx.config),
         claim,
         runtime,
@@ -60,6 +62,12 @@ fn runtime(ctx: &Context, order: &RuntimeOrder, namespace: &str) -> Option<Arc<R
     let made = order.spec.runtime.as_ref().map(|runtime| runtime.name.as_str());
     let name = made.or(order.spec.runtime_ref.as_ref().map(|reference| reference.name.as_str()))?;
     ctx.stores.runtimes.get(&ObjectRef::new(name).within(namespace))
+}
+
+/// The Plan that the Runtime's own spec names.
+fn wish(ctx: &Context, runtime: &Runtime) -> Option<(String, PlanSpec)> {
+    let name = &runtime.spec.plan_ref.as_ref()?.name;
+    Some((name.clone(), ctx.stores.plans.get(&ObjectRef::new(name))?.spec.clone()))
 }
 
 /// The order that the Runtime's own claim names.
@@ -90,6 +98,7 @@ fn settings(config: &Config) -> Settings {
         patience: patience(config),
         start_deadline: seconds(config.timing.start_deadline_seconds),
         slow_retry: seconds(config.timing.slow_retry_seconds),
+        poll: seconds(config.billing.stripe.as_ref().map_or(300, |stripe| stripe.poll_seconds)),
     }
 }
 

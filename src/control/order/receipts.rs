@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use kube::ResourceExt;
 use tokio::sync::watch;
 
-use super::account::Receipt;
+use super::truth::Receipt;
 use crate::api::PaymentReceipt;
 use crate::engine::watch::Change;
 

@@ -2,8 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::order_record::OrderRecord;
-use crate::api::runtime_order::FundingPhase;
+use super::standing::Recorded;
+use crate::api::PaymentReceiptSpec;
+use crate::api::order_record::{AttemptState, EndingTime, OrderRecord, Price};
+use crate::billing::OpenCheckout;
 use crate::control::runtime::facts::Refusal;
 
 /// The next step for an order.
@@ -11,6 +13,10 @@ use crate::control::runtime::facts::Refusal;
 pub enum Step {
     /// Ask the API server for the Runtime: a cache alone proves no absence.
     LookForRuntime,
+    /// Read everything about the order from its payment provider.
+    ReadProvider,
+    /// Look at the provider for the checkout of the attempt of this number, whose reply was lost.
+    FindCheckout(u32),
     /// Do one thing.
     Do(Effect),
     /// Something is under way: come back.
@@ -31,12 +37,52 @@ pub enum Effect {
     /// Take over the claim of an earlier order of its name, which the platform confirmed.
     TakeOver,
     /// Record where the funding stands.
-    RecordStanding {
-        /// Where it stands.
-        phase: FundingPhase,
-        /// Until when it is paid.
-        paid_until: Option<Timestamp>,
+    RecordStanding(Recorded),
+    /// Record a new attempt to be paid, the checkout of which may then be opened.
+    RecordAttempt {
+        /// Its number.
+        number: u32,
+        /// Until when it is to be open, if it ends.
+        expire_time: Option<Timestamp>,
     },
+    /// Have the provider open the checkout of the attempt of this number.
+    OpenCheckout(u32),
+    /// Record the checkout that was opened for the attempt of this number.
+    RecordCheckout(u32, OpenCheckout),
+    /// Record how far the attempt of this number is.
+    RecordAttemptState(u32, AttemptState),
+    /// Have the provider close the checkout of the attempt of this number, so that nobody can pay it.
+    CloseCheckout(u32),
+    /// Record the subscription and the customer that the provider made of the checkout.
+    RecordSubscription {
+        /// The provider's id of the subscription.
+        subscription: String,
+        /// The provider's id of the customer.
+        customer: Option<String>,
+    },
+    /// Record that a subscription is to end, before the provider is asked.
+    RecordEnding {
+        /// The provider's id of the subscription.
+        subscription: String,
+        /// When it is to end.
+        when: EndingTime,
+    },
+    /// Have the provider end the subscription whose end is recorded.
+    EndSubscription,
+    /// Record that the provider agreed to the end.
+    RecordEnded,
+    /// Record the Plan that is to be bought from now on, before the provider is asked.
+    RecordChange(Box<Price>),
+    /// Have the provider change the subscription to the Plan that is recorded.
+    ChangeSubscription,
+    /// Record that the Plan is bought from now on.
+    RecordChanged,
+    /// Record that the customer's bank declined the difference.
+    RecordDeclined,
+    /// Forget the Plan that was declined: it isn't asked for any more.
+    DropChange,
+    /// Store a receipt of what the provider says was paid or went back.
+    StoreReceipt(Box<PaymentReceiptSpec>),
     /// Record the UID of the Runtime that it funds.
     RecordRuntime(String),
     /// Record that the Runtime has gone: it is never made again.
@@ -71,6 +117,10 @@ pub enum Rest {
     Awaiting(Refusal),
     /// It can't be done as it stands; looked at again after a while.
     Refused(Refusal, SignedDuration),
+    /// No checkout was paid in time, and no other is opened.
+    Expired,
+    /// The customer was done, and the money didn't come.
+    Failed,
     /// It isn't paid any more: the Runtime is stopped, its data kept.
     Suspended,
     /// The money went back.
@@ -88,7 +138,22 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::RemoveFinalizer => "RemoveFinalizer",
         Effect::Claim(_) => "Claim",
         Effect::TakeOver => "TakeOver",
-        Effect::RecordStanding { .. } => "RecordStanding",
+        Effect::RecordStanding(_) => "RecordStanding",
+        Effect::RecordAttempt { .. } => "RecordAttempt",
+        Effect::OpenCheckout(_) => "OpenCheckout",
+        Effect::RecordCheckout(..) => "RecordCheckout",
+        Effect::RecordAttemptState(..) => "RecordAttemptState",
+        Effect::CloseCheckout(_) => "CloseCheckout",
+        Effect::RecordSubscription { .. } => "RecordSubscription",
+        Effect::RecordEnding { .. } => "RecordEnding",
+        Effect::EndSubscription => "EndSubscription",
+        Effect::RecordEnded => "RecordEnded",
+        Effect::RecordChange(_) => "RecordChange",
+        Effect::ChangeSubscription => "ChangeSubscription",
+        Effect::RecordChanged => "RecordChanged",
+        Effect::RecordDeclined => "RecordDeclined",
+        Effect::DropChange => "DropChange",
+        Effect::StoreReceipt(_) => "StoreReceipt",
         Effect::RecordRuntime(_) => "RecordRuntime",
         Effect::RecordGone => "RecordGone",
         Effect::CreateRuntime => "CreateRuntime",

@@ -2,16 +2,17 @@
 //! those in front of it.
 
 use super::facts::Facts;
+use super::step::{Rest, Step};
 use crate::api::condition::{ConditionType, is_true};
 use crate::api::runtime_order::{FundingPhase, OrderStep, StepName, StepState};
 use crate::api::state::RuntimeState;
 
 /// Every step, in order.
-pub fn steps(facts: &Facts, phase: FundingPhase) -> Vec<OrderStep> {
+pub fn steps(facts: &Facts, phase: FundingPhase, reached: &Step) -> Vec<OrderStep> {
     let judged = [
         account(facts),
         workspace(facts),
-        checkout(phase),
+        checkout(phase, reached),
         runtime(facts, phase),
         waits(StepName::Codex, "Waits for the Runtime to serve; then it is signed in to its model provider."),
         waits(StepName::Ready, "Waits for the sign-in; then a first conversation is tried."),
@@ -64,9 +65,13 @@ fn workspace(facts: &Facts) -> OrderStep {
     runs(StepName::Workspace, "The Workspace isn't ready yet.")
 }
 
-fn checkout(phase: FundingPhase) -> OrderStep {
+fn checkout(phase: FundingPhase, reached: &Step) -> OrderStep {
     let name = StepName::Checkout;
     match phase {
+        FundingPhase::Unpaid if *reached == Step::Rest(Rest::Expired) => {
+            failed(name, "It wasn't paid in time.")
+        }
+        FundingPhase::Unpaid if *reached == Step::Rest(Rest::Failed) => failed(name, "The payment failed."),
         FundingPhase::Unpaid => runs(name, "Waits to be paid."),
         FundingPhase::Paid => done(name, "It is paid."),
         FundingPhase::PastDue => done(name, "It was paid; the next interval isn't yet."),

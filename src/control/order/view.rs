@@ -2,17 +2,17 @@
 
 use jiff::Timestamp;
 
-use super::account::Standing;
 use super::conditions::{Outcome, conditions};
 use super::facts::Facts;
 use super::step::{Rest, Step, Waiting};
 use super::steps::steps;
+use super::view_money::{checkout, subscription};
 use crate::api::condition::{self, ConditionStatus, ConditionType};
 use crate::api::reason;
 use crate::api::refs::NameRef;
-use crate::api::runtime_order::{Amount, FundingPhase, RuntimeOrderStatus, SubscriptionStatus};
+use crate::api::runtime_order::{Amount, FundingPhase, RuntimeOrderStatus};
 use crate::api::state::OrderState;
-use crate::control::runtime::facts::{Refusal, TroubleClass};
+use crate::control::runtime::facts::{Refusal, Trouble, TroubleClass};
 
 /// The status to write, given the one that stands.
 pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeOrderStatus) -> RuntimeOrderStatus {
@@ -28,9 +28,10 @@ pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeOrderStatus
     RuntimeOrderStatus {
         observed_generation: if settled { generation } else { old.observed_generation },
         state: Some(state(facts, step, phase)),
-        steps: steps(facts, phase),
+        steps: steps(facts, phase, step),
         amount: record
             .map(|order| Amount { value: order.price.amount, currency: order.price.currency.clone() }),
+        checkout: checkout(facts, phase),
         subscription: standing.as_ref().map(|standing| subscription(facts, standing)),
         runtime_ref: record
             .and_then(|order| order.funds.as_ref())
@@ -45,18 +46,12 @@ pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeOrderStatus
     }
 }
 
-fn subscription(facts: &Facts, standing: &Standing) -> SubscriptionStatus {
-    SubscriptionStatus {
-        state: standing.phase,
-        paid_until: facts.account().paid_until.map(condition::whole_seconds),
-        suspend_time: standing.suspend_at.map(condition::whole_seconds),
-        delete_time: standing.delete_at.map(condition::whole_seconds),
-    }
-}
-
 /// What was at rest stays so while the API server is in trouble.
 fn keeps_its_word(facts: &Facts, step: &Step, old: &RuntimeOrderStatus) -> bool {
-    let passing = facts.known.trouble.as_ref().is_some_and(|it| it.class == TroubleClass::Transient);
+    // A key that isn't taken is the platform's to mend: what the customer has paid isn't less for it.
+    let ours = [reason::PROVIDER_UNAUTHORIZED, reason::PROVIDER_NOT_CONFIGURED];
+    let passes = |it: &Trouble| it.class == TroubleClass::Transient || ours.contains(&it.reason);
+    let passing = facts.known.trouble.as_ref().is_some_and(passes);
     matches!(step, Step::Wait(Waiting::Retry(_)))
         && passing
         && facts.generation() == old.observed_generation
@@ -67,6 +62,9 @@ fn keeps_its_word(facts: &Facts, step: &Step, old: &RuntimeOrderStatus) -> bool 
 /// The portal's word.
 fn state(facts: &Facts, step: &Step, phase: FundingPhase) -> OrderState {
     match (phase, step) {
+        (FundingPhase::Unpaid, _) if facts.is_deleted() => OrderState::Cancelled,
+        (FundingPhase::Unpaid, Step::Rest(Rest::Expired)) => OrderState::Expired,
+        (FundingPhase::Unpaid, Step::Rest(Rest::Failed)) => OrderState::PaymentFailed,
         (FundingPhase::Unpaid, _) => OrderState::PendingPayment,
         (FundingPhase::PastDue, _) => OrderState::PastDue,
         (FundingPhase::Suspended, _) => OrderState::Suspended,
@@ -102,11 +100,22 @@ fn outcome(
             reason::AWAITING_PAYMENT,
             "It isn't paid: the Runtime is stopped, and its data kept until `status.subscription.deleteTime`. Pay, and it is started again.",
         )),
+        Step::Rest(Rest::Expired) => Outcome::Stalled(Refusal::new(
+            reason::CHECKOUT_EXPIRED,
+            "It wasn't paid in time, however often it was offered. Place another order.",
+        )),
+        Step::Rest(Rest::Failed) => Outcome::Stalled(Refusal::new(
+            reason::PAYMENT_FAILED,
+            "The payment failed after the checkout was done. Place another order, and pay in another way.",
+        )),
         Step::Rest(Rest::Awaiting(why)) => Outcome::Awaiting(why.clone()),
         Step::Rest(Rest::Refused(why, _)) => Outcome::Stalled(why.clone()),
-        Step::Rest(Rest::Gone) | Step::LookForRuntime | Step::Do(_) | Step::Wait(_) => {
-            progress(now, facts, step, old)
-        }
+        Step::Rest(Rest::Gone)
+        | Step::LookForRuntime
+        | Step::ReadProvider
+        | Step::FindCheckout(_)
+        | Step::Do(_)
+        | Step::Wait(_) => progress(now, facts, step, old),
     }
 }
 

@@ -14,6 +14,8 @@ use super::decide::decide;
 use super::facts::Facts;
 use super::look::look;
 use super::observe::{cluster, gather};
+use super::pay;
+use super::reading;
 use super::record::record;
 use super::step::{Rest, Step, Waiting, effect_name};
 use super::view::view;
@@ -71,6 +73,8 @@ async fn steps(ctx: &Context, facts: &mut Facts) -> Step {
         let step = decide(now, facts);
         let done = match &step {
             Step::LookForRuntime => look(ctx, now, facts).await,
+            Step::ReadProvider => pay::read(ctx, now, facts).await,
+            Step::FindCheckout(number) => pay::find(ctx, facts, *number).await,
             Step::Do(_) if !ctx.leadership.is_current() => return Step::Wait(Waiting::Retry(SHORT_PAUSE)),
             Step::Do(effect) => act(ctx, now, facts, effect).await,
             Step::Wait(_) | Step::Rest(_) => return step,
@@ -83,6 +87,7 @@ async fn steps(ctx: &Context, facts: &mut Facts) -> Step {
         }
         facts.known.trouble = None;
         facts.cluster = cluster(ctx, &facts.order);
+        facts.forget_recorded();
     }
     tracing::warn!(order = facts.order.name_any(), "a visit took too many steps");
     Step::Wait(Waiting::Retry(SHORT_PAUSE))
@@ -127,6 +132,14 @@ fn pause(now: Timestamp, facts: &Facts, step: &Step) -> SignedDuration {
         Step::Rest(Rest::Refused(_, again)) => *again,
         _ => facts.cluster.settings.slow_retry,
     };
-    let next = facts.standing(now).and_then(|standing| standing.next);
-    next.map_or(own, |next| own.min(now.duration_until(next).max(SignedDuration::ZERO)))
+    let changes = facts.standing(now).and_then(|standing| standing.next);
+    let reads = facts.record().and_then(|order| reading::next(facts, order));
+    let next = [changes, reads].into_iter().flatten().min();
+    // A reading that couldn't be made yet is no reason to hurry.
+    let next = next.map(|next| now.duration_until(next).max(SignedDuration::from_secs(1)));
+    match step {
+        // What went wrong has its own pause.
+        Step::Wait(Waiting::Retry(_)) => own,
+        _ => next.map_or(own, |next| own.min(next)),
+    }
 }

@@ -254,7 +254,7 @@ fn pinned_funding(facts: &Facts) -> Funding {
 
 /// Whether an order funds this size: paid, or in its grace.
 pub(super) fn is_funded(facts: &Facts, plan: &PinnedPlan) -> bool {
-    facts.cluster.order.as_ref().is_some_and(|order| order.phase.funds() && order.price.plan == *plan)
+    facts.cluster.order.as_ref().is_some_and(|order| order.phase.funds() && order.pays_for(plan))
 }
 
 fn power(facts: &Facts, funding: Funding, plan: Option<&PinnedPlan>) -> Power {

@@ -29,7 +29,7 @@ pub(super) fn held(facts: &Facts) -> Reached<&OrderRecord> {
 /// What is bought, as the Plan has it now.
 fn bought(facts: &Facts) -> Reached<OrderRecord> {
     let spec = &facts.order.spec;
-    taken(spec.payment.provider).map_err(|refusal| refused(facts, refusal))?;
+    taken(facts, spec.payment.provider).map_err(|refusal| refused(facts, refusal))?;
     let plan = sold(facts, &spec.plan_ref.name).map_err(|refusal| refused(facts, refusal))?;
     Ok(OrderRecord {
         uid: facts.order.metadata.uid.clone().unwrap_or_default(),
@@ -40,17 +40,26 @@ fn bought(facts: &Facts) -> Reached<OrderRecord> {
             amount: plan.amount,
             currency: plan.currency.clone(),
             interval: plan.interval,
+            title: plan.display_name.clone(),
         },
         funds: Some(FundedRuntime { name: facts.runtime_name().to_owned(), uid: None }),
         phase: FundingPhase::Unpaid,
         paid_until: None,
         runtime_gone_time: None,
+        refund_time: None,
+        attempts: Vec::new(),
+        customer_id: None,
+        subscription_id: None,
+        ending: None,
+        change: None,
+        former: None,
+        notice_time: None,
     })
 }
 
-/// Only what can be paid is begun: the operator opens no checkout itself.
-fn taken(provider: Provider) -> Result<(), Refusal> {
-    if provider == Provider::Manual {
+/// Only what can be paid is begun.
+fn taken(facts: &Facts, provider: Provider) -> Result<(), Refusal> {
+    if provider == Provider::Manual || facts.cluster.providers.contains(&provider) {
         return Ok(());
     }
     Err(Refusal::new(

@@ -4,7 +4,7 @@ use kube::ResourceExt;
 
 use super::super::facts::Facts;
 use super::super::step::{Effect, Rest, Step, Waiting};
-use super::{Reached, refused};
+use super::{Reached, change, refused};
 use crate::api::order_record::OrderRecord;
 use crate::api::state::RuntimeState;
 use crate::api::{Runtime, reason};
@@ -80,8 +80,10 @@ pub(super) fn fundable(facts: &Facts) -> Reached<()> {
         };
     };
     let plan = plan_of(runtime, facts.cluster.workspace.as_deref()).unwrap_or_default();
-    let bought = facts.order.spec.plan_ref.name.as_str();
-    if plan == bought {
+    let recorded = facts.record().map(|record| record.price.plan.name.as_str());
+    let bought = recorded.unwrap_or(&facts.order.spec.plan_ref.name);
+    let changes = facts.record().is_some_and(|record| change::wish(facts, record).is_some());
+    if plan == bought || changes {
         return Ok(());
     }
     Err(refused(

@@ -1,16 +1,25 @@
 //! Decides the next step of an order. Pure: the time and every fact come in.
 
+mod change;
+pub(super) mod checkout;
 mod claim;
 mod fulfil;
+mod receipts;
+mod subscription;
 
 use jiff::Timestamp;
 
+use super::account::{Account, account};
 use super::facts::Facts;
+use super::reading;
+use super::standing::Recorded;
 use super::step::{Effect, Rest, Step, Waiting};
 use crate::api::condition::{ConditionType, is_true};
 use crate::api::order_record::OrderRecord;
+use crate::api::payment_receipt::Provider;
 use crate::api::reason;
 use crate::api::runtime_order::FundingPhase;
+use crate::billing::ProviderTruth;
 use crate::control::runtime::facts::{NamespaceFact, Refusal};
 use crate::control::{hold, setback};
 
@@ -21,7 +30,7 @@ type Reached<T> = Result<T, Step>;
 pub fn decide(now: Timestamp, facts: &Facts) -> Step {
     let step = match retry_pause(now, facts) {
         Some(wait) => wait,
-        None if facts.is_deleted() => destroy(facts),
+        None if facts.is_deleted() => destroy(now, facts),
         None => live(now, facts).unwrap_or_else(|step| step),
     };
     held(facts, step)
@@ -36,35 +45,85 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
         return Err(Step::Do(Effect::AddFinalizer));
     }
     let record = claim::held(facts)?;
-    let phase = standing_recorded(now, facts, record)?;
+    let Some((truth, account)) = read(now, facts, record)? else { return fulfil::ended(facts, record) };
+    let phase = standing_recorded(now, facts, record, &account)?;
+    subscription::recorded(record, &account, &truth)?;
+    receipts::stored(facts, record)?;
+    subscription::ended(now, record, &account, &truth, phase)?;
+    if phase == FundingPhase::Unpaid {
+        return offered(now, facts, record, &truth);
+    }
+    checkout::closed(now, facts, record, &truth)?;
+    if phase == FundingPhase::Paid {
+        change::settled(now, facts, record, &truth)?;
+    }
     match phase {
-        FundingPhase::Unpaid => {
-            payable(facts)?;
-            Err(Step::Rest(Rest::Awaiting(to_pay(record))))
-        }
         FundingPhase::Paid | FundingPhase::PastDue => fulfil::fulfilled(facts, record),
-        FundingPhase::Suspended => fulfil::kept(facts, record, Rest::Suspended),
         FundingPhase::Refunded => fulfil::kept(facts, record, Rest::Refunded),
+        FundingPhase::Unpaid | FundingPhase::Suspended => fulfil::kept(facts, record, Rest::Suspended),
         FundingPhase::Ended => fulfil::ended(facts, record),
     }
 }
 
-/// Deleting an order ends no funding that is paid: its claim stays, with what was paid.
-fn destroy(facts: &Facts) -> Step {
-    if !facts.has_finalizer() {
-        return Step::Rest(Rest::Gone);
+/// Deleting an order ends no funding that is paid: its claim stays, with what was paid. Nothing further is collected.
+fn destroy(now: Timestamp, facts: &Facts) -> Step {
+    match facts.record() {
+        _ if !facts.has_finalizer() => Step::Rest(Rest::Gone),
+        None => Step::Do(Effect::RemoveFinalizer),
+        Some(record) => given_up(now, facts, record).err().unwrap_or(Step::Do(Effect::Release)),
     }
-    if facts.record().is_some() { Step::Do(Effect::Release) } else { Step::Do(Effect::RemoveFinalizer) }
+}
+
+fn given_up(now: Timestamp, facts: &Facts, record: &OrderRecord) -> Reached<()> {
+    let Some((truth, account)) = read(now, facts, record)? else { return Ok(()) };
+    standing_recorded(now, facts, record, &account)?;
+    subscription::recorded(record, &account, &truth)?;
+    receipts::stored(facts, record)?;
+    checkout::closed(now, facts, record, &truth)?;
+    subscription::given_up(record, &account, &truth)
+}
+
+/// What is true of its payments, once the provider was asked; none of what is over, which isn't asked about any more.
+fn read(now: Timestamp, facts: &Facts, record: &OrderRecord) -> Reached<Option<(ProviderTruth, Account)>> {
+    checkout::outcome_recorded(facts, record)?;
+    if reading::is_due(now, facts, record) {
+        return Err(Step::ReadProvider);
+    }
+    Ok(facts.truth().map(|truth| {
+        let account = account(record, &truth);
+        (truth, account)
+    }))
 }
 
 /// The claim says where the funding stands: Runtimes read it there.
-fn standing_recorded(now: Timestamp, facts: &Facts, record: &OrderRecord) -> Reached<FundingPhase> {
-    let account = facts.account();
-    let phase = account.standing(now, record, facts.cluster.settings.patience).phase;
-    if (phase, account.paid_until) == (record.phase, record.paid_until) {
-        return Ok(phase);
+fn standing_recorded(
+    now: Timestamp,
+    facts: &Facts,
+    record: &OrderRecord,
+    account: &Account,
+) -> Reached<FundingPhase> {
+    let wanted = account.recorded(now, record, facts.cluster.settings.patience);
+    if wanted == Recorded::of(record) {
+        return Ok(wanted.phase);
     }
-    Err(Step::Do(Effect::RecordStanding { phase, paid_until: account.paid_until }))
+    if reading::is_fresh(now, facts, record) {
+        return Err(Step::Do(Effect::RecordStanding(wanted)));
+    }
+    Err(Step::ReadProvider)
+}
+
+/// It can be paid, if what it buys could be had. What can't be had can't be paid any more.
+fn offered(now: Timestamp, facts: &Facts, record: &OrderRecord, truth: &ProviderTruth) -> Reached<Step> {
+    if let Err(step) = payable(facts) {
+        if let Step::Rest(Rest::Refused(..)) = step {
+            checkout::closed(now, facts, record, truth)?;
+        }
+        return Err(step);
+    }
+    match record.provider {
+        Provider::Manual => Ok(Step::Rest(Rest::Awaiting(to_pay(record)))),
+        Provider::Stripe | Provider::PayApp => checkout::offered(now, facts, record, truth),
+    }
 }
 
 /// Nobody is asked to pay for what couldn't be had.

@@ -1,0 +1,60 @@
+//! What Stripe says was paid and went back is stored as receipts too: they outlive the order, and its account there.
+
+use super::super::facts::Facts;
+use super::super::step::{Effect, Step};
+use super::Reached;
+use crate::api::PaymentReceiptSpec;
+use crate::api::order_record::OrderRecord;
+use crate::api::payment_receipt::{Period, Provider, ReceiptEvent, ReceiptType};
+use crate::billing::{Payment, PaymentState, Refunded};
+
+/// Every payment has its receipt, and everything that went back.
+pub(super) fn stored(facts: &Facts, order: &OrderRecord) -> Reached<()> {
+    let Some(read) = facts.known.read.as_ref().filter(|_| order.provider == Provider::Stripe) else {
+        return Ok(());
+    };
+    let wanted = read.truth.payments.iter().flat_map(|payment| receipts(order, payment));
+    let known = |wanted: &PaymentReceiptSpec| {
+        let named = wanted.key();
+        facts.cluster.receipts.iter().any(|receipt| Some(&receipt.name) == named.as_ref())
+    };
+    let missing = wanted.into_iter().find(|wanted| !known(wanted));
+    missing.map_or(Ok(()), |missing| Err(Step::Do(Effect::StoreReceipt(Box::new(missing)))))
+}
+
+fn receipts(order: &OrderRecord, payment: &Payment) -> Vec<PaymentReceiptSpec> {
+    let paid = receipt(order, payment, ReceiptEvent::Paid, payment.amount.minor);
+    let back = match (payment.state(), payment.refunded) {
+        (PaymentState::Lost | PaymentState::Refunded, _) => {
+            Some((ReceiptEvent::Refunded, payment.amount.minor))
+        }
+        (_, Refunded::Part(part)) => Some((ReceiptEvent::PartlyRefunded, part.minor)),
+        _ => None,
+    };
+    let back = back.map(|(event, amount)| PaymentReceiptSpec {
+        period: None,
+        refunds: Some(payment.id.clone()),
+        pay_time: None,
+        ..receipt(order, payment, event, amount)
+    });
+    [Some(paid), back].into_iter().flatten().collect()
+}
+
+fn receipt(order: &OrderRecord, payment: &Payment, event: ReceiptEvent, amount: i64) -> PaymentReceiptSpec {
+    PaymentReceiptSpec {
+        type_: if event == ReceiptEvent::Paid { ReceiptType::Payment } else { ReceiptType::Refund },
+        provider: Provider::Stripe,
+        provider_id: payment.id.clone(),
+        order_uid: order.uid.clone(),
+        amount,
+        currency: payment.amount.currency.code().to_owned(),
+        period: payment.period.map(|period| Period { start: period.start, end: period.end }),
+        refunds: None,
+        note: None,
+        event: Some(event),
+        attempt: None,
+        subscription_id: payment.subscription.clone(),
+        pay_time: Some(payment.paid_at),
+        flags: Vec::new(),
+    }
+}

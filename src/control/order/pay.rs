@@ -1,0 +1,214 @@
+//! What is done and read at a payment provider. Each effect is one call; what came of it is kept until the claim says
+//! so.
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::facts::{CallOutcome, Facts, Reading};
+use super::trouble::failure;
+use super::truth::{billing_of, identity, interval, known, opened};
+use crate::api::order_record::{AttemptRecord, EndingTime, OrderRecord, Price};
+use crate::api::reason;
+use crate::billing::{
+    Buyer, ChangeSubscription, Changed, EndSubscription, Ending, Error, ErrorClass, LostCheckout, Money,
+    NewCheckout, PaymentProvider, Repetition,
+};
+use crate::control::context::Context;
+use crate::control::runtime::facts::Refusal;
+use crate::control::runtime::trouble::Failure;
+
+/// A client of the order's provider, with what is recorded of the order.
+struct Counter {
+    client: Box<dyn PaymentProvider>,
+    order: OrderRecord,
+}
+
+impl Counter {
+    fn of(ctx: &Context, facts: &Facts) -> Result<Self, Failure> {
+        let order = facts.record().ok_or_else(changed)?.clone();
+        Ok(Self { client: ctx.providers.client(order.provider)?, order })
+    }
+
+    fn attempt(&self, number: u32) -> Result<&AttemptRecord, Failure> {
+        self.order.attempts.iter().find(|attempt| attempt.number == number).ok_or_else(changed)
+    }
+
+    fn failure(&self, error: &Error) -> Failure {
+        failure(self.order.provider, error)
+    }
+}
+
+/// What was decided on isn't there any more.
+fn changed() -> Failure {
+    Refusal::new(reason::INTERNAL_ERROR, "What is recorded of the order changed at the same time.").into()
+}
+
+/// Reads everything about the order.
+///
+/// # Errors
+/// If the provider can't be asked; what was read before stands.
+pub async fn read(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let counter = Counter::of(ctx, facts)?;
+    let order = known(&counter.order, Vec::new());
+    let truth = counter.client.read(&order).await.map_err(|error| counter.failure(&error))?;
+    facts.known.read = Some(Reading { at: now, notice: counter.order.notice_time, truth: truth.into() });
+    Ok(())
+}
+
+/// Looks for the checkout of an attempt whose reply was lost.
+///
+/// # Errors
+/// If the provider can't be asked.
+pub async fn find(ctx: &Context, facts: &mut Facts, number: u32) -> Result<(), Failure> {
+    let counter = Counter::of(ctx, facts)?;
+    let attempt = counter.attempt(number)?;
+    let lost = LostCheckout {
+        order: counter.order.uid.clone(),
+        attempt: identity(attempt),
+        since: attempt.create_time,
+    };
+    let found = counter.client.find_checkout(&lost).await.map_err(|error| counter.failure(&error))?;
+    facts.known.call = Some(match found {
+        Some(checkout) => CallOutcome::Opened(number, checkout),
+        None => CallOutcome::NotFound(number),
+    });
+    Ok(())
+}
+
+/// Opens the checkout of a recorded attempt.
+///
+/// # Errors
+/// If it is known that nothing was opened, or the same call finds out.
+pub async fn open(ctx: &Context, facts: &mut Facts, number: u32) -> Result<(), Failure> {
+    let counter = Counter::of(ctx, facts)?;
+    let checkout = new_checkout(ctx, facts, &counter, number)?;
+    // From here on it may have been sent.
+    facts.known.call = None;
+    match counter.client.open_checkout(&checkout).await {
+        Ok(opened) => facts.known.call = Some(CallOutcome::Opened(number, opened)),
+        Err(error) if tells_no_more(counter.client.repetition(), &error) => {
+            facts.known.call = Some(CallOutcome::Unsure(number));
+        }
+        Err(error) => {
+            let sent = error.class() == ErrorClass::Unknown;
+            facts.known.call = (!sent).then_some(CallOutcome::Unsent(number));
+            return Err(counter.failure(&error));
+        }
+    }
+    facts.known.read = None;
+    Ok(())
+}
+
+/// Whether the same call wouldn't tell what came of it.
+fn tells_no_more(repetition: Repetition, error: &Error) -> bool {
+    match repetition {
+        Repetition::SameKey => error.is_replayed() || error.class() == ErrorClass::KeyReused,
+        Repetition::Never => matches!(error.class(), ErrorClass::Unknown | ErrorClass::BadAnswer),
+    }
+}
+
+fn new_checkout(
+    ctx: &Context,
+    facts: &Facts,
+    counter: &Counter,
+    number: u32,
+) -> Result<NewCheckout, Failure> {
+    let (order, attempt) = (&counter.order, counter.attempt(number)?);
+    let holder = facts.holder();
+    let url = ctx.config.billing.return_url(&holder.namespace, &facts.order.name_any()).unwrap_or_default();
+    let price = money(attempt.amount, &attempt.currency)?;
+    Ok(NewCheckout {
+        order: order.uid.clone(),
+        attempt: identity(attempt),
+        idempotency_key: attempt.idempotency_key.clone(),
+        price,
+        billing: billing_of(order),
+        title: title(&order.price),
+        plan: order.price.plan.name.clone(),
+        success_url: url.clone(),
+        cancel_url: url,
+        created_at: attempt.create_time,
+        expires_at: attempt.expire_time.unwrap_or(attempt.create_time),
+        buyer: Buyer::default(),
+    })
+}
+
+fn money(amount: i64, currency: &str) -> Result<Money, Failure> {
+    let refusal =
+        |error| Refusal::new(reason::PROVIDER_REFUSED, format!("The price can't be asked for: {error}."));
+    Money::of(amount, currency).map_err(|error| refusal(error).into())
+}
+
+/// What is bought, as the customer reads it.
+fn title(price: &Price) -> String {
+    price.title.clone().unwrap_or_else(|| price.plan.name.clone())
+}
+
+/// Has nobody pay the checkout of an attempt any more.
+///
+/// # Errors
+/// If the provider refuses or can't be asked.
+pub async fn close(ctx: &Context, facts: &mut Facts, number: u32) -> Result<(), Failure> {
+    let counter = Counter::of(ctx, facts)?;
+    let checkout = opened(counter.attempt(number)?).ok_or_else(changed)?;
+    facts.known.read = None;
+    match counter.client.close_checkout(&checkout).await {
+        Ok(()) => facts.known.call = Some(CallOutcome::Closed(number)),
+        // It was paid meanwhile, or is closed: what is read next tells which, or else the notices do.
+        Err(error) if error.class() == ErrorClass::WrongState => {
+            let can_be_read = counter.client.repetition() == Repetition::SameKey;
+            facts.known.call = (!can_be_read).then_some(CallOutcome::Closed(number));
+        }
+        Err(error) => return Err(counter.failure(&error)),
+    }
+    Ok(())
+}
+
+/// Changes the subscription to the Plan that is recorded.
+///
+/// # Errors
+/// If the provider refuses or can't be asked.
+pub async fn change(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
+    let counter = Counter::of(ctx, facts)?;
+    let recorded = counter.order.change.as_ref().ok_or_else(changed)?;
+    let price = &recorded.price;
+    let wanted = ChangeSubscription {
+        id: counter.order.subscription_id.clone().ok_or_else(changed)?,
+        price: money(price.amount, &price.currency)?,
+        interval: interval(price.interval),
+        title: title(price),
+        plan: price.plan.name.clone(),
+        idempotency_key: recorded.idempotency_key.clone(),
+    };
+    facts.known.read = None;
+    facts.known.call = match counter.client.change_subscription(&wanted).await {
+        Ok(Changed::Done) => Some(CallOutcome::Changed),
+        // It would take another checkout, which is another order.
+        Ok(Changed::RegisterAgain) => Some(CallOutcome::Declined),
+        Err(error) if error.class() == ErrorClass::Declined => Some(CallOutcome::Declined),
+        Err(error) if tells_no_more(counter.client.repetition(), &error) => Some(CallOutcome::Stale),
+        Err(error) => return Err(counter.failure(&error)),
+    };
+    Ok(())
+}
+
+/// Ends the subscription whose end is recorded.
+///
+/// # Errors
+/// If the provider refuses or can't be asked.
+pub async fn end(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
+    let counter = Counter::of(ctx, facts)?;
+    let recorded = counter.order.ending.as_ref().ok_or_else(changed)?;
+    let ending = EndSubscription {
+        id: recorded.subscription_id.clone(),
+        when: match recorded.when {
+            EndingTime::AtPeriodEnd => Ending::AtPeriodEnd,
+            EndingTime::Now => Ending::Now,
+        },
+        idempotency_key: recorded.idempotency_key.clone(),
+    };
+    facts.known.read = None;
+    counter.client.end_subscription(&ending).await.map_err(|error| counter.failure(&error))?;
+    facts.known.call = Some(CallOutcome::Ended);
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! Stores what a payment provider says as receipts.
+
+use std::collections::BTreeMap;
+
+use kube::Api;
+use kube::api::PostParams;
+
+use crate::api::{FIELD_MANAGER, PaymentReceipt, PaymentReceiptSpec, label_key};
+use crate::control::context::Context;
+use crate::control::runtime::trouble::Failure;
+use crate::engine::watch::Change;
+
+/// Stores a receipt. Its name says what it is of, so that it is stored once, whoever does.
+///
+/// # Errors
+/// If the API server refuses or can't be asked.
+pub async fn store(ctx: &Context, spec: &PaymentReceiptSpec) -> Result<(), Failure> {
+    let Some(name) = spec.key() else { return Ok(()) };
+    let api: Api<PaymentReceipt> = Api::all(ctx.kube.clone());
+    let mut receipt = PaymentReceipt::new(&name, spec.clone());
+    receipt.metadata.labels =
+        Some(BTreeMap::from([(label_key::MANAGED_BY.to_owned(), FIELD_MANAGER.to_owned())]));
+    let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
+    let standing = match api.create(&params, &receipt).await {
+        Ok(created) => created,
+        Err(kube::Error::Api(status)) if status.is_already_exists() => api.get(&name).await?,
+        Err(error) => return Err(error.into()),
+    };
+    ctx.receipts.changed(&Change::Applied(&standing));
+    Ok(())
+}

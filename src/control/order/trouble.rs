@@ -1,0 +1,38 @@
+//! What went wrong at a payment provider, in the terms that decisions and people need.
+
+use crate::api::payment_receipt::Provider;
+use crate::api::reason;
+use crate::billing::{Error, ErrorClass};
+use crate::control::runtime::facts::TroubleClass;
+use crate::control::runtime::trouble::{Failure, Pace};
+
+/// The failure that a call came to.
+pub fn failure(provider: Provider, error: &Error) -> Failure {
+    tracing::debug!(?error, "a payment provider refused or failed");
+    let (class, reason, pace) = judge(error.class());
+    Failure {
+        class,
+        reason,
+        message: format!("{}: {error}. What to do: {}.", provider.name(), error.remedy()),
+        retry_after: error.retry_after(),
+        pace,
+    }
+}
+
+fn judge(class: ErrorClass) -> (TroubleClass, &'static str, Pace) {
+    use Pace::{Backoff, Soon};
+    use TroubleClass::{Human, Transient};
+    match class {
+        ErrorClass::Busy | ErrorClass::WrongState | ErrorClass::NotFound => {
+            (Transient, reason::PROVIDER_UNAVAILABLE, Soon)
+        }
+        ErrorClass::Unreachable
+        | ErrorClass::Unavailable
+        | ErrorClass::Throttled { .. }
+        | ErrorClass::Unknown => (Transient, reason::PROVIDER_UNAVAILABLE, Backoff),
+        ErrorClass::Credentials => (Human, reason::PROVIDER_UNAUTHORIZED, Backoff),
+        ErrorClass::Declined | ErrorClass::Refused | ErrorClass::KeyReused | ErrorClass::BadAnswer => {
+            (Human, reason::PROVIDER_REFUSED, Backoff)
+        }
+    }
+}
