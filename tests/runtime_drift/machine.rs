@@ -63,6 +63,25 @@ async fn what_somebody_else_changed_is_put_back_and_told() {
 }
 
 #[tokio::test]
+async fn what_somebody_else_changed_while_it_was_off_never_runs() {
+    // The proxy has to be told to leave one alone that it would start.
+    let env = json!([{"name": "TZ", "value": "Europe/Berlin"}]);
+    let scene = running("off", json!({"sleep": {"mode": "Stop"}, "env": env})).await;
+    let before = config(&scene).await;
+    scene.tenant.patch("ops", json!({"spec": {"powerState": "Stopped"}})).await.unwrap();
+    scene.tenant.wait_ready("ops", "stopped").await.unwrap();
+    let mut theirs = config(&scene).await;
+    theirs.env.insert("TZ".into(), "UTC".into());
+    let update =
+        fly::UpdateMachine { config: theirs, launch: fly::Launch::Skip, ..fly::UpdateMachine::default() };
+    somebody().await.machines(&scene.app).update(&scene.machine, &update).await.unwrap();
+    scene.told("Drifted", "(env)").await;
+    scene.tenant.patch("ops", json!({"spec": {"powerState": "Running"}})).await.unwrap();
+    scene.tenant.wait_ready("ops", "running").await.unwrap();
+    put_back(&scene, &before).await;
+}
+
+#[tokio::test]
 async fn one_that_is_fought_over_is_left_after_a_while_and_serves() {
     let scene = running("fought", json!({})).await;
     let before = config(&scene).await;

@@ -132,15 +132,18 @@ pub(super) async fn keep_off(
     let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
     let machines = ctx.fly.machines(&identity.app);
     let Some(mut config) = machines.get(&before.id).await?.config else { return Ok(()) };
+    let is_as_asked = config.metadata.contains_key(desired::metadata::ASKED) && drift::drift(&config).is_none();
     config.metadata.remove(desired::metadata::LAUNCH);
-    // What is asked for now isn't what is declared: the next change that is will say so again.
-    config.metadata.remove(desired::metadata::ASKED);
     config.metadata.insert(desired::metadata::IDLING.into(), sleep::mark(SleepMode::Never).into());
     for service in &mut config.services {
         service.autostop = Some(fly::Autostop::Off);
         service.autostart = Some(false);
         service.min_machines_running = None;
     }
+    // What somebody else had changed isn't asked for: the next update marks what is declared.
+    let mark = is_as_asked.then(|| drift::mark(&config));
+    config.metadata.remove(desired::metadata::ASKED);
+    config.metadata.extend(mark.map(|mark| (desired::metadata::ASKED.to_owned(), mark)));
     let request =
         fly::UpdateMachine { config: *config, launch: fly::Launch::Skip, ..fly::UpdateMachine::default() };
     let machine = machines.update(&before.id, &request).await?;
