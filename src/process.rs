@@ -4,6 +4,7 @@
 //! given back. Whatever ends by itself ends the process with an error, so that something restarts it.
 
 mod clients;
+mod hooks;
 mod level;
 mod replica;
 
@@ -71,9 +72,11 @@ pub enum ProcessError {
     /// Logs can't be as asked for.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The address can't be listened on.
-    #[error("can't listen on `address` {address}: {source}; give another address, or end what listens there")]
+    /// An address can't be listened on.
+    #[error("can't listen on `{field}` {address}: {source}; give another address, or end what listens there")]
     Listen {
+        /// The field of the configuration.
+        field: &'static str,
         /// The address.
         address: String,
         /// Why.
@@ -118,22 +121,36 @@ pub fn run(args: &RunArgs, controllers: Controllers) -> Result<(), ProcessError>
 /// The process without what only a whole process has: signals and a log.
 async fn live(config: Config, controllers: Controllers, stop: CancellationToken) -> Result<(), ProcessError> {
     let (metrics, health) = (Metrics::new(), Health::default());
-    let listener = TcpListener::bind(&config.address)
-        .await
-        .map_err(|source| ProcessError::Listen { address: config.address.clone(), source })?;
+    let listener = listen("address", &config.address).await?;
+    let hooks = if config.billing.has_provider() {
+        Some(listen("billing.webhookAddress", &config.billing.webhook_address).await?)
+    } else {
+        None
+    };
     tracing::info!(address = %config.address, version = env!("CARGO_PKG_VERSION"), mode = ?config.mode, "starts");
     let server = spawn(serve::serve(listener, health.clone(), metrics.clone()));
     let clients = clients::connect().await.map_err(ProcessError::Kube)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let hooks = hooks.map(|listener| hooks::Hooks::start(listener, &config, &clients, &clock, &metrics));
     let replica = replica::Replica { config, clients, clock, metrics, health, controllers, stop };
-    tokio::select! {
-        result = replica.live() => result,
+    let result = tokio::select! {
+        result = Box::pin(replica.live()) => result,
         ended = server => Err(ProcessError::Server(match ended {
             Ok(Ok(())) => "it was not asked to".into(),
             Ok(Err(error)) => error.into(),
             Err(error) => error.into(),
         })),
+    };
+    // To the last: each replica takes webhooks while it lives.
+    if let Some(hooks) = hooks {
+        hooks.end().await;
     }
+    result
+}
+
+async fn listen(field: &'static str, address: &str) -> Result<TcpListener, ProcessError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| ProcessError::Listen { field, address: address.to_owned(), source })
 }
 
 fn spawn<F>(work: F) -> AbortOnDropHandle<F::Output>

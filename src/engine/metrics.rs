@@ -19,7 +19,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use labels::{ControllerLabel, FlyLabels, KindLabel, OperationLabel, ReconcileLabels, StateLabel};
+use labels::{
+    ControllerLabel, FlyLabels, KindLabel, OperationLabel, ProviderLabel, ReconcileLabels, StateLabel,
+    WebhookLabels,
+};
 pub use labels::{ReconcileResult, Role};
 
 /// The content type of [`Metrics::render`].
@@ -52,6 +55,8 @@ struct Inner {
     warm_apps_given: Counter,
     warm_cost: Gauge<f64, AtomicU64>,
     time_to_ready: Histogram,
+    webhooks: Family<WebhookLabels, Counter>,
+    webhook_seconds: Histograms<ProviderLabel>,
     leader: Gauge,
     preflight_faults: Gauge,
 }
@@ -91,11 +96,14 @@ impl Metrics {
             warm_apps_given: Counter::default(),
             warm_cost: Gauge::default(),
             time_to_ready: Histogram::new([5.0, 10.0, 20.0, 30.0, 60.0, 90.0, 120.0, 180.0, 300.0, 600.0]),
+            webhooks: Family::default(),
+            webhook_seconds: Family::new_with_constructor(work_seconds),
             leader: Gauge::default(),
             preflight_faults: Gauge::default(),
         };
         inner.register_work();
         inner.register_fly();
+        inner.register_webhooks();
         inner.register_process();
         Self(Arc::new(inner))
     }
@@ -176,6 +184,12 @@ impl Metrics {
     /// A Runtime has begun to run for the first time, this long after it was declared.
     pub fn became_ready(&self, after: Duration) {
         self.0.time_to_ready.observe(after.as_secs_f64());
+    }
+
+    /// A payment provider's webhook was answered.
+    pub fn webhook_answered(&self, provider: &'static str, outcome: &'static str, elapsed: Duration) {
+        self.0.webhooks.get_or_create(&WebhookLabels { provider, outcome }).inc();
+        self.0.webhook_seconds.get_or_create(&ProviderLabel { provider }).observe(elapsed.as_secs_f64());
     }
 
     /// What this replica is.
@@ -277,6 +291,16 @@ impl Inner {
             self.fly_request_seconds.clone(),
         );
         to.register_collector(Box::new(self.fly.clone()));
+    }
+
+    fn register_webhooks(&mut self) {
+        let to = &mut self.registry;
+        to.register(
+            "webhooks",
+            "Requests to the payment providers' webhooks by what became of them",
+            self.webhooks.clone(),
+        );
+        to.register("webhook_seconds", "Time to a webhook's answer", self.webhook_seconds.clone());
     }
 
     fn register_process(&mut self) {

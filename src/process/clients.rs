@@ -23,6 +23,8 @@ pub(super) struct Clients {
     pub(super) kube: Client,
     /// For the lease and the checks. It never retries by itself: fifteen tries take longer than a lease.
     pub(super) brief: Client,
+    /// For webhooks, on connections of their own: a flood of them must not delay the lease.
+    pub(super) webhooks: Client,
 }
 
 /// Finds the API server by KUBECONFIG, or as a Pod does.
@@ -31,7 +33,8 @@ pub(super) async fn connect() -> Result<Clients, BoxError> {
     let mut brief = config.clone();
     brief.default_retry = false;
     brief.read_timeout = Some(BRIEF);
-    Ok(Clients { kube: client(config, ANSWER)?, brief: client(brief, BRIEF)? })
+    let webhooks = client(brief.clone(), BRIEF)?;
+    Ok(Clients { kube: client(config, ANSWER)?, brief: client(brief, BRIEF)?, webhooks })
 }
 
 fn with_limits(mut config: Config) -> Config {

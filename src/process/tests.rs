@@ -47,7 +47,7 @@ fn replica(controllers: Controllers) -> Replica {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     Replica {
         config: serde_saphyr::from_str(config).unwrap(),
-        clients: clients::Clients { kube: kube.clone(), brief: kube },
+        clients: clients::Clients { kube: kube.clone(), brief: kube.clone(), webhooks: kube },
         clock,
         metrics: Metrics::new(),
         health: Health::default(),

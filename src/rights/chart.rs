@@ -36,7 +36,13 @@ pub enum Error {
 const VALUES: &str = include_str!("values.schema.json");
 /// Fields of the configuration that the chart sets itself.
 const CHART_SETS: [&str; 2] = ["namespace", "address"];
-const CHART_SETS_OF_FLY: [&str; 1] = ["tokenFile"];
+/// The same by the name of what they are in.
+const CHART_SETS_WITHIN: [(&str, &[&str]); 4] = [
+    ("FlyConfig", &["tokenFile"]),
+    ("Billing", &["webhookAddress"]),
+    ("StripeAccount", &["secretKeyFile", "webhookSecretFiles"]),
+    ("PayAppMerchant", &["linkKeyFile", "linkValueFile"]),
+];
 
 /// Writes `templates/rights.yaml`, `templates/policies.yaml`, `values.schema.json` and `files/crds/` of the chart in
 /// `dir`.
@@ -85,8 +91,10 @@ fn values_schema() -> Result<String, serde_json::Error> {
     let mut config = schema_for!(Config).to_value();
     let mut definitions = take_object(&mut config, "$defs");
     without(&mut config, &CHART_SETS);
-    if let Some(fly) = definitions.get_mut("FlyConfig") {
-        without(fly, &CHART_SETS_OF_FLY);
+    for (name, fields) in CHART_SETS_WITHIN {
+        if let Some(definition) = definitions.get_mut(name) {
+            without(definition, fields);
+        }
     }
     if let Some(fields) = config.as_object_mut() {
         fields.remove("$schema");

@@ -1,6 +1,8 @@
-//! The HTTP server of the process: `/healthz`, `/readyz` and `/metrics`.
+//! The HTTP servers of the process: `/healthz`, `/readyz` and `/metrics`, and apart from them what payment providers
+//! send.
 
 mod health;
+pub mod webhooks;
 
 use axum::Router;
 use axum::extract::State;

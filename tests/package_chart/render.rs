@@ -81,6 +81,37 @@ fn the_program_reads_the_configuration_that_the_chart_writes() {
     assert!(config.fly.token_file.starts_with(token["mountPath"].as_str().unwrap()));
 }
 
+/// Every file that the configuration names is one that is mounted.
+#[test]
+fn the_providers_keys_are_mounted_where_the_program_looks() {
+    let all = documents(&["--values", &full_values()]);
+    let pod = &only(&all, "Deployment")["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    let mut files = Vec::new();
+    for (volume, mount) in pod["volumes"].as_array().unwrap().iter().flat_map(|volume| {
+        let mounts = container["volumeMounts"].as_array().unwrap();
+        mounts.iter().filter(|mount| mount["name"] == volume["name"]).map(move |mount| (volume, mount))
+    }) {
+        for item in volume["secret"]["items"].as_array().into_iter().flatten() {
+            let folder = mount["mountPath"].as_str().unwrap();
+            files.push(format!("{folder}/{}", item["path"].as_str().unwrap()));
+        }
+    }
+    let text = only(&all, "ConfigMap")["data"]["config.yaml"].as_str().unwrap();
+    let config: Config = serde_saphyr::from_str(text).unwrap();
+    let (stripe, payapp) = (config.billing.stripe.unwrap(), config.billing.payapp.unwrap());
+    assert_eq!((stripe.livemode, stripe.webhook_secret_files.len()), (Some(true), 2));
+    let mut named = vec![stripe.secret_key_file, payapp.link_key_file, payapp.link_value_file];
+    named.extend(stripe.webhook_secret_files);
+    for file in named {
+        assert!(files.contains(&file.display().to_string()), "{} in {files:?}", file.display());
+    }
+    let port = config.billing.webhook_address.rsplit_once(':').unwrap().1.to_owned();
+    let ports = container["ports"].as_array().unwrap();
+    let webhooks = ports.iter().find(|it| it["name"] == "webhooks").unwrap();
+    assert_eq!(webhooks["containerPort"].to_string(), port);
+}
+
 #[test]
 fn a_changed_configuration_changes_the_pod() {
     let pod = |level: &str| {

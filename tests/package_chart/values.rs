@@ -11,6 +11,8 @@ fn what_the_schema_does_not_know_is_refused() {
         ("config.fly.orgnization=x", "orgnization"),
         ("config.timing.tombstone=1", "tombstone"),
         ("networkPolicy.enable=true", "enable"),
+        ("stripeKeys.secret=x", "secret"),
+        ("webhooks.ingress.hosts=x", "hosts"),
     ] {
         let error = render(&["--set", value]).unwrap_err();
         assert!(error.contains(named), "{value}: {error}");
@@ -19,7 +21,14 @@ fn what_the_schema_does_not_know_is_refused() {
 
 #[test]
 fn what_the_chart_sets_itself_is_not_for_the_values() {
-    for field in ["config.namespace", "config.address", "config.fly.tokenFile"] {
+    for field in [
+        "config.namespace",
+        "config.address",
+        "config.fly.tokenFile",
+        "config.billing.webhookAddress",
+        "config.billing.stripe.secretKeyFile",
+        "config.billing.payapp.linkKeyFile",
+    ] {
         let error = render(&["--set", &format!("{field}=x")]).unwrap_err();
         assert!(error.contains("not allowed"), "{field}: {error}");
     }
@@ -40,4 +49,21 @@ fn values_of_the_wrong_type_or_size_are_refused() {
     ] {
         render(&["--set", value]).unwrap_err();
     }
+}
+
+#[test]
+fn a_provider_without_keys_is_refused_and_keys_make_a_provider() {
+    for (value, named) in [
+        ("config.billing.stripe.pollSeconds=60", "stripeKeys.secretName"),
+        ("config.billing.payapp.userID=acme,config.billing.payapp.shopName=Acme", "payappKeys.secretName"),
+    ] {
+        let error = render(&["--set", value]).unwrap_err();
+        assert!(error.contains(named), "{value}: {error}");
+    }
+    let payapp = "config.billing.payapp.userID=acme,config.billing.payapp.shopName=Acme";
+    let mixed = ["--set", &format!("stripeKeys.secretName=stripe,{payapp}")];
+    assert!(render(&mixed).unwrap_err().contains("payappKeys.secretName"));
+    let ingress = ["--set", "stripeKeys.secretName=stripe,webhooks.ingress.enabled=true"];
+    assert!(render(&ingress).unwrap_err().contains("webhooks.ingress.host"));
+    assert!(!render(&[]).unwrap().contains("moorage-webhooks"), "without a provider there is no address");
 }

@@ -27,7 +27,54 @@ app.kubernetes.io/component: operator
 {{- $_ := set $config "namespace" .Release.Namespace -}}
 {{- $_ := set $config "address" "0.0.0.0:8080" -}}
 {{- $_ := set $config.fly "tokenFile" "/var/run/secrets/moorage/fly/token" -}}
+{{- if or .Values.stripeKeys.secretName .Values.payappKeys.secretName -}}
+{{- $_ := set $config "billing" (include "moorage.billing" . | fromYaml) -}}
+{{- else if or (dig "billing" "stripe" nil $config) (dig "billing" "payapp" nil $config) -}}
+{{- fail "config.billing names a payment provider without keys: set stripeKeys.secretName or payappKeys.secretName" -}}
+{{- end -}}
 {{- toYaml $config -}}
+{{- end }}
+
+{{/* `billing` of the configuration file, with where the providers' keys are mounted. */}}
+{{- define "moorage.billing" -}}
+{{- $billing := deepCopy (.Values.config.billing | default dict) -}}
+{{- $_ := set $billing "webhookAddress" "0.0.0.0:8081" -}}
+{{- $stripe := $billing.stripe | default dict -}}
+{{- $payapp := $billing.payapp | default dict -}}
+{{- if .Values.stripeKeys.secretName -}}
+{{- $_ := set $stripe "secretKeyFile" "/var/run/secrets/moorage/stripe/key" -}}
+{{- $files := list -}}
+{{- range $place, $_ := .Values.stripeKeys.webhookSecrets -}}
+{{- $files = append $files (printf "/var/run/secrets/moorage/stripe/webhook-secret-%d" $place) -}}
+{{- end -}}
+{{- $_ := set $stripe "webhookSecretFiles" $files -}}
+{{- $_ := set $billing "stripe" $stripe -}}
+{{- else if $billing.stripe -}}
+{{- fail "config.billing.stripe needs stripeKeys.secretName" -}}
+{{- end -}}
+{{- if .Values.payappKeys.secretName -}}
+{{- $_ := set $payapp "linkKeyFile" "/var/run/secrets/moorage/payapp/linkkey" -}}
+{{- $_ := set $payapp "linkValueFile" "/var/run/secrets/moorage/payapp/linkval" -}}
+{{- $_ := set $billing "payapp" $payapp -}}
+{{- else if $billing.payapp -}}
+{{- fail "config.billing.payapp needs payappKeys.secretName" -}}
+{{- end -}}
+{{- toYaml $billing -}}
+{{- end }}
+
+{{/* Whether anybody takes payments. */}}
+{{- define "moorage.hasProvider" -}}
+{{- if or .Values.stripeKeys.secretName .Values.payappKeys.secretName }}true{{ end -}}
+{{- end }}
+
+{{/* The paths that payment providers send to. */}}
+{{- define "moorage.webhookPaths" -}}
+{{- if and .Values.stripeKeys.secretName .Values.stripeKeys.webhookSecrets }}
+- /webhooks/stripe
+{{- end }}
+{{- if .Values.payappKeys.secretName }}
+- /webhooks/payapp
+{{- end }}
 {{- end }}
 
 {{/* The grace period, which must leave the drain time to end and the lease to be released. */}}

@@ -18,6 +18,7 @@ fn what_happened_is_shown_under_the_documented_names() {
     shared.runtimes([("running", 7), ("error", 0)]);
     shared.became_ready(Duration::from_secs(42));
     shared.fly_called("machines.create", "capacity_region", Duration::from_secs(1));
+    shared.webhook_answered("stripe", "taken", Duration::from_millis(3));
     shared.role(Role::Leader);
     shared.preflight_faults(2);
     let text = metrics.render().unwrap();
@@ -34,6 +35,8 @@ fn what_happened_is_shown_under_the_documented_names() {
         ("moorage_time_to_ready_seconds_sum", 42.0),
         (r#"moorage_fly_requests_total{operation="machines.create",outcome="capacity_region"}"#, 1.0),
         (r#"moorage_fly_request_seconds_count{operation="machines.create"}"#, 1.0),
+        (r#"moorage_webhooks_total{provider="stripe",outcome="taken"}"#, 1.0),
+        (r#"moorage_webhook_seconds_count{provider="stripe"}"#, 1.0),
         ("moorage_leader", 1.0),
         ("moorage_preflight_faults", 2.0),
     ] {

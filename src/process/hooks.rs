@@ -1,0 +1,45 @@
+//! The payment providers' webhooks, which every replica serves from its start to its end.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::clients::Clients;
+use super::spawn;
+use crate::engine::clock::Clock;
+use crate::engine::config::Config;
+use crate::engine::metrics::Metrics;
+use crate::serve::webhooks::Webhooks;
+
+/// The webhooks of this replica, served from its start on.
+pub(super) struct Hooks {
+    serving: AbortOnDropHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Hooks {
+    /// Serves from now on.
+    pub(super) fn start(
+        listener: TcpListener,
+        config: &Config,
+        clients: &Clients,
+        clock: &Arc<dyn Clock>,
+        metrics: &Metrics,
+    ) -> Self {
+        let (client, clock) = (&clients.webhooks, Arc::clone(clock));
+        let webhooks = Webhooks::new(&config.billing, client, clock, metrics.clone());
+        let stop = CancellationToken::new();
+        tracing::info!(address = %config.billing.webhook_address, "takes webhooks");
+        Self { serving: spawn(webhooks.serve(listener, stop.clone())), stop }
+    }
+
+    /// Answers what it has begun to read, and writes down what it has answered.
+    pub(super) async fn end(self) {
+        self.stop.cancel();
+        if let Err(error) = self.serving.await {
+            tracing::error!(%error, "the webhooks have ended early");
+        }
+    }
+}

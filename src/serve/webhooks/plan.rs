@@ -1,0 +1,133 @@
+//! What is to be done with a notice of PayApp's, by what is recorded of its order. Pure.
+
+use crate::api::order_record::{AttemptRecord, AttemptState, OrderRecord};
+use crate::api::payment_receipt::{Provider, ReceiptEvent, ReceiptFlag, ReceiptType};
+use crate::api::plan::Interval;
+use crate::api::runtime_order::PaymentMode;
+use crate::api::{NameClaimSpec, PaymentReceiptSpec};
+use crate::billing::payapp::{Expected, Fit, Judgement, Notice, NoticeState, judge};
+use crate::billing::{self, Billing, Money};
+
+/// The largest amount that a receipt holds. A larger one is wrong whatever it is.
+const LARGEST: i64 = 1_000_000_000;
+
+/// What is to be done with a notice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// The number of the request is recorded on the attempt, and then it is taken.
+    RecordRequest(String),
+    /// The number of the registration is.
+    RecordRegistration(String),
+    /// It is stored, and then it is taken.
+    Store(Box<PaymentReceiptSpec>),
+    /// It is taken.
+    Ignore,
+    /// It isn't taken, for this reason.
+    Leave(&'static str),
+}
+
+/// Plans what is done with a notice that carries the merchant's keys.
+pub fn plan(notice: &Notice, claim: Option<&NameClaimSpec>) -> Plan {
+    let Some((claim, order)) = claim.and_then(|claim| Some((claim, claim.order.as_deref()?))) else {
+        return Plan::Leave("there is no such order");
+    };
+    if order.provider != Provider::PayApp {
+        return Plan::Leave("the order isn't paid by PayApp");
+    }
+    let attempt = order.attempts.iter().find(|attempt| attempt.mark() == notice.attempt);
+    if notice.state == NoticeState::Requested {
+        let is_wanted =
+            claim.tombstone.is_none() && attempt.is_some_and(|attempt| attempt.state != AttemptState::Closed);
+        if !is_wanted {
+            return Plan::Leave("nobody asks for this payment any more");
+        }
+    }
+    let Some(expected) = attempt.and_then(|attempt| expected(order, attempt)) else {
+        return stranger(notice);
+    };
+    match judge(notice, &expected) {
+        Judgement::Record { payment, subscription } => record(&expected, payment, subscription),
+        Judgement::Store(event, fit) => store(notice, event, flag(event, fit)),
+        Judgement::Stranger => stranger(notice),
+        Judgement::Ignore => Plan::Ignore,
+    }
+}
+
+fn expected(order: &OrderRecord, attempt: &AttemptRecord) -> Option<Expected> {
+    Some(Expected {
+        mark: attempt.mark(),
+        price: Money::of(attempt.amount, &attempt.currency).ok()?,
+        billing: match (order.mode, order.price.interval) {
+            (PaymentMode::OneTime, _) => Billing::Once,
+            (PaymentMode::Subscription, Interval::Month) => Billing::Every(billing::Interval::Month),
+            (PaymentMode::Subscription, Interval::Year) => Billing::Every(billing::Interval::Year),
+        },
+        payment: attempt.checkout_id.clone(),
+        subscription: attempt.subscription_id.clone(),
+    })
+}
+
+/// A registration is known by its own number; what is paid for it has another each time.
+fn record(expected: &Expected, payment: String, subscription: Option<String>) -> Plan {
+    match (expected.billing, subscription) {
+        (Billing::Once, _) => Plan::RecordRequest(payment),
+        (Billing::Every(_), Some(subscription)) => Plan::RecordRegistration(subscription),
+        (Billing::Every(_), None) => Plan::Ignore,
+    }
+}
+
+/// Money that moved is never left untold, even if it is for nothing that we know: a person has to look. All else
+/// comes again, and is lost if it goes on telling of nothing that we know.
+fn stranger(notice: &Notice) -> Plan {
+    match notice.state {
+        NoticeState::Paid => store(notice, ReceiptEvent::Paid, Some(ReceiptFlag::UnknownAttempt)),
+        NoticeState::Refunded => store(notice, ReceiptEvent::Refunded, Some(ReceiptFlag::UnknownAttempt)),
+        NoticeState::PartlyRefunded => {
+            store(notice, ReceiptEvent::PartlyRefunded, Some(ReceiptFlag::UnknownAttempt))
+        }
+        _ => Plan::Leave("it names an attempt or a number that the order doesn't know"),
+    }
+}
+
+/// A wrong amount pays for nothing. What went back did so whatever amount is told with it.
+fn flag(event: billing::ReceiptEvent, fit: Fit) -> Option<ReceiptFlag> {
+    let is_wrong = fit == Fit::WrongAmount && event == billing::ReceiptEvent::Paid;
+    is_wrong.then_some(ReceiptFlag::AmountMismatch)
+}
+
+fn store(notice: &Notice, event: impl Into<ReceiptEvent>, flag: Option<ReceiptFlag>) -> Plan {
+    let event = event.into();
+    Plan::Store(Box::new(PaymentReceiptSpec {
+        type_: event.receipt_type(),
+        provider: Provider::PayApp,
+        provider_id: notice.payment.clone(),
+        order_uid: notice.order.clone(),
+        amount: notice.amount.minor.min(LARGEST),
+        currency: notice.amount.currency.code().to_owned(),
+        period: None,
+        refunds: (event.receipt_type() == ReceiptType::Refund).then(|| notice.payment.clone()),
+        note: None,
+        event: Some(event),
+        attempt: Some(notice.attempt.clone()),
+        subscription_id: notice.subscription.clone(),
+        pay_time: notice.paid_at,
+        flags: flag.into_iter().collect(),
+    }))
+}
+
+impl From<billing::ReceiptEvent> for ReceiptEvent {
+    fn from(event: billing::ReceiptEvent) -> Self {
+        match event {
+            billing::ReceiptEvent::Paid => Self::Paid,
+            billing::ReceiptEvent::Refunded => Self::Refunded,
+            billing::ReceiptEvent::PartlyRefunded => Self::PartlyRefunded,
+            billing::ReceiptEvent::AwaitingDeposit => Self::AwaitingDeposit,
+            billing::ReceiptEvent::RequestCancelled => Self::RequestCancelled,
+            billing::ReceiptEvent::RenewalFailed => Self::RenewalFailed,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+pub(super) mod tests;

@@ -1,0 +1,131 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::billing::KRW;
+
+/// A claim of an order of 19900 won; `more` is merged into what is recorded of it.
+pub fn claim(more: &Value) -> NameClaimSpec {
+    let plan = json!({"name": "pro", "cpuKind": "Shared", "cpus": 2, "memoryMB": 2048, "volumeGB": 10});
+    let mut order = json!({
+        "uid": "order-1", "provider": "PayApp", "mode": "OneTime",
+        "price": {"plan": plan, "amount": 19900, "currency": "KRW", "interval": "Month"},
+        "attempts": [{
+            "number": 1, "nonce": "nonce", "idempotencyKey": "key", "createTime": "2026-11-21T00:00:00Z",
+            "amount": 19900, "currency": "KRW", "state": "Open", "checkoutID": "31000001",
+        }],
+    });
+    json_patch::merge(&mut order, more);
+    let holder = json!({"namespace": "acme", "name": "first", "uid": "order-1"});
+    let claim = json!({"type": "Order", "name": "order-1", "holder": holder, "order": order});
+    serde_json::from_value(claim).unwrap()
+}
+
+fn attempt(more: &Value) -> Value {
+    let mut attempt = json!({
+        "number": 1, "nonce": "nonce", "idempotencyKey": "key", "createTime": "2026-11-21T00:00:00Z",
+        "amount": 19900, "currency": "KRW", "state": "Open",
+    });
+    json_patch::merge(&mut attempt, more);
+    json!({"attempts": [attempt]})
+}
+
+fn notice(state: NoticeState) -> Notice {
+    Notice {
+        order: "order-1".into(),
+        attempt: "1-nonce".into(),
+        payment: "31000001".into(),
+        subscription: None,
+        state,
+        amount: Money::new(19_900, KRW),
+        paid_at: None,
+    }
+}
+
+fn stored(plan: Plan) -> PaymentReceiptSpec {
+    match plan {
+        Plan::Store(receipt) => *receipt,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_payment_of_what_was_asked_for_is_stored_as_it_is() {
+    let receipt = stored(plan(&notice(NoticeState::Paid), Some(&claim(&json!({})))));
+    assert_eq!((receipt.type_, receipt.event), (ReceiptType::Payment, Some(ReceiptEvent::Paid)));
+    assert_eq!((receipt.amount, receipt.currency.as_str()), (19_900, "KRW"));
+    assert_eq!((receipt.order_uid.as_str(), receipt.provider_id.as_str()), ("order-1", "31000001"));
+    assert_eq!((receipt.attempt.as_deref(), receipt.flags), (Some("1-nonce"), Vec::new()));
+}
+
+#[test]
+fn another_amount_is_stored_and_flagged_even_if_it_is_absurd() {
+    for amount in [1000, i64::MAX] {
+        let cheap = Notice { amount: Money::new(amount, KRW), ..notice(NoticeState::Paid) };
+        let receipt = stored(plan(&cheap, Some(&claim(&json!({})))));
+        assert_eq!(receipt.flags, [ReceiptFlag::AmountMismatch]);
+        assert!(receipt.amount <= LARGEST);
+    }
+}
+
+#[test]
+fn what_went_back_did_so_whatever_amount_is_told() {
+    for state in [NoticeState::Refunded, NoticeState::PartlyRefunded] {
+        let back = Notice { amount: Money::new(1000, KRW), ..notice(state) };
+        let receipt = stored(plan(&back, Some(&claim(&json!({})))));
+        assert_eq!((receipt.type_, receipt.flags), (ReceiptType::Refund, Vec::new()));
+        assert_eq!(receipt.refunds.as_deref(), Some("31000001"));
+    }
+}
+
+#[test]
+fn money_for_an_attempt_or_number_that_is_not_known_is_flagged_and_all_else_is_left() {
+    let other_mark = Notice { attempt: "1-other".into(), ..notice(NoticeState::Paid) };
+    let other_number = Notice { payment: "31000002".into(), ..notice(NoticeState::Paid) };
+    for stranger in [other_mark, other_number] {
+        let receipt = stored(plan(&stranger, Some(&claim(&json!({})))));
+        assert_eq!(receipt.flags, [ReceiptFlag::UnknownAttempt]);
+        for state in
+            [NoticeState::AwaitingDeposit, NoticeState::RequestCancelled, NoticeState::Unrecognized(7)]
+        {
+            let left = plan(&Notice { state, ..stranger.clone() }, Some(&claim(&json!({}))));
+            assert!(matches!(left, Plan::Leave(_)), "{left:?}");
+        }
+    }
+}
+
+#[test]
+fn a_request_is_recorded_while_it_is_wanted() {
+    let requested = notice(NoticeState::Requested);
+    for state in ["Opening", "Open", "Held"] {
+        let planned = plan(&requested, Some(&claim(&attempt(&json!({"state": state})))));
+        assert_eq!(planned, Plan::RecordRequest("31000001".into()), "{state}");
+    }
+    let closed = claim(&attempt(&json!({"state": "Closed"})));
+    let mut released = claim(&attempt(&json!({})));
+    released.tombstone =
+        serde_json::from_value(json!({"releaseTime": "2026-11-21T00:00:00Z", "message": "x"})).unwrap();
+    let stripe = claim(&json!({"provider": "Stripe"}));
+    for unwanted in [Some(&closed), Some(&released), Some(&stripe), None] {
+        assert!(matches!(plan(&requested, unwanted), Plan::Leave(_)), "{unwanted:?}");
+    }
+}
+
+#[test]
+fn a_registration_is_known_by_its_own_number() {
+    let monthly = |more: &Value| {
+        let mut all = attempt(more);
+        json_patch::merge(&mut all, &json!({"mode": "Subscription"}));
+        claim(&all)
+    };
+    let registered = Notice { subscription: Some("77".into()), ..notice(NoticeState::Requested) };
+    let opening = json!({"state": "Opening"});
+    assert_eq!(plan(&registered, Some(&monthly(&opening))), Plan::RecordRegistration("77".into()));
+    let renewed =
+        Notice { subscription: Some("77".into()), payment: "31000099".into(), ..notice(NoticeState::Paid) };
+    let known = monthly(&json!({"subscriptionID": "77", "checkoutID": "77"}));
+    let receipt = stored(plan(&renewed, Some(&known)));
+    assert_eq!((receipt.subscription_id.as_deref(), receipt.flags), (Some("77"), Vec::new()));
+    let failed = Notice { state: NoticeState::RenewalFailed, ..renewed };
+    let receipt = stored(plan(&failed, Some(&known)));
+    assert_eq!((receipt.type_, receipt.event), (ReceiptType::Notice, Some(ReceiptEvent::RenewalFailed)));
+}

@@ -1,0 +1,101 @@
+//! PayApp's notices.
+
+use super::api_server::{CLAIMS, RECEIPTS};
+use super::*;
+
+fn notice(changes: &[(&str, &str)]) -> Request<Body> {
+    let mut fields: std::collections::BTreeMap<&str, &str> = [
+        ("userid", "shop"),
+        ("linkkey", LINKKEY),
+        ("linkval", LINKVAL),
+        ("price", "19900"),
+        ("pay_state", "4"),
+        ("pay_date", "2026-11-21 23:08:27"),
+        ("var1", "uid-1"),
+        ("var2", "1-nonce"),
+        ("mul_no", "31000001"),
+    ]
+    .into();
+    fields.extend(changes.iter().copied());
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    post(PAYAPP_PATH, "application/x-www-form-urlencoded", body)
+}
+
+fn taken() -> (StatusCode, String) {
+    (StatusCode::OK, "SUCCESS".to_owned())
+}
+
+async fn bench() -> Bench {
+    let bench = Bench::new().await;
+    bench.api.put(CLAIMS, claim("uid-1", &json!({})));
+    bench
+}
+
+#[tokio::test]
+async fn a_payment_is_one_receipt_however_often_it_is_told() {
+    let bench = bench().await;
+    for _ in 0..3 {
+        assert_eq!(bench.send(notice(&[])).await, taken());
+    }
+    let receipts = bench.api.all(RECEIPTS);
+    assert_eq!(receipts.len(), 1);
+    let spec = &receipts[0]["spec"];
+    assert_eq!((spec["orderUID"].as_str(), spec["amount"].as_i64()), (Some("uid-1"), Some(19_900)));
+    assert_eq!((spec["event"].as_str(), &spec["flags"]), (Some("Paid"), &Value::Null));
+    assert_eq!(spec["payTime"], "2026-11-21T14:08:27Z");
+    assert_eq!((bench.count("payapp", "taken"), bench.count("payapp", "duplicate")), (1, 2));
+}
+
+#[tokio::test]
+async fn it_is_not_taken_before_it_is_stored() {
+    let bench = bench().await;
+    bench.api.down(true);
+    assert_eq!(bench.send(notice(&[])).await, (StatusCode::SERVICE_UNAVAILABLE, "FAIL".to_owned()));
+    bench.api.down(false);
+    assert_eq!(bench.send(notice(&[])).await, taken());
+    assert_eq!(bench.api.all(RECEIPTS).len(), 1);
+}
+
+#[tokio::test]
+async fn the_request_is_recorded_on_its_attempt_and_nothing_is_paid_by_it() {
+    let bench = Bench::new().await;
+    let attempt = json!({"number": 1, "nonce": "nonce", "idempotencyKey": "key", "amount": 19900,
+        "createTime": "2026-11-21T00:00:00Z", "currency": "KRW", "state": "Opening"});
+    let mut other = attempt.clone();
+    other["number"] = json!(2);
+    bench.api.put(CLAIMS, claim("uid-1", &json!({"attempts": [other, attempt]})));
+    let requested = || notice(&[("pay_state", "1"), ("price", "1")]);
+    assert_eq!(bench.send(requested()).await, taken());
+    let attempts = bench.api.get(CLAIMS, "order.uid-1")["spec"]["order"]["attempts"].clone();
+    assert_eq!((&attempts[0]["checkoutID"], &attempts[1]["checkoutID"]), (&Value::Null, &json!("31000001")));
+    let patches = bench.api.patches();
+    assert_eq!(bench.send(requested()).await, taken());
+    assert_eq!((bench.api.patches(), bench.api.all(RECEIPTS).len()), (patches, 0));
+    let (status, said) = bench.send(notice(&[("pay_state", "1"), ("mul_no", "31000002")])).await;
+    assert_eq!((status, said.as_str()), (StatusCode::BAD_REQUEST, "FAIL"), "another request is another's");
+}
+
+#[tokio::test]
+async fn a_wrong_amount_is_stored_with_a_flag_and_does_not_keep_the_right_one_out() {
+    let bench = bench().await;
+    assert_eq!(bench.send(notice(&[("price", "1000")])).await, taken());
+    assert_eq!(bench.api.all(RECEIPTS)[0]["spec"]["flags"], json!(["AmountMismatch"]));
+    assert_eq!(bench.send(notice(&[])).await, taken());
+    let receipts = bench.api.all(RECEIPTS);
+    assert_eq!(receipts.iter().filter(|receipt| receipt["spec"]["flags"].is_null()).count(), 1);
+}
+
+#[tokio::test]
+async fn without_the_merchants_keys_it_changes_nothing_and_is_told_nothing() {
+    let bench = bench().await;
+    let told = (StatusCode::BAD_REQUEST, "FAIL".to_owned());
+    for forged in [("userid", "other"), ("linkkey", "x"), ("linkval", ""), ("price", "1.5"), ("var1", "")] {
+        assert_eq!(bench.send(notice(&[forged])).await, told, "{forged:?}");
+    }
+    assert_eq!(bench.api.calls(), 0);
+    assert_eq!(bench.count("payapp", "rejected"), 5);
+    for order in ["uid-9", "../paymentreceipts"] {
+        assert_eq!(bench.send(notice(&[("var1", order)])).await, told, "{order}");
+    }
+    assert_eq!(bench.api.all(RECEIPTS).len(), 0);
+}
