@@ -21,7 +21,7 @@ IMAGE ?= moorage:dev
 .PHONY: help
 help: ## Say what there is
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Declare a Runtime and watch it run (ONCE=1, GATEWAY=fake, CLUSTER=current)
@@ -51,6 +51,12 @@ lint: $(DENY) ## Formatting, clippy, dependencies
 bench: ## Measure speed, calls and memory with many Runtimes (BENCH='--help' for what can be set)
 	cargo build --workspace --bins --release
 	@exec $(TARGET)/release/testbed bench $(BENCH)
+
+.PHONY: bench-webhooks
+bench-webhooks: ## Measure the payment providers' webhooks under load (RATE=2000 LASTS=60)
+	cargo build --workspace --bins --release
+	@MOORAGE_BIN_DIR='$(abspath $(TARGET))/release' MOORAGE_WEBHOOK_RATE='$(or $(RATE),2000)' \
+		MOORAGE_WEBHOOK_SECONDS='$(or $(LASTS),60)' cargo test -p moorage --test webhook_load -- --nocapture
 
 ##@ For those who change it
 
