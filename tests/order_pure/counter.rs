@@ -204,7 +204,7 @@ impl World {
             return;
         }
         let record = self.record();
-        for paid in self.bank.payments[before..].to_vec() {
+        for paid in self.bank.payments.clone().into_iter().skip(before) {
             let session = self.bank.sessions.iter().find(|it| it.state == Session::Complete).unwrap();
             let attempt = record.attempts.iter().find(|it| it.number == session.number).unwrap();
             let mut receipt = payment(&paid.id, self.now);

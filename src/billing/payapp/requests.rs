@@ -106,18 +106,15 @@ impl PayApp {
     /// Nobody can pay any more.
     pub(super) async fn close(&self, checkout: &OpenCheckout) -> Result<(), Error> {
         if let Some(subscription) = &checkout.subscription {
-            return self.registration("payapp.rebillCancel", "rebillCancel", subscription).await;
+            let sent = self.registration("payapp.rebillCancel", "rebillCancel", subscription).await;
+            return sent.map_err(|error| refused_or(error, "payapp.rebillCancel"));
         }
         let form = Form::default()
             .with("mul_no", &checkout.id)
             .with("cancelmode", "ready")
             .with("cancelmemo", "closed before it was paid");
         let sent = self.command("payapp.paycancel", "paycancel", form).await;
-        sent.map(drop).map_err(|error| match error.class() {
-            // It refuses what is paid, and what is closed already; its notices tell which.
-            ErrorClass::Refused => Error::new("payapp.paycancel", ErrorClass::WrongState, error.to_string()),
-            _ => error,
-        })
+        sent.map(drop).map_err(|error| refused_or(error, "payapp.paycancel"))
     }
 
     /// A change to a registration, after which it is so whether it was before or not.
@@ -142,6 +139,14 @@ impl PayApp {
             return self.command("payapp.paycancelreq", "paycancelreq", form).await.map(drop);
         }
         self.command("payapp.paycancel", "paycancel", form).await.map(drop)
+    }
+}
+
+/// It refuses to withdraw what is paid, and what was withdrawn already; its notices tell which.
+fn refused_or(error: Error, operation: &'static str) -> Error {
+    match error.class() {
+        ErrorClass::Refused => Error::new(operation, ErrorClass::WrongState, error.to_string()),
+        _ => error,
     }
 }
 

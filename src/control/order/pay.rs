@@ -208,7 +208,16 @@ pub async fn end(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
         idempotency_key: recorded.idempotency_key.clone(),
     };
     facts.known.read = None;
-    counter.client.end_subscription(&ending).await.map_err(|error| counter.failure(&error))?;
+    match counter.client.end_subscription(&ending).await {
+        Ok(()) => {}
+        // A provider that can't be asked refuses to end what has ended, as after a reply that was lost.
+        Err(error)
+            if error.class() == ErrorClass::Refused && counter.client.repetition() == Repetition::Never =>
+        {
+            tracing::info!(order = counter.order.uid, %error, "the subscription is taken to have ended");
+        }
+        Err(error) => return Err(counter.failure(&error)),
+    }
     facts.known.call = Some(CallOutcome::Ended);
     Ok(())
 }

@@ -1,0 +1,118 @@
+//! Orders that are paid at Stripe.
+
+use anyhow::ensure;
+use kube::api::DeleteParams;
+use serde_json::json;
+use testbed::{Identity, eventually, platform};
+
+use crate::scene::{Scene, bought, place, receipts};
+use crate::shop::{get, record, wait};
+use crate::support::{SOON, condition, text};
+
+#[tokio::test]
+async fn a_paid_checkout_makes_one_runtime_and_leaves_a_receipt() {
+    let scene = Scene::shared().await;
+    let tenant = scene.tenant("pay-once").await;
+    place(&tenant, "ops", "OneTime").await;
+    scene.session(&tenant, "ops").await;
+    let waits = wait(&tenant, "ops", "pending_payment").await.unwrap();
+    assert_eq!(condition(&waits, "CheckoutOpen")["status"], "True");
+    assert_eq!(waits["status"]["checkout"]["attempt"], 1);
+    assert!(text(&waits, "/status/checkout/url").starts_with("http"), "{}", waits["status"]);
+    assert!(tenant.names().await.unwrap().is_empty(), "nothing is made before it is paid");
+    scene.pay(&tenant, "ops").await;
+    let done = wait(&tenant, "ops", "running").await.unwrap();
+    let uid = text(&done, "/metadata/uid");
+    assert_eq!((scene.sessions_of(uid).await, done["status"]["checkout"].is_null()), (1, true));
+    assert_eq!(condition(&done, "Paid")["status"], "True");
+    let stored = receipts(&tenant, uid).await;
+    assert_eq!(stored.len(), 1, "{stored:?}");
+    assert_eq!(
+        (&stored[0]["spec"]["provider"], &stored[0]["spec"]["amount"]),
+        (&json!("Stripe"), &json!(2900))
+    );
+    let runtime = tenant.wait_ready("ops", "running").await.unwrap();
+    assert_eq!(condition(&runtime, "Entitled")["status"], "True");
+}
+
+#[tokio::test]
+async fn a_subscription_tells_its_invoices_and_ends_with_its_runtime() {
+    let scene = Scene::shared().await;
+    let tenant = scene.tenant("pay-sub").await;
+    let done = bought(scene, &tenant, "ops", "Subscription").await;
+    let subscription = &done["status"]["subscription"];
+    assert_eq!((&subscription["state"], subscription["endTime"].is_null()), (&json!("Paid"), true));
+    assert_eq!(subscription["invoices"][0]["state"], "Paid", "{subscription}");
+    assert_eq!(subscription["paymentMethod"]["last4"], "4242", "{subscription}");
+    tenant.runtimes().delete("ops", &DeleteParams::default()).await.unwrap();
+    wait(&tenant, "ops", "ended").await.unwrap();
+    let record = record(&tenant, "ops").await.unwrap();
+    assert_eq!(record["spec"]["order"]["ending"]["when"], "AtPeriodEnd");
+    assert!(!record["spec"]["order"]["ending"]["doneTime"].is_null(), "{record}");
+    let id = text(&record, "/spec/order/subscriptionID").to_owned();
+    let ended = scene.effects("subscription.cancel_at_period_end").await;
+    assert_eq!(ended.iter().filter(|entry| entry["id"] == id.as_str()).count(), 1);
+}
+
+#[tokio::test]
+async fn money_that_goes_back_stops_the_runtime_and_the_subscription() {
+    let scene = Scene::shared().await;
+    let tenant = scene.tenant("pay-back").await;
+    let done = bought(scene, &tenant, "ops", "Subscription").await;
+    let stored = receipts(&tenant, text(&done, "/metadata/uid")).await;
+    let payment = text(&stored[0], "/spec/providerID").to_owned();
+    scene.act(json!({"do": "refund", "payment": payment})).await;
+    // No event tells of it here: the order is asked to be read again as a replica does that took one.
+    ask_to_read(&tenant, "ops").await;
+    let refunded = wait(&tenant, "ops", "refunded").await.unwrap();
+    assert_eq!(condition(&refunded, "Paid")["reason"], "Refunded");
+    let stopped = tenant.wait_reason("ops", "AwaitingOrder").await.unwrap();
+    assert_eq!(stopped["status"]["state"], "stopped");
+    let uid = text(&refunded, "/metadata/uid");
+    assert_eq!(receipts(&tenant, uid).await.len(), 2, "what went back has a receipt too");
+    let id = text(&record(&tenant, "ops").await.unwrap(), "/spec/order/subscriptionID").to_owned();
+    let ended = scene.effects("subscription.end").await;
+    assert_eq!(ended.iter().filter(|entry| entry["id"] == id.as_str()).count(), 1);
+}
+
+#[tokio::test]
+async fn a_deleted_order_that_isnt_paid_leaves_no_page_open() {
+    let scene = Scene::shared().await;
+    let tenant = scene.tenant("pay-none").await;
+    place(&tenant, "ops", "OneTime").await;
+    let session = scene.session(&tenant, "ops").await;
+    let orders = tenant.api("moorage.dev/v1alpha1", "RuntimeOrder").await.unwrap();
+    orders.delete("ops", &DeleteParams::default()).await.unwrap();
+    eventually("the order is gone", SOON, async || {
+        ensure!(orders.get_opt("ops").await?.is_none());
+        Ok(())
+    })
+    .await
+    .unwrap();
+    let expired = scene.effects("session.expire").await;
+    assert_eq!(expired.iter().filter(|entry| entry["id"] == session.as_str()).count(), 1);
+}
+
+#[tokio::test]
+async fn an_approval_by_hand_closes_the_page() {
+    let scene = Scene::shared().await;
+    let tenant = scene.tenant("pay-hand").await;
+    place(&tenant, "ops", "OneTime").await;
+    let session = scene.session(&tenant, "ops").await;
+    let order = get(&tenant, "ops").await.unwrap();
+    crate::scene::platform(scene, &crate::shop::receipt(&order, "pay-hand-1", json!({}))).await;
+    wait(&tenant, "ops", "running").await.unwrap();
+    let expired = scene.effects("session.expire").await;
+    assert_eq!(expired.iter().filter(|entry| entry["id"] == session.as_str()).count(), 1);
+}
+
+/// Has an order read again, as a replica does that took an event.
+async fn ask_to_read(tenant: &crate::support::Tenant<'_>, name: &str) {
+    let key = text(&record(tenant, name).await.unwrap(), "/metadata/name").to_owned();
+    let operator = Identity::service_account(platform::NAMESPACE, platform::SERVICE_ACCOUNT);
+    let client = tenant.cluster.client(&operator).await.unwrap();
+    let claims: kube::Api<moorage::api::NameClaim> = kube::Api::all(client);
+    let patch = json!({"spec": {"order": {"noticeTime": "2026-01-01T00:00:00Z"}}});
+    let patch = kube::api::Patch::Merge(patch);
+    claims.patch(&key, &kube::api::PatchParams::default(), &patch).await.unwrap();
+}

@@ -1,0 +1,159 @@
+//! Orders that are paid at PayApp, which tells of payments in notices and can't be asked.
+
+use anyhow::{Result, ensure};
+use kube::api::DeleteParams;
+use serde_json::{Value, json};
+use testbed::eventually;
+
+use crate::scene::{Scene, receipts};
+use crate::shop::{get, order, record, wait};
+use crate::support::{SOON, Tenant, condition, reason, text};
+
+const CALLS: &str = "/oapi/apiLoad.html";
+
+async fn place(tenant: &Tenant<'_>, name: &str, mode: &str) {
+    let more = json!({"planRef": {"name": "sold"}, "runtime": {"name": name, "slug": tenant.slug(name)},
+        "payment": {"provider": "PayApp", "mode": mode}});
+    order(tenant, name, more).await.unwrap();
+}
+
+/// What is recorded of the attempts.
+async fn attempts(tenant: &Tenant<'_>, name: &str) -> Result<Vec<Value>> {
+    Ok(record(tenant, name).await?["spec"]["order"]["attempts"].as_array().cloned().unwrap_or_default())
+}
+
+/// The number of the open request that the customer sees, once its page is shown.
+async fn number(scene: &Scene, tenant: &Tenant<'_>, name: &str) -> String {
+    let id = scene.session(tenant, name).await;
+    let all = scene.sim.read("payapp").await.unwrap();
+    let requests = all["requests"].as_array().unwrap().iter();
+    let mut ours = requests.filter(|it| it["number"] == id.as_str() || it["rebill"] == id.as_str());
+    text(ours.next_back().unwrap(), "/number").to_owned()
+}
+
+async fn pay(scene: &Scene, tenant: &Tenant<'_>, name: &str) -> String {
+    let number = number(scene, tenant, name).await;
+    scene.act(json!({"do": "pay_app", "request": number, "how": "pay"})).await;
+    number
+}
+
+async fn of_order(scene: &Scene, effect: &str, uid: &str) -> usize {
+    scene.effects(effect).await.iter().filter(|entry| entry["detail"]["order"] == uid).count()
+}
+
+#[tokio::test]
+async fn a_notice_pays_and_a_refund_stops_it() {
+    let scene = Scene::shared().await;
+    let tenant = scene.tenant("app-once").await;
+    place(&tenant, "ops", "OneTime").await;
+    let number = pay(scene, &tenant, "ops").await;
+    let done = wait(&tenant, "ops", "running").await.unwrap();
+    let uid = text(&done, "/metadata/uid");
+    assert_eq!(done["status"]["amount"], json!({"value": 19900, "currency": "KRW"}));
+    assert_eq!(of_order(scene, "charge", uid).await, 1);
+    assert_eq!(receipts(&tenant, uid).await.len(), 1);
+    scene.act(json!({"do": "pay_app_refund", "request": number, "amount": null})).await;
+    let refunded = wait(&tenant, "ops", "refunded").await.unwrap();
+    assert_eq!(condition(&refunded, "Paid")["reason"], "Refunded");
+}
+
+#[tokio::test]
+async fn a_registration_pays_and_is_cancelled_with_its_order() {
+    let scene = Scene::shared().await;
+    let tenant = scene.tenant("app-month").await;
+    place(&tenant, "ops", "Subscription").await;
+    pay(scene, &tenant, "ops").await;
+    let done = wait(&tenant, "ops", "running").await.unwrap();
+    assert!(!text(&done, "/status/subscription/paidUntil").is_empty(), "{}", done["status"]);
+    let attempt = attempts(&tenant, "ops").await.unwrap().pop().unwrap();
+    let registration = text(&attempt, "/subscriptionID").to_owned();
+    let orders = tenant.api("moorage.dev/v1alpha1", "RuntimeOrder").await.unwrap();
+    orders.delete("ops", &DeleteParams::default()).await.unwrap();
+    eventually("the order is gone", SOON, async || {
+        ensure!(orders.get_opt("ops").await?.is_none());
+        Ok(())
+    })
+    .await
+    .unwrap();
+    let changes = scene.effects("rebill.change").await;
+    assert_eq!(changes.iter().filter(|entry| entry["id"] == registration.as_str()).count(), 1);
+    tenant.wait_ready("ops", "running").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_price_that_payapp_cant_take_says_so() {
+    let scene = Scene::shared().await;
+    let tenant = scene.tenant("app-usd").await;
+    let more = json!({"runtime": {"name": "ops"}, "payment": {"provider": "PayApp", "mode": "OneTime"}});
+    order(&tenant, "ops", more).await.unwrap();
+    eventually("it is refused", SOON, async || {
+        let order = get(&tenant, "ops").await?;
+        ensure!(reason(&order) == "ProviderRefused", "{}", order["status"]);
+        ensure!(text(&condition(&order, "Ready"), "/message").contains("won"), "{}", order["status"]);
+        Ok(())
+    })
+    .await
+    .unwrap();
+}
+
+/// Waits until the first attempt was withdrawn, and another can be paid.
+async fn second_attempt(tenant: &Tenant<'_>, name: &str) {
+    eventually(&format!("the second attempt of {name}"), SOON, async || {
+        let attempts = attempts(tenant, name).await?;
+        let states: Vec<_> = attempts.iter().map(|it| text(it, "/state")).collect();
+        ensure!(states == ["Closed", "Open"], "{attempts:?}");
+        Ok(())
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn a_lost_reply_is_never_asked_for_again_but_withdrawn_by_the_number_that_was_told() {
+    let scene = Scene::start(json!({})).await.unwrap();
+    let tenant = scene.tenant("app-loss").await;
+    for (word, action) in [
+        ("reply", json!({"kind": "drop_reply"})),
+        ("after", json!({"kind": "status", "status": 503, "when": "after"})),
+        ("cut", json!({"kind": "truncate"})),
+    ] {
+        for mode in ["OneTime", "Subscription"] {
+            let name = format!("{word}-{}", mode.to_lowercase());
+            scene.rule(CALLS, action.clone()).await;
+            place(&tenant, &name, mode).await;
+            second_attempt(&tenant, &name).await;
+            pay(&scene, &tenant, &name).await;
+            let done = wait(&tenant, &name, "running").await.unwrap();
+            let uid = text(&done, "/metadata/uid");
+            assert_eq!(of_order(&scene, "request.create", uid).await, 2, "{name}");
+            assert_eq!(of_order(&scene, "charge", uid).await, 1, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_kill_during_the_call_is_no_second_charge() {
+    let mut scene = Scene::start(json!({})).await.unwrap();
+    let rule = {
+        let tenant = scene.tenant("app-kill").await;
+        let rule = scene.rule(CALLS, json!({"kind": "hold"})).await;
+        place(&tenant, "ops", "OneTime").await;
+        eventually("the call", SOON, async || {
+            ensure!(!scene.effects("request.create").await.is_empty(), "not called yet");
+            let attempts = attempts(&tenant, "ops").await?;
+            ensure!(attempts.iter().any(|it| !text(it, "/checkoutID").is_empty()), "not told yet");
+            Ok(())
+        })
+        .await
+        .unwrap();
+        rule
+    };
+    scene.rig.operator.kill().unwrap();
+    scene.sim.send(&format!("faults/{rule}/release"), &json!({})).await.unwrap();
+    scene.rig.operator.restart().unwrap();
+    let tenant = scene.tenant("app-kill").await;
+    second_attempt(&tenant, "ops").await;
+    pay(&scene, &tenant, "ops").await;
+    let done = wait(&tenant, "ops", "running").await.unwrap();
+    assert_eq!(of_order(&scene, "charge", text(&done, "/metadata/uid")).await, 1);
+}
