@@ -5,8 +5,12 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::admin::adopt::Adopt;
+use crate::admin::billing::Billing;
 use crate::admin::confirm::Confirm;
+use crate::admin::deployments::Deployments;
+use crate::admin::fleet::Status;
 use crate::admin::orphans::Orphans;
+use crate::admin::recover::Recover;
 use crate::process::RunArgs;
 use crate::rights;
 
@@ -24,10 +28,21 @@ pub struct Cli {
 pub enum Command {
     /// Runs the operator.
     Run(RunArgs),
+    /// Shows the whole fleet at a glance: what runs, what is stalled and why, and what waits for whom. Uses the current
+    /// kubeconfig.
+    Status(Status),
+    /// Lists what was done to Runtimes and what is being done, each with a log that opens. Uses the current kubeconfig.
+    Deployments(Deployments),
+    /// Brings a Runtime back that is stuck or gone: restarts, restores or deploys it again, or re-creates it from its
+    /// volume or snapshot. Says what it would do, and does it with --yes. Uses the current kubeconfig.
+    Recover(Recover),
     /// Confirms what waits for the platform: held deletions, takeovers in a restored cluster. Uses the current
     /// kubeconfig.
     #[command(subcommand)]
     Confirm(Confirm),
+    /// Money: what was paid and what it funds, and the platform's own word on a payment. Uses the current kubeconfig.
+    #[command(subcommand)]
+    Billing(Billing),
     /// Makes a Runtime of an app that was made by hand. Uses the current kubeconfig and the operator's configuration.
     Adopt(Adopt),
     /// Lists apps at Fly that carry our mark and that no claim names, or removes one.

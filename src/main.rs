@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
-use moorage::admin::{self, AdminError, adopt, confirm, orphans};
+use moorage::admin::{self, AdminError, adopt, billing, confirm, deployments, fleet, orphans, recover};
 use moorage::cli::{Cli, Command};
 use moorage::generate;
 use moorage::process::{self, BoxError, Parts};
@@ -44,8 +44,20 @@ fn by_hand(work: impl AsyncFnOnce(kube::Client) -> Result<(), AdminError>) -> Re
 fn run(command: Command) -> Result<(), BoxError> {
     match command {
         Command::Run(args) => process::run(&args, controllers)?,
+        Command::Status(what) => {
+            by_hand(async |client| fleet::run(client, &what, |line| println!("{line}")).await)?;
+        }
+        Command::Deployments(what) => {
+            by_hand(async |client| deployments::run(client, &what, |line| println!("{line}")).await)?;
+        }
+        Command::Recover(what) => {
+            by_hand(async |client| recover::run(client, &what, |line| println!("{line}")).await)?;
+        }
         Command::Confirm(what) => {
             by_hand(async |client| confirm::run(client, &what, |line| println!("{line}")).await)?;
+        }
+        Command::Billing(what) => {
+            by_hand(async |client| billing::run(client, &what, |line| println!("{line}")).await)?;
         }
         Command::Adopt(what) => {
             by_hand(async |client| adopt::run(client, &what, |line| println!("{line}")).await)?;

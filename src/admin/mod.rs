@@ -1,14 +1,21 @@
 //! What the platform does by hand, with the rights of the current kubeconfig.
 
 pub mod adopt;
+pub mod billing;
 pub mod confirm;
+pub mod deployments;
+pub mod fleet;
 pub mod orphans;
+pub mod output;
+pub mod recover;
 
+use std::fmt::Debug;
 use std::path::PathBuf;
 
 use clap::Args;
 use kube::api::ListParams;
-use kube::{Api, Client, Config};
+use kube::{Api, Client, Config, Resource};
+use serde::de::DeserializeOwned;
 
 use crate::api::NameClaim;
 use crate::engine::config::{Config as Configuration, ConfigError, Overrides};
@@ -52,6 +59,11 @@ impl AdminError {
         move |source| Self::Kubernetes { what, source: Box::new(source) }
     }
 
+    /// Whether the API server answered: then it is there, and refused.
+    fn is_answer(&self) -> bool {
+        matches!(self, Self::Kubernetes { source, .. } if matches!(source.as_ref(), kube::Error::Api(_)))
+    }
+
     fn fly(what: impl Into<String>) -> impl FnOnce(fly_machines::Error) -> Self {
         let what = what.into();
         move |source| Self::Fly { what, source: Box::new(source) }
@@ -84,7 +96,33 @@ impl FlyFile {
     }
 }
 
+/// Objects that are asked for at once.
+const PAGE: u32 = 500;
+
+/// Every object of a kind, in all namespaces; `what` is its name in the plural.
+async fn list<K>(client: &Client, what: &str) -> Result<Vec<K>, AdminError>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug,
+{
+    pages(&Api::all(client.clone()), &ListParams::default(), what).await
+}
+
+/// Every object that matches, page by page.
+async fn pages<K>(api: &Api<K>, params: &ListParams, what: &str) -> Result<Vec<K>, AdminError>
+where
+    K: Clone + DeserializeOwned + Debug,
+{
+    let (mut all, mut params) = (Vec::new(), params.clone().limit(PAGE));
+    loop {
+        let page = api.list(&params).await.map_err(AdminError::kubernetes(format!("list {what}")))?;
+        all.extend(page.items);
+        match page.metadata.continue_.filter(|next| !next.is_empty()) {
+            Some(next) => params.continue_token = Some(next),
+            None => return Ok(all),
+        }
+    }
+}
+
 async fn claims(client: &Client) -> Result<Vec<NameClaim>, AdminError> {
-    let list = Api::all(client.clone()).list(&ListParams::default()).await;
-    Ok(list.map_err(AdminError::kubernetes("list NameClaims"))?.items)
+    list(client, "NameClaims").await
 }

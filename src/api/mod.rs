@@ -18,6 +18,7 @@ pub mod reason;
 mod receipt_key;
 pub mod refs;
 pub mod replacement;
+pub mod runbook;
 pub mod runtime;
 pub mod runtime_order;
 pub mod runtime_task;

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
     category = "moorage",
     derive = "PartialEq",
     doc = "One payment, refund or manual approval. Append-only; written by the operator, or by the platform as Manual.",
+    selectable = ".spec.orderUID",
     printcolumn(name = "Type", type_ = "string", json_path = ".spec.type", description = "What happened."),
     printcolumn(
         name = "Provider",

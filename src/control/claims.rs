@@ -123,6 +123,11 @@ impl Claims {
         self.lock().all.iter().filter(|claim| claim.spec.tombstone.is_some()).cloned().collect()
     }
 
+    /// Every claim of an order.
+    pub fn of_orders(&self) -> Vec<Arc<NameClaim>> {
+        self.lock().all.iter().filter(|claim| claim.spec.order.is_some()).cloned().collect()
+    }
+
     /// Counts one slug more for the namespace, if it may hold so many.
     pub fn reserve(self: &Arc<Self>, namespace: &str, limit: i32) -> Option<Reservation> {
         let mut state = self.lock();

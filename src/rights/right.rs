@@ -24,6 +24,10 @@ pub enum Verb {
     DeleteCollection,
     /// Give a role to others without holding its rights.
     Bind,
+    /// Say on a claim that a takeover or a deletion goes on.
+    Confirm,
+    /// Vouch by hand for a payment, or that money went back.
+    Resolve,
 }
 
 /// Where a right holds.
@@ -67,6 +71,8 @@ impl Verb {
             Self::Delete => "delete",
             Self::DeleteCollection => "deletecollection",
             Self::Bind => "bind",
+            Self::Confirm => "confirm",
+            Self::Resolve => "resolve",
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The roles that are shipped for people: three for the members of a Workspace, one for the platform, and one for
 //! whoever may see what is on offer.
 
-use super::right::Verb::{Create, Delete, DeleteCollection, Get, List, Patch, Update, Watch};
+use super::NAME;
+use super::right::Verb::{
+    Confirm, Create, Delete, DeleteCollection, Get, List, Patch, Resolve, Update, Watch,
+};
 use super::right::{Right, Scope, Verb};
 use crate::api::GROUP;
 
@@ -117,12 +120,12 @@ const PLATFORM_RIGHTS: Role = Role {
         },
         Right {
             resources: &["nameclaims"],
-            verbs: &[Get, List, Watch, Create, Update, Patch],
-            ..cluster("confirm a takeover, and create claims for a restore")
+            verbs: &[Get, List, Watch, Create, Update, Patch, Confirm],
+            ..cluster("confirm takeovers and held deletions, and create claims for a restore")
         },
         Right {
             resources: &["paymentreceipts"],
-            verbs: &[Get, List, Watch, Create, Update, Patch],
+            verbs: &[Get, List, Watch, Create, Update, Patch, Resolve],
             ..cluster("approve by hand; an apply that changes nothing is an update")
         },
         Right {
@@ -136,6 +139,20 @@ const PLATFORM_RIGHTS: Role = Role {
             resources: &["namespaces"],
             verbs: &[Get, List, Watch, Create, Update, Patch],
             ..cluster("make tenants' namespaces, and set their policy labels")
+        },
+        Right {
+            group: "coordination.k8s.io",
+            resources: &["leases"],
+            verbs: &[Get],
+            names: &[NAME],
+            ..cluster("see which replica of the operator acts")
+        },
+        Right {
+            group: "",
+            resources: &["configmaps"],
+            verbs: &[Get],
+            names: &[NAME],
+            ..cluster("see the operator's configuration, which holds no secret")
         },
         Right { scope: Scope::Cluster, ..EVENTS },
         Right { scope: Scope::Cluster, ..CORE_EVENTS },

@@ -228,3 +228,26 @@ fn an_earlier_order_of_the_name_needs_the_platforms_word() {
     let record = world.claim.as_ref().unwrap().spec.order.clone().unwrap();
     assert_eq!((record.uid.as_str(), record.phase), ("order-1", FundingPhase::Paid));
 }
+
+#[test]
+fn a_paused_order_begins_nothing_and_stops_funding_all_the_same() {
+    let pause = |world: &mut World| {
+        let held = [("moorage.dev/paused".to_owned(), "true".to_owned())].into();
+        world.order.as_mut().unwrap().metadata.annotations = Some(held);
+    };
+    let mut new = world();
+    pause(&mut new);
+    new.receipts.push(payment("1", new.now));
+    assert_eq!(reason_of(&new.run(None)), reason::AWAITING_UNPAUSE);
+    assert_eq!(new.ledger, ["AddFinalizer"]);
+    let mut standing = paid();
+    pause(&mut standing);
+    standing.receipts.push(refund("2", "1", PRICE, standing.now));
+    standing.run(None);
+    assert!(!standing.funds(), "{:?}", standing.ledger);
+    let mut late = paid();
+    pause(&mut late);
+    late.now += 40 * DAY;
+    late.run(None);
+    assert!(!late.funds(), "{:?}", late.ledger);
+}

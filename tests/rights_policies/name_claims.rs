@@ -45,6 +45,14 @@ async fn the_platform_creates_for_a_restore_and_confirms() {
 }
 
 #[tokio::test]
+async fn to_confirm_takes_a_verb_of_its_own() {
+    CLAIMS.expect(&[Who::Helper], Try::Change("label.acme", confirm()), &policy(POLICY)).await;
+    let noted = Try::Change("label.acme", json!({"metadata": {"annotations": {"note": "x"}}}));
+    CLAIMS.expect(&[Who::Helper], noted, &Verdict::Allowed).await;
+    CLAIMS.expect(&[Who::Helper], Try::Create(new_claim()), &Verdict::Allowed).await;
+}
+
+#[tokio::test]
 async fn the_platform_changes_and_removes_nothing_else() {
     let spec = |change: Value| Try::Change("label.acme", json!({"spec": change}));
     let metadata = |change: Value| Try::Change("label.acme", json!({"metadata": change}));

@@ -24,6 +24,13 @@ async fn a_manual_one_is_the_platforms_to_create() {
 }
 
 #[tokio::test]
+async fn to_vouch_for_money_takes_a_verb_of_its_own() {
+    RECEIPTS.expect(&[Who::Helper], receipt("Manual"), &policy(POLICY)).await;
+    let same = Try::Change("stripe-1", json!({"spec": {"amount": 900}}));
+    RECEIPTS.expect(&[Who::Helper], same, &Verdict::Allowed).await;
+}
+
+#[tokio::test]
 async fn a_providers_is_the_operators_to_create() {
     for provider in ["Stripe", "PayApp"] {
         RECEIPTS.expect(&[Who::Operator], receipt(provider), &Verdict::Allowed).await;

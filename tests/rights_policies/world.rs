@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use testbed::{ControlPlane, Identity, apply, eventually};
 use tokio::sync::OnceCell;
 
-/// Who tries. All but the tenant hold every right, so that what stops them is a policy.
+/// Who tries. All but the tenant and the helper hold every right, so that what stops them is a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
     /// The operator's ServiceAccount.
@@ -25,6 +25,8 @@ pub enum Who {
     PlatformUser,
     /// On the platform's list by group.
     PlatformGroup,
+    /// On the platform's list, with the right to write and without the verbs `confirm` and `resolve`.
+    Helper,
     /// `*` on `*` in the namespace `acme`, and nothing else.
     Tenant,
     /// Bound to `cluster-admin`, and not on the list.
@@ -44,6 +46,7 @@ impl Who {
             Self::Operator => Identity::service_account("moorage-system", "moorage"),
             Self::PlatformUser => Identity::user("paula", &[]),
             Self::PlatformGroup => Identity::user("pat", &["platform-team"]),
+            Self::Helper => Identity::user("hana", &[]),
             Self::Tenant => Identity::user("tess", &[]),
             Self::ClusterAdmin => Identity::user("adam", &[]),
             Self::Masters => Identity::Admin,
@@ -183,7 +186,8 @@ pub async fn cluster() -> &'static ControlPlane {
 async fn prepare(cluster: &ControlPlane) -> Result<()> {
     let admin = cluster.client(&Identity::Admin).await?;
     apply(&admin, include_str!("objects.yaml")).await?;
-    let platform = Platform { users: vec!["paula".into()], groups: vec!["platform-team".into()] };
+    let platform =
+        Platform { users: vec!["paula".into(), "hana".into()], groups: vec!["platform-team".into()] };
     let installation = Installation { platform, ..Installation::default() };
     let manifests = yaml(&installation).map_err(|error| anyhow::anyhow!("{error}"))?;
     apply(&admin, &manifests).await?;

@@ -48,7 +48,7 @@ async fn members_reach_nothing_that_is_believed() {
     for who in ["olga", "oscar", "vera"] {
         let client = user(who).await;
         for resource in ["nameclaims", "paymentreceipts", "workspacepolicies", "plans", "blueprints"] {
-            for verb in ["get", "list", "create", "patch", "delete"] {
+            for verb in ["get", "list", "create", "patch", "delete", "confirm", "resolve"] {
                 assert!(!may(&client, attributes("moorage.dev", resource, verb, None)).await, "{who} {verb}");
             }
         }
@@ -64,7 +64,9 @@ async fn the_platform_runs_the_catalogue_and_sees_no_secret() {
         ("workspacepolicies", "patch"),
         ("nameclaims", "patch"),
         ("nameclaims", "create"),
+        ("nameclaims", "confirm"),
         ("paymentreceipts", "create"),
+        ("paymentreceipts", "resolve"),
         ("runtimes", "patch"),
     ] {
         assert!(may(&pat, attributes("moorage.dev", resource, verb, None)).await, "{verb} {resource}");

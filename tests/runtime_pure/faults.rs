@@ -286,6 +286,25 @@ fn a_suspended_runtime_is_stopped_and_comes_back() {
 }
 
 #[test]
+fn a_tenants_annotation_keeps_nothing_running_that_may_not() {
+    use moorage::control::policy::Suspension;
+    let strip = |world: &mut World| world.runtime.metadata.finalizers = None;
+    let delete = |world: &mut World| world.delete(DeletionPolicy::Delete);
+    let changes: [&dyn Fn(&mut World); 3] = [&|_| {}, &strip, &delete];
+    for change in changes {
+        let mut world = running();
+        let held = [("moorage.dev/paused".to_owned(), "true".to_owned())];
+        world.runtime.metadata.annotations = Some(held.into());
+        change(&mut world);
+        assert!(matches!(run(&mut world, None), Rest::Running | Rest::Awaiting(_)));
+        assert_eq!(world.ledger, [""; 0], "it is held");
+        world.policy.suspension = Suspension::Suspended;
+        assert!(matches!(run(&mut world, None), Rest::Awaiting(_)));
+        assert_eq!(world.ledger, ["StopMachine"]);
+    }
+}
+
+#[test]
 fn another_object_of_the_same_name_waits_for_the_platform() {
     let mut world = running();
     world.runtime.metadata.uid = Some("uid-2".into());

@@ -1,9 +1,12 @@
-//! Orders that were deleted: what they were paid for is funded to its end, and no longer.
+//! Orders that were deleted, or that vanished without a word because their finalizer was taken off: what they were paid
+//! for is funded to its end, and no longer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
 use tokio_util::sync::CancellationToken;
 
 use super::account::{Account, account};
@@ -34,7 +37,7 @@ pub async fn follow(ctx: Arc<Context>, shutdown: CancellationToken) {
             continue;
         }
         let now = ctx.clock.now();
-        for claim in ctx.claims.given_up().into_iter().filter(|claim| claim.spec.order.is_some()) {
+        for claim in ctx.claims.of_orders().into_iter().filter(|claim| is_left(&ctx, claim)) {
             if let Err(failure) = settle(&ctx, now, &claim).await {
                 tracing::info!(
                     reason = failure.reason,
@@ -43,6 +46,14 @@ pub async fn follow(ctx: Arc<Context>, shutdown: CancellationToken) {
             }
         }
     }
+}
+
+/// Whether no order stands that has an eye on it itself. One that is missed too early loses nothing: what is recorded is
+/// what the order would record.
+fn is_left(ctx: &Context, claim: &NameClaim) -> bool {
+    let holder = &claim.spec.holder;
+    let order = ctx.stores.orders.get(&ObjectRef::new(&holder.name).within(&holder.namespace));
+    claim.spec.tombstone.is_some() || order.and_then(|order| order.uid()).as_ref() != Some(&holder.uid)
 }
 
 /// Records where the funding of a deleted order stands, and ends what it isn't paid for any more.
@@ -83,7 +94,6 @@ fn is_funded_by_another(ctx: &Context, runtime: &str) -> bool {
 }
 
 fn stands(ctx: &Context, namespace: &str, name: &str, uid: &str) -> bool {
-    use kube::runtime::reflector::ObjectRef;
     let runtime = ctx.stores.runtimes.get(&ObjectRef::new(name).within(namespace));
     runtime.is_some_and(|runtime| {
         runtime.metadata.uid.as_deref() == Some(uid) && runtime.metadata.deletion_timestamp.is_none()

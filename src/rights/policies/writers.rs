@@ -19,6 +19,12 @@ const SAME_METADATA: (&str, &str) = (
      object.metadata.?finalizers == oldObject.metadata.?finalizers)",
 );
 
+/// Being on the platform's list lets the policies pass. What moves money or gives away what is somebody's also takes a
+/// verb of its own, so that not everybody on the list may.
+const MAY_CONFIRM: &str = "authorizer.group('moorage.dev').resource('nameclaims').check('confirm').allowed()";
+const MAY_RESOLVE: &str =
+    "authorizer.group('moorage.dev').resource('paymentreceipts').check('resolve').allowed()";
+
 const NAME_CLAIMS: Policy = Policy {
     name: "moorage-nameclaims",
     group: GROUP,
@@ -32,6 +38,11 @@ const NAME_CLAIMS: Policy = Policy {
              (field in dyn(oldObject.spec) && dyn(object.spec)[field] == dyn(oldObject.spec)[field])) && \
              dyn(oldObject.spec).all(field, field == 'confirm' || field in dyn(object.spec)))",
         ),
+        (
+            "sameConfirm",
+            "request.operation != 'UPDATE' || dyn(object.spec).?confirm == dyn(oldObject.spec).?confirm",
+        ),
+        ("mayConfirm", MAY_CONFIRM),
     ],
     rules: &[
         Rule {
@@ -50,6 +61,11 @@ const NAME_CLAIMS: Policy = Policy {
             message: "the platform may change `spec.confirm` of a NameClaim and nothing else; the operator keeps \
                       the rest in step with Fly",
         },
+        Rule {
+            holds: "variables.isOperator || variables.sameConfirm || variables.mayConfirm",
+            message: "to change `spec.confirm` takes the verb `confirm` on nameclaims, which the ClusterRole \
+                      `moorage-platform` has; have it bound to you",
+        },
     ],
 };
 
@@ -60,6 +76,7 @@ const PAYMENT_RECEIPTS: Policy = Policy {
     variables: &[
         SAME_METADATA,
         ("isManual", "request.operation == 'CREATE' && object.spec.provider == 'Manual'"),
+        ("mayResolve", MAY_RESOLVE),
     ],
     rules: &[
         Rule {
@@ -75,6 +92,11 @@ const PAYMENT_RECEIPTS: Policy = Policy {
             holds: "request.operation != 'CREATE' || !variables.isManual || variables.isPlatform",
             message: "a PaymentReceipt with provider Manual is created by the platform alone: by one of the users \
                       or groups in the chart's `platform` values",
+        },
+        Rule {
+            holds: "!variables.isManual || variables.mayResolve",
+            message: "to create a PaymentReceipt with provider Manual takes the verb `resolve` on paymentreceipts, \
+                      which the ClusterRole `moorage-platform` has; have it bound to you",
         },
         Rule {
             holds: "request.operation != 'CREATE' || variables.isManual || variables.isOperator",

@@ -22,6 +22,7 @@ use crate::api::runtime_order::FundingPhase;
 use crate::billing::ProviderTruth;
 use crate::control::runtime::facts::{NamespaceFact, Refusal};
 use crate::control::{hold, setback};
+use crate::engine::config::Mode;
 
 /// A stage: what it reached, or the step that has to come first.
 type Reached<T> = Result<T, Step>;
@@ -188,9 +189,28 @@ fn retry_pause(now: Timestamp, facts: &Facts) -> Option<Step> {
     Some(Step::Wait(Waiting::Retry(left)))
 }
 
-/// A paused object, and a read-only operator, look and change nothing.
+/// A read-only operator changes nothing, and for a paused order nothing is begun. But the annotation is the tenant's to
+/// set: what is paid, and that it isn't any more, is recorded all the same.
 fn held(facts: &Facts, step: Step) -> Step {
-    let Step::Do(_) = step else { return step };
+    let Step::Do(effect) = &step else { return step };
+    if facts.cluster.settings.mode == Mode::ReadWrite && !is_begun(effect) {
+        return step;
+    }
     let refusal = hold::held(&facts.order.metadata, facts.cluster.settings.mode);
     refusal.map_or(step, |refusal| Step::Rest(Rest::Awaiting(refusal)))
+}
+
+/// Whether something is begun by it; the rest keeps account of what there is, or ends it.
+fn is_begun(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::Claim(_)
+            | Effect::TakeOver
+            | Effect::RecordAttempt { .. }
+            | Effect::OpenCheckout(_)
+            | Effect::RecordChange(_)
+            | Effect::ChangeSubscription
+            | Effect::CreateRuntime
+            | Effect::DeleteRuntime(_)
+    )
 }

@@ -30,13 +30,18 @@ use super::step::{Effect, Look, Rest, Step, Wait, Waiting};
 use crate::api::name_claim::RuntimeIdentity;
 use crate::api::{RUNTIME_FINALIZER, Runtime, reason};
 use crate::control::hold;
+use crate::engine::config::Mode;
 
 /// A stage: what it reached, or the step that has to come first.
 type Reached<T> = Result<T, Step>;
 
 /// The next step for the Runtime.
 pub fn decide(now: Timestamp, facts: &Facts) -> Step {
-    let step = match retry_pause(now, facts) {
+    let pause = retry_pause(now, facts);
+    if let Some(step) = halted_though_held(now, facts).filter(|_| pause.is_none()) {
+        return read_in_full(facts, step);
+    }
+    let step = match pause {
         Some(wait) => wait,
         None if is_deleted(&facts.runtime) => destroy::decide(now, facts),
         None => live(now, facts).unwrap_or_else(|step| step),
@@ -171,6 +176,18 @@ fn retry_pause(now: Timestamp, facts: &Facts) -> Option<Step> {
     let same_spec = facts.runtime.metadata.generation == Some(trouble.generation);
     (same_spec && left > SignedDuration::ZERO)
         .then_some(Step::Wait(Wait { what: Waiting::Retry, again: left }))
+}
+
+/// A paused Runtime is stopped all the same if nobody pays for it or the platform suspends it: the annotation is the
+/// tenant's to set.
+fn halted_though_held(now: Timestamp, facts: &Facts) -> Option<Step> {
+    let power = power_of(facts);
+    let is_paused = hold::is_paused(&facts.runtime.metadata);
+    if !is_paused || facts.cluster.settings.mode == Mode::ReadOnly || !made(facts) {
+        return None;
+    }
+    power::awaiting(power)?;
+    seen(&facts.known.machine, Look::Machine).and_then(|_| power::halted(now, facts, power)).err()
 }
 
 /// A paused object, and a read-only operator, look and change nothing.

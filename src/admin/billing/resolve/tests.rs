@@ -1,0 +1,88 @@
+use serde_json::json;
+
+use super::*;
+
+const NOW: &str = "2026-11-21T12:00:00Z";
+
+fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+fn order(phase: &str) -> OrderRecord {
+    let plan =
+        json!({"name": "openclaw-basic", "cpuKind": "Shared", "cpus": 2, "memoryMB": 2048, "volumeGB": 10});
+    serde_json::from_value(json!({
+        "uid": "0b7e", "provider": "Manual", "mode": "Subscription", "phase": phase,
+        "price": {"plan": plan, "amount": 2900, "currency": "USD", "interval": "Month"}}))
+    .unwrap()
+}
+
+fn asked(reference: &str) -> Resolve {
+    Resolve {
+        order: OrderName::Uid("0b7e".into()),
+        reference: reference.into(),
+        reason: "seen on the statement".into(),
+        amount: None,
+        refunds: None,
+        until: None,
+        yes: false,
+    }
+}
+
+fn standing(made: &Resolution) -> Receipt {
+    Receipt { name: made.name.clone(), created: now(), spec: made.spec.clone() }
+}
+
+fn resolved(resolve: &Resolve, receipts: &[Receipt]) -> Result<Resolution, String> {
+    resolution(now(), "paula", resolve, &order("Unpaid"), receipts)
+}
+
+#[test]
+fn it_pays_the_price_for_one_interval_and_says_who_when_and_why() {
+    let made = resolved(&asked("invoice-1"), &[]).unwrap();
+    assert_eq!((made.spec.amount, made.spec.currency.as_str()), (2900, "USD"));
+    assert_eq!(
+        made.spec.note.as_deref(),
+        Some("resolved by paula on 2026-11-21T12:00:00Z: seen on the statement")
+    );
+    assert_eq!((made.before, made.after), (None, Some(Some("2026-12-21T12:00:00Z".parse().unwrap()))));
+}
+
+#[test]
+fn the_same_reference_is_the_same_receipt() {
+    let first = resolved(&asked("invoice-1"), &[]).unwrap();
+    let again = resolved(&asked("invoice-1"), &[standing(&first)]).unwrap();
+    assert_eq!(again.name, first.name);
+    assert_eq!(Some(again.before), again.after, "it pays once");
+    assert_ne!(resolved(&asked("invoice-2"), &[]).unwrap().name, first.name);
+}
+
+#[test]
+fn what_would_pay_for_nothing_is_refused_and_says_what_would() {
+    let other = Resolve { amount: Some("29.01 USD".parse().unwrap()), ..asked("invoice-1") };
+    assert!(resolved(&other, &[]).unwrap_err().contains("price is 29.00 USD"));
+    let ended = resolution(now(), "paula", &asked("invoice-1"), &order("Ended"), &[]);
+    assert!(ended.unwrap_err().contains("place another order"));
+    let past = Resolve { until: Some("2026-11-20T00:00:00Z".parse().unwrap()), ..asked("invoice-1") };
+    assert!(resolved(&past, &[]).unwrap_err().contains("future"));
+    let first = resolved(&asked("invoice-1"), &[]).unwrap();
+    let earlier = Resolve { until: Some("2026-11-30T00:00:00Z".parse().unwrap()), ..asked("invoice-2") };
+    assert!(resolved(&earlier, &[standing(&first)]).unwrap_err().contains("paid until 2026-12-21"));
+}
+
+#[test]
+fn only_what_was_vouched_for_goes_back_by_hand() {
+    let paid = resolved(&asked("invoice-1"), &[]).unwrap();
+    let back = |payment: &str, amount: Option<&str>| Resolve {
+        refunds: Some(payment.into()),
+        amount: amount.map(|text| text.parse().unwrap()),
+        ..asked("credit-1")
+    };
+    let all = resolved(&back("invoice-1", None), &[standing(&paid)]).unwrap();
+    assert_eq!((all.spec.type_, all.spec.amount, all.after), (ReceiptType::Refund, 2900, Some(None)));
+    assert!(resolved(&back("pi_1", None), &[standing(&paid)]).unwrap_err().contains("at that provider"));
+    for wrong in ["29.01 USD", "0 USD", "5 EUR"] {
+        let refused = resolved(&back("invoice-1", Some(wrong)), &[standing(&paid)]).unwrap_err();
+        assert!(refused.contains("at most 29.00 USD"), "{wrong}: {refused}");
+    }
+}
