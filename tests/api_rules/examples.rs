@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use kube::api::{Patch, PatchParams};
 use moorage::api::blueprint::EnvType;
-use moorage::api::{Blueprint, Plan, Runtime, Workspace, WorkspacePolicy};
+use moorage::api::{Blueprint, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use testbed::documents;
 
 use crate::world::{api, kubectl, namespace};
 
-const FOLDERS: [&str; 3] = ["platform", "quickstart", "minimal-workspace"];
+const FOLDERS: [&str; 4] = ["platform", "quickstart", "order", "minimal-workspace"];
 
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
@@ -80,6 +80,21 @@ async fn the_quickstart_runs_without_an_order() {
     assert!(policy.spec.allowed_plans.as_ref().unwrap().contains(&plan_ref.name));
     assert!(policy.spec.selector.namespaces.contains(runtime.metadata.namespace.as_ref().unwrap()));
     assert!(workspace.spec.default_region.is_some());
+}
+
+#[tokio::test]
+async fn the_order_is_for_what_is_sold_to_a_customer_who_is_there() {
+    let platform = rendered("platform").await;
+    let quickstart = rendered("quickstart").await;
+    let order: &RuntimeOrder = &typed(&rendered("order").await, "RuntimeOrder")[0];
+    let workspace: &Workspace = &typed(&quickstart, "Workspace")[0];
+    let policy: &WorkspacePolicy = &typed(&platform, "WorkspacePolicy")[0];
+    assert_eq!(order.metadata.namespace, workspace.metadata.namespace);
+    assert!(!workspace.spec.members.is_empty(), "nobody is asked to pay before there is a member");
+    let plans: Vec<Plan> = typed(&platform, "Plan");
+    let plan = plans.iter().find(|plan| plan.metadata.name.as_ref() == Some(&order.spec.plan_ref.name));
+    assert!(plan.unwrap().spec.requires_order);
+    assert!(policy.spec.allowed_plans.as_ref().unwrap().contains(&order.spec.plan_ref.name));
 }
 
 #[tokio::test]

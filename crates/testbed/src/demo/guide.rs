@@ -19,6 +19,13 @@ pub(super) fn text(demo: &Demo, rows: &[Row]) -> String {
     for runtime in &runtimes {
         text.push_str(&reach(demo, runtime));
     }
+    for (order, page) in rows.iter().filter_map(|row| Some((row, row.checkout()?))) {
+        let _ = writeln!(
+            text,
+            "\n{} waits to be paid. Pay in a browser, and its Runtime comes up; no money moves:\n  {page}",
+            order.name
+        );
+    }
     if let Some((namespace, name)) = runtimes.first().and_then(|runtime| runtime.name.split_once('/')) {
         text.push_str(&next(namespace, name));
     }
@@ -47,7 +54,7 @@ fn reach(demo: &Demo, runtime: &Row) -> String {
 fn next(namespace: &str, name: &str) -> String {
     format!(
         "\nTry next:\n  \
-         kubectl -n {namespace} get workspaces,runtimes,runtimetasks\n  \
+         kubectl -n {namespace} get workspaces,runtimeorders,runtimes,runtimetasks\n  \
          kubectl -n {namespace} describe runtime {name}\n  \
          kubectl -n {namespace} patch runtime {name} --type merge -p '{{\"spec\":{{\"powerState\":\"Stopped\"}}}}'\n  \
          kubectl -n {namespace} patch runtime {name} --type merge -p '{{\"spec\":{{\"powerState\":\"Running\"}}}}'\n  \

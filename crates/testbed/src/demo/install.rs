@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use kube::Client;
 use kube::api::{DeleteParams, TypeMeta};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::cluster::Cluster;
 use crate::objects::{self, api_for, eventually};
@@ -25,17 +25,18 @@ pub(super) async fn platform(cluster: &Cluster, progress: Progress) -> Result<()
     Ok(())
 }
 
-/// The quickstart, as it stands in the repository.
+/// The quickstart and its order, as they stand in the repository.
 pub(super) struct Declared(Vec<Value>);
 
 impl Declared {
     pub(super) fn load() -> Result<Self> {
-        Ok(Self(platform::read_kustomization(&repository().join("examples/quickstart"))?))
+        let read = |folder: &str| platform::read_kustomization(&repository().join("examples").join(folder));
+        Ok(Self([read("quickstart")?, read("order")?].concat()))
     }
 
-    /// How many Runtimes it declares.
+    /// How many Runtimes there will be: those that it declares, and one for each order.
     pub(super) fn runtimes(&self) -> usize {
-        self.0.iter().filter(|document| document["kind"] == "Runtime").count()
+        self.0.iter().filter(|document| document["kind"] == "Runtime" || is_order(document)).count()
     }
 
     /// The namespaces that its objects live in.
@@ -58,9 +59,12 @@ impl Declared {
     pub(super) async fn take_back(&self, client: &Client, progress: Progress) {
         progress.note("Taking the quickstart back out of the cluster");
         for document in self.0.iter().rev() {
-            if let Err(error) = delete(client, document).await {
-                let (kind, name) = (&document["kind"], &document["metadata"]["name"]);
-                progress.note(&format!("{kind} {name} is left: {error:#}"));
+            // What an order was paid for outlives it.
+            for gone in [Some(document.clone()), made(document)].into_iter().flatten() {
+                if let Err(error) = delete(client, &gone).await {
+                    let (kind, name) = (&gone["kind"], &gone["metadata"]["name"]);
+                    progress.note(&format!("{kind} {name} is left: {error:#}"));
+                }
             }
         }
         progress.note(&format!(
@@ -68,6 +72,18 @@ impl Declared {
             platform::NAMESPACE
         ));
     }
+}
+
+fn is_order(document: &Value) -> bool {
+    document["kind"] == "RuntimeOrder"
+}
+
+/// The Runtime that an order makes.
+fn made(document: &Value) -> Option<Value> {
+    let metadata =
+        json!({"namespace": document["metadata"]["namespace"], "name": document["spec"]["runtime"]["name"]});
+    is_order(document)
+        .then(|| json!({"apiVersion": document["apiVersion"], "kind": "Runtime", "metadata": metadata}))
 }
 
 async fn delete(client: &Client, document: &Value) -> Result<()> {
@@ -95,7 +111,7 @@ mod tests {
     fn the_quickstart_declares_a_namespace_before_what_lives_in_it() {
         let declared = Declared::load().unwrap();
         assert_eq!(declared.0[0]["kind"], "Namespace");
-        assert!(declared.runtimes() >= 1);
+        assert_eq!(declared.runtimes(), 2, "its own, and the one that is paid for");
         assert_eq!(declared.namespaces(), [declared.0[0]["metadata"]["name"].as_str().unwrap()]);
     }
 }

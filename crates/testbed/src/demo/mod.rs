@@ -1,10 +1,12 @@
-//! What `make demo` runs: a Workspace and its Runtimes, brought from YAML to `running` before your eyes.
+//! What `make demo` runs: a Workspace and its Runtimes, brought from YAML to `running` before your eyes, one of them once
+//! its checkout is paid.
 
 mod cluster;
 mod gateway;
 mod guide;
 mod install;
 mod memory;
+mod shop;
 mod table;
 mod watch;
 
@@ -64,6 +66,7 @@ struct Demo {
     // Fields drop in this order: who uses a server goes before it.
     operator: Operator,
     fly: FlySim,
+    shop: shop::Shop,
     cluster: cluster::Cluster,
     declared: install::Declared,
 }
@@ -76,14 +79,17 @@ impl Demo {
         let cluster = cluster::Cluster::open(options.cluster, progress).await?;
         let fly = FlySim::start(FlySimOptions { driver, ..Default::default() }).await?;
         progress.note(&format!("Fly stands in at {} with its edge at {}", fly.api_url(), fly.edge()));
+        let shop = shop::Shop::open().await.context("open the shop")?;
+        progress.note(&format!("Stripe stands in at {}; no money moves", shop.url()));
         install::platform(&cluster, progress).await?;
         let kubeconfig = cluster.operator_kubeconfig(platform::NAMESPACE, platform::SERVICE_ACCOUNT).await?;
         let config = OperatorOptions::new(kubeconfig, &rig::cluster_id(cluster.client()).await?, &fly);
-        let operator = Operator::start(config.with("/namespace", json!(platform::NAMESPACE)))?;
+        let config = config.with("/namespace", json!(platform::NAMESPACE)).with("/billing", shop.config());
+        let operator = Operator::start(config)?;
         operator.wait_ready(OPERATOR_READY_WITHIN).await.context("start the operator")?;
         progress.note("The operator is ready, under exactly the rights that it ships with");
         declared.apply(cluster.client()).await.context("apply the quickstart")?;
-        Ok(Self { operator, fly, cluster, declared })
+        Ok(Self { operator, fly, shop, cluster, declared })
     }
 
     async fn watch(&self, ending: Ending) -> Result<()> {

@@ -1,4 +1,4 @@
-//! The table of Workspaces and Runtimes: from objects to lines.
+//! The table of Workspaces, Runtimes and orders: from objects to lines.
 
 use std::fmt::Write as _;
 
@@ -28,6 +28,7 @@ impl Row {
         let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
         let ready = conditions.and_then(|all| all.iter().find(|one| one["type"] == "Ready"));
         let of_ready = |key: &str| ready.and_then(|ready| ready[key].as_str()).unwrap_or_default().to_owned();
+        let has_page = object.pointer("/status/checkout/url").is_some();
         let made = text("/metadata/creationTimestamp")
             .parse::<jiff::Timestamp>()
             .map_or(now, jiff::Timestamp::as_second);
@@ -36,7 +37,7 @@ impl Row {
             name: format!("{}/{}", text("/metadata/namespace"), text("/metadata/name")),
             state: text("/status/state"),
             ready: of_ready("status"),
-            url: text("/status/url"),
+            url: text(if has_page { "/status/checkout/url" } else { "/status/url" }),
             message: of_ready("message"),
             verdict: kstatus(object),
             age: (now - made).max(0),
@@ -47,6 +48,12 @@ impl Row {
     pub(super) fn differs_from(&self, before: &Self) -> bool {
         let shown = |row: &Self| (row.state.clone(), row.ready.clone(), row.url.clone(), row.message.clone());
         shown(self) != shown(before)
+    }
+
+    /// Whether it waits for somebody to pay, and where.
+    pub(super) fn checkout(&self) -> Option<&str> {
+        let waits = self.kind == "RuntimeOrder" && self.state == "pending_payment" && !self.url.is_empty();
+        waits.then_some(self.url.as_str())
     }
 
     /// For a log: one line that says it all.
@@ -130,6 +137,14 @@ mod tests {
             " 90s  Runtime acme/ops: running, ready True, https://ops.fly.dev, It serves."
         );
         assert_eq!(row.verdict, Kstatus::Current);
+    }
+
+    #[test]
+    fn an_order_that_waits_says_where_to_pay() {
+        let order = json!({"kind": "RuntimeOrder", "metadata": {"namespace": "acme", "name": "more"},
+            "status": {"state": "pending_payment", "checkout": {"url": "http://pay", "attempt": 1}}});
+        assert_eq!(Row::of(&order, 0).checkout(), Some("http://pay"));
+        assert_eq!(Row::of(&runtime(), 0).checkout(), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Shows how things go, and says when all is well or won't be.
 #![allow(clippy::print_stdout, reason = "the table is what the program is for")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{IsTerminal, Write, stdout};
 use std::time::{Duration, Instant};
 
@@ -29,11 +29,20 @@ pub(super) struct Watch<'a> {
     drawn_lines: usize,
     was_ready: bool,
     failing_since: Option<Instant>,
+    paid: HashSet<String>,
 }
 
 impl<'a> Watch<'a> {
     pub(super) fn new(demo: &'a Demo, ending: Ending) -> Self {
-        Self { demo, ending, seen: HashMap::new(), drawn_lines: 0, was_ready: false, failing_since: None }
+        Self {
+            demo,
+            ending,
+            seen: HashMap::new(),
+            drawn_lines: 0,
+            was_ready: false,
+            failing_since: None,
+            paid: HashSet::new(),
+        }
     }
 
     pub(super) async fn run(mut self) -> Result<()> {
@@ -42,7 +51,10 @@ impl<'a> Watch<'a> {
             let rows = self.look().await?;
             self.show(&rows);
             self.note_failure(&rows);
-            let ready = !rows.is_empty() && rows.iter().all(|row| row.verdict == Kstatus::Current);
+            if self.ending == Ending::WhenReady {
+                self.pay(&rows).await?;
+            }
+            let ready = !rows.is_empty() && rows.iter().all(|row| self.is_well(row));
             if ready && !self.was_ready {
                 self.was_ready = true;
                 self.drawn_lines = 0;
@@ -61,11 +73,28 @@ impl<'a> Watch<'a> {
         }
     }
 
+    /// Whoever stays to watch pays when they like.
+    fn is_well(&self, row: &Row) -> bool {
+        let waits = self.ending == Ending::Stay && row.checkout().is_some();
+        row.verdict == Kstatus::Current || waits
+    }
+
+    /// Pays each checkout once, through its page.
+    async fn pay(&mut self, rows: &[Row]) -> Result<()> {
+        for (row, page) in rows.iter().filter_map(|row| Some((row, row.checkout()?))) {
+            if self.paid.insert(page.to_owned()) {
+                println!("      RuntimeOrder {}: pays at {page}", row.name);
+                self.demo.shop.pay(page).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Everything of ours in the quickstart's namespaces, Workspaces first.
     async fn look(&self) -> Result<Vec<Row>> {
         let now = now();
         let mut rows = Vec::new();
-        for kind in ["Workspace", "Runtime"] {
+        for kind in ["Workspace", "RuntimeOrder", "Runtime"] {
             let types = TypeMeta { api_version: "moorage.dev/v1alpha1".to_owned(), kind: kind.to_owned() };
             for namespace in self.demo.declared.namespaces() {
                 let api = api_for(self.demo.cluster.client(), &types, Some(&namespace)).await?;
