@@ -1,7 +1,7 @@
 //! From one version to the next, and back.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
+use serde_json::json;
 use testbed::{OPENCLAW_LATEST, OPENCLAW_PREVIOUS, eventually};
 
 use crate::belongings::{customer_writes, the_customer_s_is_kept};
@@ -17,10 +17,20 @@ const BLUEPRINT: &str = "openclaw-line";
 async fn an_upgrade_keeps_what_is_its_customer_s_and_a_bad_one_is_taken_back_whole() -> Result<()> {
     make_blueprint(&rig().await.client().await?, BLUEPRINT, OPENCLAW_PREVIOUS).await?;
     let customer = Customer::running_on("upgraded", BLUEPRINT).await?;
-    let host = Host::of(&customer).await?;
-    customer_writes(&host).await?;
+    let first = Host::of(&customer).await?;
+    customer_writes(&first).await?;
+    is_taken_back(&customer, &first).await?;
 
-    moves_to(&customer, &host, OPENCLAW_LATEST).await?;
+    edit(&customer, OPENCLAW_LATEST, GOOD).await?;
+    let before = Host::of(&customer).await?.machine().await?;
+    assert_eq!(
+        before.image_digest(),
+        Some(digest(OPENCLAW_PREVIOUS).await?.as_str()),
+        "an edit moves nothing"
+    );
+    let done = customer.ask("good", "Upgrade").await?;
+    ensure!(done["state"] == "completed", "{done:#}");
+    customer.reach("running").await?;
     // At its first start it puts newer models in the place of those that it takes for outdated; what is declared comes
     // back with the next.
     let done = customer.ask("once-more", "Restart").await?;
@@ -29,23 +39,18 @@ async fn an_upgrade_keeps_what_is_its_customer_s_and_a_bad_one_is_taken_back_who
     runs(&customer, &host, OPENCLAW_LATEST).await?;
     let main = json!({"main": {"identity": {"name": "Ada"}, "workspace": "/data/workspace"}});
     assert_eq!(host.config().await?["agents"]["entries"], main);
-
-    goes_back_from_what_does_not_start(&customer, &host).await?;
-    customer.leave_from(&[host.volume]).await
+    customer.leave_from(&[first.volume]).await
 }
 
-/// The edit shows and moves nothing; asked for, it is carried out.
-async fn moves_to(customer: &Customer, host: &Host, tag: &str) -> Result<()> {
-    let before = host.machine().await?;
-    edit_blueprint(&customer.client, BLUEPRINT, json!({"image": format!("{REPOSITORY}:{tag}")})).await?;
-    update_is_shown(customer).await?;
-    assert_eq!(host.machine().await?.instance_id, before.instance_id, "an edit restarts nothing");
-    let done = customer.ask("forward", "Upgrade").await?;
-    ensure!(done["state"] == "completed", "{done:#}");
-    customer.reach("running").await.map(drop)
-}
+/// How the gateway is started.
+const GOOD: &str = "exec node dist/index.js gateway --allow-unconfigured --port 3000 --bind lan";
+/// It starts, takes the state to its own form, is never reached, and ends by itself.
+const BAD: &str = "echo spoilt > /data/workspace/NOTES.md; \
+                   timeout 15 node dist/index.js gateway --allow-unconfigured --port 3999 --bind lan; exit 1";
 
-async fn update_is_shown(customer: &Customer) -> Result<()> {
+async fn edit(customer: &Customer, tag: &str, script: &str) -> Result<()> {
+    let spec = json!({"image": format!("{REPOSITORY}:{tag}"), "command": ["sh", "-c", script]});
+    edit_blueprint(&customer.client, BLUEPRINT, spec).await?;
     eventually("the update to be shown", PATIENCE, async || {
         let runtime = customer.runtime().await?;
         let shown = condition(&runtime, "UpdateAvailable");
@@ -55,31 +60,25 @@ async fn update_is_shown(customer: &Customer) -> Result<()> {
     .await
 }
 
+/// The newer version makes the state its own and doesn't come up: image and volume go back together.
+async fn is_taken_back(customer: &Customer, host: &Host) -> Result<()> {
+    let good = customer.runtime().await?["status"]["pinned"].clone();
+    edit(customer, OPENCLAW_LATEST, BAD).await?;
+    let failed = customer.ask("bad", "Upgrade").await?;
+    ensure!(failed["state"] == "failed", "{failed:#}");
+    let runtime = customer.reach("running").await?;
+    assert_eq!(runtime["status"]["pinned"], good);
+    let told = condition(&runtime, "UpdateAvailable")["message"].as_str().context("no message")?.to_owned();
+    ensure!(told.contains("taken back"), "{told}");
+    let back = Host::of(customer).await?;
+    assert_ne!(back.volume, host.volume, "what the bad one wrote is gone with the volume that it wrote to");
+    assert_eq!(back.config().await?["agents"].get("entries"), None, "nothing is left of the newer form");
+    runs(customer, &back, OPENCLAW_PREVIOUS).await
+}
+
 async fn runs(customer: &Customer, host: &Host, tag: &str) -> Result<()> {
     answers(customer).await?;
     assert_eq!(host.machine().await?.image_digest(), Some(digest(tag).await?.as_str()));
     is_configured_as_declared(customer, host, "Ada").await?;
     the_customer_s_is_kept(host).await
-}
-
-/// A gateway that ends by itself takes image and volume back together.
-async fn goes_back_from_what_does_not_start(customer: &Customer, host: &Host) -> Result<()> {
-    let good = customer.runtime().await?["status"]["pinned"].clone();
-    let broken = json!({"command": ["node", "-e",
-        "require('fs').writeFileSync('/data/workspace/NOTES.md', 'spoilt'); process.exit(1)"]});
-    edit_blueprint(&customer.client, BLUEPRINT, broken).await?;
-    update_is_shown(customer).await?;
-    let failed = customer.ask("bad", "Upgrade").await?;
-    ensure!(failed["state"] == "failed", "{failed:#}");
-    let runtime = customer.reach("running").await?;
-    assert_eq!(runtime["status"]["pinned"], good);
-    let told = message(condition(&runtime, "UpdateAvailable"))?.to_owned();
-    ensure!(told.contains("taken back"), "{told}");
-    let back = Host::of(customer).await?;
-    assert_ne!(back.volume, host.volume, "what the bad one wrote is gone with the volume that it wrote to");
-    runs(customer, &back, OPENCLAW_LATEST).await
-}
-
-fn message(condition: &Value) -> Result<&str> {
-    condition["message"].as_str().context("a condition without a message")
 }

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn order(provider: &str, phase: &str, attempts: Value) -> OrderRecord {
+fn order(provider: &str, phase: &str, attempts: &Value) -> OrderRecord {
     let plan =
         json!({"name": "openclaw-basic", "cpuKind": "Shared", "cpus": 2, "memoryMB": 2048, "volumeGB": 10});
     serde_json::from_value(json!({
@@ -11,7 +11,7 @@ fn order(provider: &str, phase: &str, attempts: Value) -> OrderRecord {
     .unwrap()
 }
 
-fn attempt(number: u32, state: &str, more: Value) -> Value {
+fn attempt(number: u32, state: &str, more: &Value) -> Value {
     let mut attempt = json!({"number": number, "nonce": "n", "idempotencyKey": "k", "state": state,
         "createTime": "2026-11-21T11:00:00Z", "amount": 2900, "currency": "USD"});
     for (key, value) in more.as_object().unwrap() {
@@ -27,27 +27,27 @@ fn found(order: &OrderRecord) -> Result<String, String> {
 #[test]
 fn the_newest_open_checkout_is_the_one_to_pay() {
     let attempts = json!([
-        attempt(1, "Closed", json!({"url": "https://old.example"})),
-        attempt(2, "Open", json!({"url": "https://new.example", "expireTime": "2026-11-21T13:00:00Z"})),
+        attempt(1, "Closed", &json!({"url": "https://old.example"})),
+        attempt(2, "Open", &json!({"url": "https://new.example", "expireTime": "2026-11-21T13:00:00Z"})),
     ]);
-    assert_eq!(found(&order("Stripe", "Unpaid", attempts)), Ok("https://new.example".into()));
+    assert_eq!(found(&order("Stripe", "Unpaid", &attempts)), Ok("https://new.example".into()));
 }
 
 #[test]
 fn where_there_is_none_it_says_why_and_what_to_do() {
-    let one = |state: &str, more: Value| json!([attempt(1, state, more)]);
+    let one = |state: &str, more: &Value| json!([attempt(1, state, more)]);
     let over = json!({"url": "https://x.example", "expireTime": "2026-11-21T11:30:00Z"});
     for (provider, phase, attempts, told) in [
         ("Stripe", "Paid", json!([]), "nothing to pay now"),
         ("Manual", "Unpaid", json!([]), "moorage billing resolve"),
         ("Stripe", "Unpaid", json!([]), "No checkout was opened yet"),
-        ("Stripe", "Unpaid", one("Opening", json!({})), "in a moment"),
-        ("PayApp", "Unpaid", one("Held", json!({})), "attempt 1-n"),
-        ("Stripe", "Unpaid", one("Closed", json!({})), "Place another order"),
-        ("Stripe", "Unpaid", one("Open", json!({})), "dashboard"),
-        ("Stripe", "Unpaid", one("Open", over), "expired"),
+        ("Stripe", "Unpaid", one("Opening", &json!({})), "in a moment"),
+        ("PayApp", "Unpaid", one("Held", &json!({})), "attempt 1-n"),
+        ("Stripe", "Unpaid", one("Closed", &json!({})), "Place another order"),
+        ("Stripe", "Unpaid", one("Open", &json!({})), "dashboard"),
+        ("Stripe", "Unpaid", one("Open", &over), "expired"),
     ] {
-        let refused = found(&order(provider, phase, attempts)).unwrap_err();
+        let refused = found(&order(provider, phase, &attempts)).unwrap_err();
         assert!(refused.contains(told), "{told}: {refused}");
     }
 }

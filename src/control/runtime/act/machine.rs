@@ -132,7 +132,8 @@ pub(super) async fn keep_off(
     let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
     let machines = ctx.fly.machines(&identity.app);
     let Some(mut config) = machines.get(&before.id).await?.config else { return Ok(()) };
-    let is_as_asked = config.metadata.contains_key(desired::metadata::ASKED) && drift::drift(&config).is_none();
+    let is_as_asked =
+        config.metadata.contains_key(desired::metadata::ASKED) && drift::drift(&config).is_none();
     config.metadata.remove(desired::metadata::LAUNCH);
     config.metadata.insert(desired::metadata::IDLING.into(), sleep::mark(SleepMode::Never).into());
     for service in &mut config.services {
