@@ -114,6 +114,11 @@ fn runbook() -> String {
             row(&mut page, &[&code(entry.reason), known.meaning, entry.look, &format!("{}.", entry.remedy)]);
         }
     }
+    table(&mut page, "Worth a look", &["Reason", "It means", "Look at", "Then"]);
+    for entry in book::MORE {
+        let meaning = reason::ALL.iter().find(|it| it.word == entry.reason).map_or("", |it| it.meaning);
+        row(&mut page, &[&code(entry.reason), meaning, entry.look, &format!("{}.", entry.remedy)]);
+    }
     table(&mut page, "States that don't pass by themselves", &["Kind", "State", "It means", "What to do"]);
     for word in state::WORDS.iter().filter(|word| word.conditions.starts_with("Ready=False")) {
         row(&mut page, &[word.kind, &code(word.word), word.meaning, word.remedy]);

@@ -172,6 +172,34 @@ fn no_reference_carries_a_namespace() {
     assert_eq!(offenders(&references, &["namespace:"]), Vec::<String>::new());
 }
 
+/// The names of the reasons that something is refused with, or waits by, in the sources.
+fn refusals() -> Vec<String> {
+    let mut found = Vec::new();
+    for (_, text) in sources("src/control") {
+        for part in text.split("Refusal::new(").skip(1) {
+            let Some(rest) = part.trim_start().strip_prefix("reason::") else { continue };
+            found.push(rest.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect());
+        }
+    }
+    found
+}
+
+#[test]
+fn whatever_is_refused_stands_in_the_runbook() {
+    use moorage::api::{reason, runbook};
+    let plain = |word: &str| word.replace('_', "").to_lowercase();
+    let told: Vec<String> =
+        runbook::ENTRIES.iter().chain(runbook::MORE).map(|entry| plain(entry.reason)).collect();
+    let passes = "While an object isn't at rest";
+    let passing: Vec<String> =
+        reason::ALL.iter().filter(|it| it.group == passes).map(|it| plain(it.word)).collect();
+    let all = refusals();
+    assert!(all.len() > 40, "{} were found", all.len());
+    let missing: Vec<&String> =
+        all.iter().filter(|name| !told.contains(&plain(name)) && !passing.contains(&plain(name))).collect();
+    assert!(missing.is_empty(), "src/api/runbook.rs doesn't say what to do about {missing:?}");
+}
+
 #[test]
 fn files_stay_small() {
     let mut long = Vec::new();

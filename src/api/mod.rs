@@ -51,7 +51,8 @@ pub const FIELD_MANAGER: &str = "moorage";
 pub mod annotation {
     /// Restarts a Runtime once whenever its value changes; any text up to 64 characters, by custom a time.
     pub const RESTARTED_AT: &str = "moorage.dev/restarted-at";
-    /// `true` holds one object: it is looked at, its status says `Paused`, and nothing is done for it.
+    /// `true` holds one object: it is looked at, and nothing is begun for it. It is the tenant's to set, so it holds no
+    /// stop for want of money or by a policy, and no account of what is paid.
     pub const PAUSED: &str = "moorage.dev/paused";
 }
 

@@ -359,6 +359,40 @@ pub const ENTRIES: &[Entry] = &[
     ),
 ];
 
+/// What is worth a look though its object may be at rest.
+pub const MORE: &[Entry] = &[
+    entry(
+        r::UNHEALTHY,
+        "`moorage recover NS/NAME`: what the Runtime itself says",
+        "What that says; an order that is paid goes on once its Runtime serves",
+    ),
+    entry(
+        r::DEGRADED,
+        "`fly checks list -a APP`, `fly logs -a APP`",
+        "Correct what the check complains of; `moorage recover NS/NAME --way restart` restarts it",
+    ),
+    entry(
+        r::UPDATE_FAILED,
+        "`moorage deployments -n NS`: why the upgrade failed; it was taken back",
+        "Correct the Blueprint; `moorage recover NS/NAME --way redeploy` tries again",
+    ),
+    entry(
+        r::SNAPSHOT_FAILED,
+        "`moorage deployments -n NS`; `fly volumes snapshots list VOLUME`",
+        "Ask again: nothing is upgraded without a snapshot before",
+    ),
+    entry(
+        r::ROLLOUT_PAUSED,
+        "`kubectl describe mblue NAME`: which Runtime's upgrade failed",
+        "Correct the Blueprint: an edit begins the rollout anew",
+    ),
+    entry(
+        r::ROLLOUT_WAITING,
+        "`moorage status`: which Runtimes are unavailable",
+        "Mend those; the rollout goes on by itself",
+    ),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -374,7 +408,7 @@ mod tests {
 
     #[test]
     fn every_command_names_a_subcommand_that_there_is() {
-        for entry in ENTRIES {
+        for entry in ENTRIES.iter().chain(MORE) {
             for text in [entry.look, entry.remedy] {
                 for part in text.split("`moorage ").skip(1) {
                     let command = part.split([' ', '`']).next().unwrap_or_default();

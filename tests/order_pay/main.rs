@@ -10,6 +10,7 @@
     reason = "a test may fail loudly, and its helpers are its own"
 )]
 
+mod by_hand;
 mod checkout;
 mod faults;
 mod payapp;

@@ -59,6 +59,19 @@ async fn a_payment_is_vouched_for_once_and_only_when_told_to() {
 }
 
 #[tokio::test]
+async fn where_nothing_is_to_be_paid_by_a_link_it_says_what_to_do() {
+    let tenant = waiting("money-link").await;
+    let said = refused(&["billing", "pay-link", "money-link/first"]).await;
+    assert!(said.contains("paid by hand: 29.00 USD") && said.contains("moorage billing resolve"), "{said}");
+    let said = refused(&["billing", "pay-link", "money-link/second"]).await;
+    assert!(said.contains("nothing is recorded of the order"), "{said}");
+    done(&resolve("money-link/first", &["--yes"])).await;
+    wait(&tenant, "first", "running").await.unwrap();
+    let said = refused(&["billing", "pay-link", "money-link/first"]).await;
+    assert!(said.contains("It is paid until"), "{said}");
+}
+
+#[tokio::test]
 async fn who_isnt_the_platform_vouches_for_nothing() {
     let tenant = waiting("money-who").await;
     // Reads everything, and may create receipts by RBAC: what refuses is the policy.
@@ -107,6 +120,14 @@ async fn a_tenants_book_tells_what_was_paid_and_what_it_funds() {
     assert!(
         refused(&["billing", "lookup", "--tenant", "nobody"]).await.contains("there is no tenant `nobody`")
     );
+    assert!(said.contains("not known: the ConfigMap moorage-system/moorage"), "{said}");
+    let config = json!({"clusterID": "tests", "fly": {"organization": "acme", "tokenFile": "/token"},
+        "billing": {"graceSeconds": 7}});
+    let map = json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "moorage", "namespace": "moorage-system"}, "data": {"config.yaml": config.to_string()}});
+    testbed::apply(&tenant.client, &map.to_string()).await.unwrap();
+    let said = done(&["billing", "lookup", "--tenant", &id]).await;
+    assert!(said.contains("graceSeconds: 7") && said.contains("retentionSeconds: "), "{said}");
     let order = get(&tenant, "first").await.unwrap();
     assert_eq!(order["status"]["state"], "running", "what was imported changes nothing");
 }

@@ -7,7 +7,7 @@ use kube::{Api, Client};
 
 use super::Status;
 use crate::admin::{AdminError, FlyFile, list};
-use crate::api::{NameClaim, Runtime, RuntimeOrder, Workspace};
+use crate::api::{Blueprint, NameClaim, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy};
 use crate::control::strays::is_stray;
 use crate::rights;
 
@@ -29,6 +29,12 @@ pub struct Seen {
     pub orders: Part<Vec<RuntimeOrder>>,
     /// Workspaces of all namespaces.
     pub workspaces: Part<Vec<Workspace>>,
+    /// Plans.
+    pub plans: Part<Vec<Plan>>,
+    /// Blueprints.
+    pub blueprints: Part<Vec<Blueprint>>,
+    /// Policies.
+    pub policies: Part<Vec<WorkspacePolicy>>,
     /// Claims.
     pub claims: Part<Vec<NameClaim>>,
     /// The operator's lease, if there is one.
@@ -98,6 +104,9 @@ pub(super) async fn seen(client: &Client, status: &Status) -> Result<Seen, Admin
         runtimes: runtimes.into(),
         orders: list(client, "RuntimeOrders").await.into(),
         workspaces: list(client, "Workspaces").await.into(),
+        plans: list(client, "Plans").await.into(),
+        blueprints: list(client, "Blueprints").await.into(),
+        policies: list(client, "WorkspacePolicies").await.into(),
         orphans: orphans(status, &claims).await,
         claims,
         lease: lease.map_err(AdminError::kubernetes("read the operator's lease")).into(),

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::gather::{Part, Seen};
 use crate::admin::confirm;
 use crate::api::condition::{Condition, ConditionType, find, is_true};
-use crate::api::{NameClaim, Runtime, RuntimeOrder, Workspace};
+use crate::api::{Blueprint, NameClaim, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy};
 
 /// A lease that wasn't renewed for so many seconds has no holder that acts.
 const STALE: i64 = 60;
@@ -119,7 +119,8 @@ pub fn summarise(now: Timestamp, seen: &Seen) -> Fleet {
     let workspaces = rows("Workspace", &seen.workspaces, |it: &Workspace| {
         it.status.as_ref().map(|status| (word(status.state.as_ref()), status.conditions.as_slice()))
     });
-    let all = || runtimes.iter().chain(&orders).chain(&workspaces);
+    let catalogue = catalogue(seen);
+    let all = || runtimes.iter().chain(&orders).chain(&workspaces).chain(&catalogue);
     let mut fleet = Fleet {
         operator: leader(now, &seen.lease),
         runtimes: tally(&runtimes),
@@ -144,10 +145,25 @@ fn rows<'s, K: ResourceExt + Resource>(
     let all = part.read().map(Vec::as_slice).unwrap_or_default();
     let rows = all.iter().map(|object| {
         let (state, conditions) = stands(object).unwrap_or_default();
-        let name = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
+        let place = object.namespace().map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        let name = format!("{place}{}", object.name_any());
         Row { kind, object: name, state, conditions }
     });
     rows.collect()
+}
+
+/// What is on offer: it has no state, and may be stalled.
+fn catalogue(seen: &Seen) -> Vec<Row<'_>> {
+    let mut all = rows("Plan", &seen.plans, |it: &Plan| {
+        it.status.as_ref().map(|status| (String::new(), status.conditions.as_slice()))
+    });
+    all.extend(rows("Blueprint", &seen.blueprints, |it: &Blueprint| {
+        it.status.as_ref().map(|status| (String::new(), status.conditions.as_slice()))
+    }));
+    all.extend(rows("WorkspacePolicy", &seen.policies, |it: &WorkspacePolicy| {
+        it.status.as_ref().map(|status| (String::new(), status.conditions.as_slice()))
+    }));
+    all
 }
 
 /// A state as its word; empty before the first visit.
@@ -224,6 +240,9 @@ fn unread(seen: &Seen) -> Vec<String> {
         seen.runtimes.unread(),
         seen.orders.unread(),
         seen.workspaces.unread(),
+        seen.plans.unread(),
+        seen.blueprints.unread(),
+        seen.policies.unread(),
         seen.claims.unread(),
         seen.lease.unread(),
         seen.orphans.unread(),
