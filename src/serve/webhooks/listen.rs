@@ -16,8 +16,9 @@ use tower::Service as _;
 
 /// Connections at once; others wait to be accepted.
 const CONNECTIONS: usize = 1024;
-/// Time within which a connection has to send the head of its next request.
-const HEAD_WITHIN: Duration = Duration::from_secs(15);
+/// Time within which a connection has to send the head of its next request: longer than proxies keep an idle one, which
+/// would else send a request into a connection that is just being closed.
+const HEAD_WITHIN: Duration = Duration::from_secs(75);
 /// The largest head of a request, in bytes.
 const LARGEST_HEAD: usize = 32 * 1024;
 /// Time that requests have to be answered when the process ends.

@@ -21,6 +21,9 @@ use crate::engine::config::StripeAccount;
 const SIGNATURE: HeaderName = HeaderName::from_static("stripe-signature");
 const EVENT: Shape = Shape { content_type: "application/json", largest: MAX_EVENT };
 
+/// Kinds of events about what has no mark of ours: refunds and disputes.
+const MONEY_BACK: [&str; 2] = ["charge.", "refund."];
+
 /// Takes Stripe's events.
 pub struct Stripe {
     secrets: Vec<KeyFile>,
@@ -90,7 +93,8 @@ impl Stripe {
 
     /// The order that it is about. What has no mark of ours, such as a refund, names a payment that is known.
     async fn order(&self, hint: &Hint) -> Result<Option<String>, ()> {
-        if hint.order.is_some() {
+        let is_about_money_back = MONEY_BACK.iter().any(|kind| hint.kind.starts_with(kind));
+        if hint.order.is_some() || !is_about_money_back {
             return Ok(hint.order.clone());
         }
         self.book.order_of(Provider::Stripe, &hint.ids).await.map_err(|error| {

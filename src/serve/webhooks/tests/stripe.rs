@@ -55,12 +55,18 @@ async fn a_refund_is_traced_to_its_order_by_the_receipt_of_its_payment() {
         crate::api::payment_receipt::ReceiptEvent::Paid,
     );
     bench.api.put(RECEIPTS, json!({"metadata": {"name": name}, "spec": spec}));
-    let refund = event("evt_1", &json!({"id": "re_1", "payment_intent": "pi_1"}));
+    let mut refund = event("evt_1", &json!({"id": "re_1", "payment_intent": "pi_1"}));
+    refund["type"] = json!("refund.updated");
     assert_eq!(bench.send(signed(SECRET, &refund)).await.0, StatusCode::OK);
     assert!(noticed(&bench, "uid-1").is_some());
-    let other = event("evt_2", &json!({"id": "re_2", "payment_intent": "pi_2"}));
+    let mut dispute = event("evt_2", &json!({"id": "dp_2", "payment_intent": "pi_2"}));
+    dispute["type"] = json!("charge.dispute.created");
+    assert_eq!(bench.send(signed(SECRET, &dispute)).await.0, StatusCode::OK);
+    let calls = bench.api.calls();
+    let other = event("evt_3", &json!({"id": "in_3", "payment_intent": "pi_1"}));
     assert_eq!(bench.send(signed(SECRET, &other)).await.0, StatusCode::OK);
-    assert_eq!((bench.count("stripe", "taken"), bench.count("stripe", "unmatched")), (1, 1));
+    assert_eq!(bench.api.calls(), calls, "other business of the account costs nothing");
+    assert_eq!((bench.count("stripe", "taken"), bench.count("stripe", "unmatched")), (1, 2));
 }
 
 #[tokio::test]
