@@ -51,6 +51,9 @@ pub const FIELD_MANAGER: &str = "moorage";
 pub mod annotation {
     /// Restarts a Runtime once whenever its value changes; any text up to 64 characters, by custom a time.
     pub const RESTARTED_AT: &str = "moorage.dev/restarted-at";
+    /// On a RuntimeOrder: the time (RFC 3339) at which the customer's own page at the payment provider is asked for.
+    /// The link stands in the status for 15 minutes.
+    pub const PORTAL_REQUESTED_AT: &str = "moorage.dev/portal-requested-at";
     /// `true` holds one object: it is looked at, and nothing is begun for it. It is the tenant's to set, so it holds no
     /// stop for want of money or by a policy, and no account of what is paid.
     pub const PAUSED: &str = "moorage.dev/paused";

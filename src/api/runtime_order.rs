@@ -257,6 +257,27 @@ pub struct SubscriptionStatus {
     /// What the customer pays with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_method: Option<PaymentMethodStatus>,
+    /// The customer's own page at the provider, for 15 minutes after it was asked for by the annotation
+    /// `moorage.dev/portal-requested-at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portal: Option<PortalStatus>,
+}
+
+/// The customer's own page at the provider, where cards and invoices are managed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PortalStatus {
+    /// The request that it answers.
+    #[schemars(with = "k8s_openapi::apimachinery::pkg::apis::meta::v1::Time")]
+    pub request_time: Timestamp,
+    /// Its address. It opens the page for whoever has it.
+    #[schemars(length(min = 1, max = 2048))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Why there is none.
+    #[schemars(length(max = 1024))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// Where an order can be paid.

@@ -106,13 +106,56 @@ async fn an_approval_by_hand_closes_the_page() {
     assert_eq!(expired.iter().filter(|entry| entry["id"] == session.as_str()).count(), 1);
 }
 
+#[tokio::test]
+async fn money_that_comes_after_the_order_was_deleted_has_a_receipt_and_nothing_further_is_collected() {
+    let scene = Scene::shared().await;
+    let tenant = scene.tenant("pay-late").await;
+    place(&tenant, "ops", "Subscription").await;
+    let session = scene.session(&tenant, "ops").await;
+    scene.act(json!({"do": "visit", "session": session, "how": "pay_later"})).await;
+    let uid = text(&get(&tenant, "ops").await.unwrap(), "/metadata/uid").to_owned();
+    let orders = tenant.api("moorage.dev/v1alpha1", "RuntimeOrder").await.unwrap();
+    orders.delete("ops", &DeleteParams::default()).await.unwrap();
+    eventually("the order is gone", SOON, async || {
+        ensure!(orders.get_opt("ops").await?.is_none());
+        Ok(())
+    })
+    .await
+    .unwrap();
+    scene.act(json!({"do": "settle", "session": session, "how": "came"})).await;
+    let claims: kube::Api<moorage::api::NameClaim> = kube::Api::all(tenant.client.clone());
+    let key = moorage::api::NameClaim::order_key(&uid);
+    let said = claims.get(&key).await.unwrap().spec.tombstone.unwrap().message;
+    assert!(said.contains("on its way"), "{said}");
+    ask_to_read_claim(&tenant, &key).await;
+    eventually("it has a receipt", SOON, async || {
+        ensure!(receipts(&tenant, &uid).await.len() == 1);
+        Ok(())
+    })
+    .await
+    .unwrap();
+    assert!(tenant.names().await.unwrap().is_empty(), "nothing is made for it");
+    let subscriptions = scene.sim.read("stripe/subscription").await.unwrap();
+    let ours = subscriptions["data"].as_array().unwrap().iter();
+    let collects = |it: &&serde_json::Value| {
+        it["metadata"]["order"] == uid.as_str()
+            && it["status"] != "canceled"
+            && it["cancel_at_period_end"] != true
+    };
+    assert_eq!(ours.filter(collects).count(), 0, "{subscriptions}");
+}
+
 /// Has an order read again, as a replica does that took an event.
 async fn ask_to_read(tenant: &crate::support::Tenant<'_>, name: &str) {
     let key = text(&record(tenant, name).await.unwrap(), "/metadata/name").to_owned();
+    ask_to_read_claim(tenant, &key).await;
+}
+
+async fn ask_to_read_claim(tenant: &crate::support::Tenant<'_>, key: &str) {
     let operator = Identity::service_account(platform::NAMESPACE, platform::SERVICE_ACCOUNT);
     let client = tenant.cluster.client(&operator).await.unwrap();
     let claims: kube::Api<moorage::api::NameClaim> = kube::Api::all(client);
     let patch = json!({"spec": {"order": {"noticeTime": "2026-01-01T00:00:00Z"}}});
     let patch = kube::api::Patch::Merge(patch);
-    claims.patch(&key, &kube::api::PatchParams::default(), &patch).await.unwrap();
+    claims.patch(key, &kube::api::PatchParams::default(), &patch).await.unwrap();
 }

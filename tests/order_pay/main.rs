@@ -14,6 +14,7 @@ mod by_hand;
 mod checkout;
 mod faults;
 mod payapp;
+mod plans;
 mod scene;
 #[allow(dead_code, reason = "it is shared with the tests of orders that are paid by hand")]
 #[path = "../order_life/shop.rs"]

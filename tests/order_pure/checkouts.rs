@@ -1,11 +1,12 @@
 //! How an order is paid at a provider: one checkout at a time, one charge, one Runtime, whatever is lost on the way.
 
 use jiff::SignedDuration;
+use moorage::api::name_claim::{Confirm, ConfirmAction};
 use moorage::api::order_record::{AttemptState, EndingTime, MAX_ATTEMPTS};
 use moorage::api::payment_receipt::Provider;
-use moorage::api::reason;
 use moorage::api::runtime_order::{FundingPhase, PaymentMode};
 use moorage::api::state::OrderState;
+use moorage::api::{annotation, reason};
 use moorage::billing::{Dispute, Refunded, SubscriptionState};
 use moorage::control::order::decide::decide;
 use moorage::control::order::step::{Effect, Rest, Step};
@@ -390,4 +391,63 @@ fn effects_say_what_they_are() {
     let mut world = stripe(PaymentMode::OneTime);
     let Effect::OpenCheckout(number) = world.until("OpenCheckout") else { panic!("another effect") };
     assert_eq!(number, 1);
+}
+
+#[test]
+fn the_customers_own_page_is_opened_on_request_and_its_link_goes_again() {
+    let mut world = paid(PaymentMode::Subscription);
+    let ask = |world: &mut World, at: i64| {
+        let asked = (annotation::PORTAL_REQUESTED_AT.to_owned(), crate::world::at(at).to_string());
+        world.order.as_mut().unwrap().metadata.annotations = Some([asked].into());
+    };
+    let link = |world: &World| world.status().subscription.unwrap().portal.and_then(|portal| portal.url);
+    world.now += DAY;
+    let now = world.now;
+    ask(&mut world, now);
+    world.run(None);
+    assert_eq!(link(&world).as_deref(), Some("https://portal.example/cus_1"));
+    let calls = world.ledger.len();
+    world.run(None);
+    assert_eq!(world.ledger.len(), calls, "once a request");
+    world.now += 15 * 60;
+    world.run(None);
+    assert_eq!(link(&world), None);
+    ask(&mut world, now - DAY);
+    world.run(None);
+    assert_eq!(
+        world.ledger.iter().filter(|effect| **effect == "OpenPortal").count(),
+        1,
+        "an old one asks for nothing"
+    );
+    let mut app = World::by(Provider::PayApp, PaymentMode::OneTime);
+    app.run(None);
+    app.visit(Session::Complete);
+    let now = app.now;
+    ask(&mut app, now);
+    app.run(None);
+    let told = app.status().subscription.unwrap().portal.unwrap();
+    assert!(told.url.is_none() && told.message.is_some());
+}
+
+#[test]
+fn an_order_that_comes_back_from_a_backup_opens_no_other_page_and_charges_nothing() {
+    for is_paid in [true, false] {
+        let mut world = stripe(PaymentMode::Subscription);
+        world.run(None);
+        if is_paid {
+            world.visit(Session::Complete);
+            world.hint();
+            world.run(None);
+        }
+        // Another cluster, other UIDs, nothing remembered.
+        world.known = Default::default();
+        world.order.as_mut().unwrap().metadata.uid = Some("order-2".into());
+        assert_eq!(reason_of(&world.run(None)), reason::IDENTITY_CHANGED);
+        world.claimed(|claim| {
+            claim.confirm = Some(Confirm { uid: "order-2".into(), action: ConfirmAction::Takeover });
+        });
+        world.run(None);
+        assert_eq!((world.bank.sessions.len(), world.bank.payments.len()), (1, usize::from(is_paid)));
+        assert_eq!(world.made, usize::from(is_paid), "no second Runtime");
+    }
 }

@@ -6,7 +6,7 @@ use moorage::api::order_record::{
 use moorage::api::payment_receipt::{Provider, ReceiptEvent, ReceiptType};
 use moorage::api::runtime_order::PaymentMode;
 use moorage::billing::{OpenCheckout, Refunded};
-use moorage::control::order::facts::CallOutcome;
+use moorage::control::order::facts::{CallOutcome, Portal};
 use moorage::control::order::step::Effect;
 use moorage::control::order::truth::Receipt;
 
@@ -123,6 +123,10 @@ impl World {
                 order.change.as_mut().unwrap().decline_time = Some(at(now));
             }),
             Effect::DropChange => self.recorded(|order| order.change = None),
+            Effect::OpenPortal { customer, request } => {
+                let url = Some(format!("https://portal.example/{customer}"));
+                self.known.portal = Some(Portal { request: *request, url, problem: None });
+            }
             Effect::StoreReceipt(spec) => {
                 let name = spec.key().unwrap();
                 assert!(!self.receipts.iter().any(|it| it.name == name), "stored twice: {name}");

@@ -418,6 +418,7 @@ impl World {
             | Effect::RecordChanged
             | Effect::RecordDeclined
             | Effect::DropChange
+            | Effect::OpenPortal { .. }
             | Effect::StoreReceipt(_) => self.at_the_counter(effect),
             Effect::Release => {
                 let release_time = at(self.now);

@@ -37,6 +37,7 @@ pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
         Effect::RecordChanged => attempts::changed(ctx, now, facts).await,
         Effect::RecordDeclined => attempts::declined(ctx, now, facts).await,
         Effect::DropChange => attempts::drop_change(ctx, facts).await,
+        Effect::OpenPortal { customer, request } => pay::portal(ctx, facts, customer, *request).await,
         Effect::RecordAttempt { number, expire_time } => {
             attempts::begin(ctx, now, facts, *number, *expire_time).await
         }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::account::{Account, account};
 use super::claim::{standing_patch, write};
 use super::funding::record;
+use super::leftover::Readings;
 use super::observe::patience;
 use super::runtime;
 use super::standing::Recorded;
@@ -19,6 +20,7 @@ use super::truth::truth;
 use crate::api::NameClaim;
 use crate::api::order_record::OrderRecord;
 use crate::api::runtime_order::FundingPhase;
+use crate::billing::ProviderTruth;
 use crate::control::context::Context;
 use crate::control::runtime::trouble::Failure;
 use crate::engine::config::Mode;
@@ -28,6 +30,7 @@ const PAUSE: Duration = Duration::from_secs(30);
 
 /// Goes round until `shutdown`.
 pub async fn follow(ctx: Arc<Context>, shutdown: CancellationToken) {
+    let mut readings = Readings::default();
     loop {
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
@@ -37,8 +40,10 @@ pub async fn follow(ctx: Arc<Context>, shutdown: CancellationToken) {
             continue;
         }
         let now = ctx.clock.now();
-        for claim in ctx.claims.of_orders().into_iter().filter(|claim| is_left(&ctx, claim)) {
-            if let Err(failure) = settle(&ctx, now, &claim).await {
+        let left: Vec<_> = ctx.claims.of_orders().into_iter().filter(|claim| is_left(&ctx, claim)).collect();
+        readings.keep(&left.iter().filter_map(|claim| Some(record(claim)?.uid.clone())).collect::<Vec<_>>());
+        for claim in left {
+            if let Err(failure) = settle(&ctx, now, &claim, &mut readings).await {
                 tracing::info!(
                     reason = failure.reason,
                     "a deleted order can't be settled; it is tried again"
@@ -57,9 +62,19 @@ fn is_left(ctx: &Context, claim: &NameClaim) -> bool {
 }
 
 /// Records where the funding of a deleted order stands, and ends what it isn't paid for any more.
-async fn settle(ctx: &Context, now: Timestamp, claim: &NameClaim) -> Result<(), Failure> {
+async fn settle(
+    ctx: &Context,
+    now: Timestamp,
+    claim: &NameClaim,
+    readings: &mut Readings,
+) -> Result<(), Failure> {
     let Some(order) = record(claim) else { return Ok(()) };
-    let wanted = account_of(ctx, order).recorded(now, order, patience(&ctx.config));
+    // An order that was never given up may come back from a backup: nothing is ended at its provider.
+    let read = match &claim.spec.tombstone {
+        Some(_) => readings.of(ctx, now, order).await?,
+        None => None,
+    };
+    let wanted = account_of(ctx, order, read.as_deref()).recorded(now, order, patience(&ctx.config));
     if wanted != Recorded::of(order) {
         return write(ctx, claim, standing_patch(&wanted)).await;
     }
@@ -75,10 +90,9 @@ async fn settle(ctx: &Context, now: Timestamp, claim: &NameClaim) -> Result<(), 
     Ok(())
 }
 
-/// What its payments come to. A provider isn't asked any more: nothing further is collected since it was deleted, so
-/// what is recorded is used up.
-fn account_of(ctx: &Context, order: &OrderRecord) -> Account {
-    let read = truth(order, &ctx.receipts.of(&order.uid), None);
+/// What its payments come to; of what isn't asked about any more, what is recorded.
+fn account_of(ctx: &Context, order: &OrderRecord, read: Option<&ProviderTruth>) -> Account {
+    let read = truth(order, &ctx.receipts.of(&order.uid), read);
     let returned = || order.refund_time.map(|_| order.uid.clone());
     read.map_or_else(
         || Account { paid_until: order.paid_until, returned: returned(), ..Account::default() },

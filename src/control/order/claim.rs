@@ -84,9 +84,11 @@ pub async fn release(ctx: &Context, now: Timestamp, facts: &Facts) -> Result<(),
 pub fn last_words(facts: &Facts) -> &'static str {
     let Some(record) = facts.record() else { return "The order was deleted." };
     let has_runtime = record.funds.as_ref().is_some_and(|funds| funds.uid.is_some());
-    let confirming = facts.truth().is_some_and(|truth| {
-        truth.checkouts.iter().any(|checkout| checkout.state == CheckoutState::Confirming)
-    });
+    // A subscription that nothing was paid for yet had to be ended: its first payment may be on its way all the same.
+    let confirming = record.ending.is_some()
+        || facts.truth().is_some_and(|truth| {
+            truth.checkouts.iter().any(|checkout| checkout.state == CheckoutState::Confirming)
+        });
     match record.phase {
         phase if phase.funds() && !has_runtime => {
             "The order was deleted when it was paid already, and funds nothing. Give the money back at its provider."

@@ -86,8 +86,21 @@ pub struct Knowledge {
     pub read: Option<Reading>,
     /// What is known of a call to the provider and isn't recorded yet.
     pub call: Option<CallOutcome>,
+    /// The customer's own page at the provider, as it was last opened.
+    pub portal: Option<Portal>,
     /// What went wrong last, until something succeeds again.
     pub trouble: Option<Trouble>,
+}
+
+/// The customer's own page at the provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Portal {
+    /// The request that it answers, by its time.
+    pub request: Timestamp,
+    /// Its address.
+    pub url: Option<String>,
+    /// Why there is none.
+    pub problem: Option<String>,
 }
 
 /// What a provider said when it was asked.

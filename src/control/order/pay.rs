@@ -2,20 +2,22 @@
 //! so.
 
 use jiff::Timestamp;
-use kube::ResourceExt;
 
-use super::facts::{CallOutcome, Facts, Reading};
+use super::facts::{CallOutcome, Facts, Portal, Reading};
 use super::trouble::failure;
 use super::truth::{billing_of, identity, interval, known, opened};
 use crate::api::order_record::{AttemptRecord, EndingTime, OrderRecord, Price};
 use crate::api::reason;
 use crate::billing::{
     Buyer, ChangeSubscription, Changed, EndSubscription, Ending, Error, ErrorClass, LostCheckout, Money,
-    NewCheckout, PaymentProvider, Repetition,
+    NewCheckout, NewPortal, PaymentProvider, Repetition,
 };
 use crate::control::context::Context;
 use crate::control::runtime::facts::Refusal;
 use crate::control::runtime::trouble::Failure;
+
+/// The longest address that a status holds, in bytes.
+const LONGEST_URL: usize = 2048;
 
 /// A client of the order's provider, with what is recorded of the order.
 struct Counter {
@@ -114,8 +116,7 @@ fn new_checkout(
     number: u32,
 ) -> Result<NewCheckout, Failure> {
     let (order, attempt) = (&counter.order, counter.attempt(number)?);
-    let holder = facts.holder();
-    let url = ctx.config.billing.return_url(&holder.namespace, &facts.order.name_any()).unwrap_or_default();
+    let url = return_url(ctx, facts);
     let price = money(attempt.amount, &attempt.currency)?;
     Ok(NewCheckout {
         order: order.uid.clone(),
@@ -190,6 +191,32 @@ pub async fn change(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
         Err(error) => return Err(counter.failure(&error)),
     };
     Ok(())
+}
+
+/// Opens the customer's own page. One that can't be opened is told, and holds nothing else up.
+///
+/// # Errors
+/// If the order isn't recorded any more, or its provider isn't configured.
+pub async fn portal(
+    ctx: &Context,
+    facts: &mut Facts,
+    customer: &str,
+    request: Timestamp,
+) -> Result<(), Failure> {
+    let counter = Counter::of(ctx, facts)?;
+    let wanted = NewPortal { customer: customer.to_owned(), return_url: return_url(ctx, facts) };
+    let (url, problem) = match counter.client.open_portal(&wanted).await {
+        Ok(Some(url)) if url.len() <= LONGEST_URL => (Some(url), None),
+        Ok(_) => (None, Some("The provider has no such page for this customer.".to_owned())),
+        Err(error) => (None, Some(counter.failure(&error).message)),
+    };
+    facts.known.portal = Some(Portal { request, url, problem });
+    Ok(())
+}
+
+fn return_url(ctx: &Context, facts: &Facts) -> String {
+    let holder = facts.holder();
+    ctx.config.billing.return_url(&holder.namespace, &holder.name).unwrap_or_default()
 }
 
 /// Ends the subscription whose end is recorded.

@@ -81,6 +81,13 @@ pub enum Effect {
     RecordDeclined,
     /// Forget the Plan that was declined: it isn't asked for any more.
     DropChange,
+    /// Have the provider open the customer's own page.
+    OpenPortal {
+        /// The provider's id of the customer.
+        customer: String,
+        /// The request that it answers, by its time.
+        request: Timestamp,
+    },
     /// Store a receipt of what the provider says was paid or went back.
     StoreReceipt(Box<PaymentReceiptSpec>),
     /// Record the UID of the Runtime that it funds.
@@ -153,6 +160,7 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::RecordChanged => "RecordChanged",
         Effect::RecordDeclined => "RecordDeclined",
         Effect::DropChange => "DropChange",
+        Effect::OpenPortal { .. } => "OpenPortal",
         Effect::StoreReceipt(_) => "StoreReceipt",
         Effect::RecordRuntime(_) => "RecordRuntime",
         Effect::RecordGone => "RecordGone",

@@ -32,7 +32,7 @@ pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeOrderStatus
         amount: record
             .map(|order| Amount { value: order.price.amount, currency: order.price.currency.clone() }),
         checkout: checkout(facts, phase),
-        subscription: standing.as_ref().map(|standing| subscription(facts, standing)),
+        subscription: standing.as_ref().map(|standing| subscription(now, facts, standing)),
         runtime_ref: record
             .and_then(|order| order.funds.as_ref())
             .filter(|funds| funds.uid.is_some())

@@ -1,6 +1,9 @@
 //! What the status says of money: where it can be paid, until when it is, and the last invoices. Pure.
 
+use jiff::Timestamp;
+
 use super::facts::Facts;
+use super::portal;
 use super::standing::Standing;
 use crate::api::condition::whole_seconds;
 use crate::api::runtime_order::{
@@ -22,7 +25,7 @@ pub(super) fn checkout(facts: &Facts, phase: FundingPhase) -> Option<CheckoutSta
 }
 
 /// Until when it is paid, and by what.
-pub(super) fn subscription(facts: &Facts, standing: &Standing) -> SubscriptionStatus {
+pub(super) fn subscription(now: Timestamp, facts: &Facts, standing: &Standing) -> SubscriptionStatus {
     let truth = facts.truth().unwrap_or_default();
     let account = facts.account();
     let recorded = facts.record().and_then(|record| record.paid_until);
@@ -38,6 +41,7 @@ pub(super) fn subscription(facts: &Facts, standing: &Standing) -> SubscriptionSt
         end_time: ends_at.map(whole_seconds),
         invoices: truth.invoices.iter().take(INVOICES).map(invoice).collect(),
         payment_method: method(&truth),
+        portal: portal::status(now, facts),
     }
 }
 

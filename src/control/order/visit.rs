@@ -15,10 +15,10 @@ use super::facts::Facts;
 use super::look::look;
 use super::observe::{cluster, gather};
 use super::pay;
-use super::reading;
 use super::record::record;
 use super::step::{Rest, Step, Waiting, effect_name};
 use super::view::view;
+use super::{portal, reading};
 use crate::api::RuntimeOrder;
 use crate::control::context::Context;
 use crate::control::runtime::trouble::Failure;
@@ -134,7 +134,7 @@ fn pause(now: Timestamp, facts: &Facts, step: &Step) -> SignedDuration {
     };
     let changes = facts.standing(now).and_then(|standing| standing.next);
     let reads = facts.record().and_then(|order| reading::next(facts, order));
-    let next = [changes, reads].into_iter().flatten().min();
+    let next = [changes, reads, portal::ends(now, facts)].into_iter().flatten().min();
     // A reading that couldn't be made yet is no reason to hurry.
     let next = next.map(|next| now.duration_until(next).max(SignedDuration::from_secs(1)));
     match step {

@@ -4,16 +4,16 @@ mod change;
 pub(super) mod checkout;
 mod claim;
 mod fulfil;
-mod receipts;
+pub(super) mod receipts;
 mod subscription;
 
 use jiff::Timestamp;
 
 use super::account::{Account, account};
 use super::facts::Facts;
-use super::reading;
 use super::standing::Recorded;
 use super::step::{Effect, Rest, Step, Waiting};
+use super::{portal, reading};
 use crate::api::condition::{ConditionType, is_true};
 use crate::api::order_record::OrderRecord;
 use crate::api::payment_receipt::Provider;
@@ -58,6 +58,7 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     if phase == FundingPhase::Paid {
         change::settled(now, facts, record, &truth)?;
     }
+    portal::opened(now, facts, record)?;
     match phase {
         FundingPhase::Paid | FundingPhase::PastDue => fulfil::fulfilled(facts, record),
         FundingPhase::Refunded => fulfil::kept(facts, record, Rest::Refunded),

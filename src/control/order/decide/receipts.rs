@@ -2,24 +2,33 @@
 
 use super::super::facts::Facts;
 use super::super::step::{Effect, Step};
+use super::super::truth::Receipt;
 use super::Reached;
 use crate::api::PaymentReceiptSpec;
 use crate::api::order_record::OrderRecord;
 use crate::api::payment_receipt::{Period, Provider, ReceiptEvent, ReceiptType};
-use crate::billing::{Payment, PaymentState, Refunded};
+use crate::billing::{Payment, PaymentState, ProviderTruth, Refunded};
 
 /// Every payment has its receipt, and everything that went back.
 pub(super) fn stored(facts: &Facts, order: &OrderRecord) -> Reached<()> {
     let Some(read) = facts.known.read.as_ref().filter(|_| order.provider == Provider::Stripe) else {
         return Ok(());
     };
-    let wanted = read.truth.payments.iter().flat_map(|payment| receipts(order, payment));
+    let missing = missing(order, &read.truth, &facts.cluster.receipts);
+    missing.map_or(Ok(()), |missing| Err(Step::Do(Effect::StoreReceipt(Box::new(missing)))))
+}
+
+/// The first receipt that isn't stored yet.
+pub(in crate::control::order) fn missing(
+    order: &OrderRecord,
+    truth: &ProviderTruth,
+    stored: &[Receipt],
+) -> Option<PaymentReceiptSpec> {
     let known = |wanted: &PaymentReceiptSpec| {
         let named = wanted.key();
-        facts.cluster.receipts.iter().any(|receipt| Some(&receipt.name) == named.as_ref())
+        stored.iter().any(|receipt| Some(&receipt.name) == named.as_ref())
     };
-    let missing = wanted.into_iter().find(|wanted| !known(wanted));
-    missing.map_or(Ok(()), |missing| Err(Step::Do(Effect::StoreReceipt(Box::new(missing)))))
+    truth.payments.iter().flat_map(|payment| receipts(order, payment)).find(|wanted| !known(wanted))
 }
 
 fn receipts(order: &OrderRecord, payment: &Payment) -> Vec<PaymentReceiptSpec> {

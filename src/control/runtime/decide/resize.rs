@@ -62,7 +62,7 @@ fn not_paid(plan: &str, runs: &str) -> Refusal {
     Refusal::new(
         reason::PLAN_NOT_PAID,
         format!(
-            "The Plan `{plan}` has to be paid for, and no order funds it. It runs on with `{runs}`. Place a RuntimeOrder for `{plan}`, or set `spec.planRef` to `{runs}`."
+            "The Plan `{plan}` has to be paid for, and no order funds it. It runs on with `{runs}`. A subscription at Stripe is changed to it by itself, if the Plan is dearer; its order tells how that goes. Else place a RuntimeOrder for `{plan}`, or set `spec.planRef` to `{runs}`."
         ),
     )
 }
