@@ -1,6 +1,6 @@
 //! What is done about an order.
 
-use moorage::api::payment_receipt::Provider;
+use moorage::api::payment_receipt::{Provider, ReceiptFlag};
 use moorage::api::refs::NameRef;
 use moorage::api::runtime_order::{FundingPhase, PaymentMode, StepName, StepState};
 use moorage::api::state::OrderState;
@@ -46,6 +46,20 @@ fn nothing_is_made_before_it_is_paid() {
     assert_eq!(state(&world), OrderState::PendingPayment);
     use StepState::{Completed, Pending, Running};
     assert_eq!(step_states(&world), [Completed, Completed, Running, Pending, Pending, Pending]);
+}
+
+#[test]
+fn money_that_is_not_what_was_asked_for_pays_for_nothing_and_is_told() {
+    let mut world = world();
+    world.run(None);
+    let mut odd = payment("31000001", world.now);
+    odd.spec.provider = Provider::PayApp;
+    odd.spec.flags = vec![ReceiptFlag::AmountMismatch];
+    world.receipts.push(odd);
+    assert_eq!(reason_of(&world.run(None)), reason::AWAITING_PAYMENT);
+    assert_eq!(state(&world), OrderState::PendingPayment);
+    let told = world.condition("Paid");
+    assert!(told.contains("`31000001` isn't what was asked for"), "{told}");
 }
 
 #[test]

@@ -3,8 +3,10 @@
 use super::account::{Account, OddityKind};
 use super::facts::Facts;
 use super::standing::Standing;
+use crate::api::PaymentReceiptSpec;
 use crate::api::condition::{ConditionStatus, ConditionType, Wanted};
 use crate::api::payment_receipt::Provider;
+use crate::api::payment_receipt::ReceiptType;
 use crate::api::reason;
 use crate::api::runtime_order::FundingPhase;
 use crate::control::runtime::facts::Refusal;
@@ -29,6 +31,7 @@ pub fn conditions(facts: &Facts, standing: Option<&Standing>, outcome: &Outcome)
     wanted.push(checkout_open(facts, phase, outcome));
     let mut paid = paid(phase, &facts.account().unwrap_or_default());
     paid.message.push_str(&declined(facts));
+    paid.message.push_str(&flagged(facts));
     wanted.push(paid);
     wanted.push(fulfilled(outcome));
     wanted
@@ -91,6 +94,31 @@ fn declined(facts: &Facts) -> String {
             change.price.plan.name
         )
     })
+}
+
+/// Money that came in for something else than what was asked for.
+fn flagged(facts: &Facts) -> String {
+    let Some(order) = facts.record() else { return String::new() };
+    let is_odd = |spec: &PaymentReceiptSpec| {
+        spec.order_uid == order.uid && spec.type_ == ReceiptType::Payment && !spec.flags.is_empty()
+    };
+    let mut odd: Vec<&str> = facts
+        .cluster
+        .receipts
+        .iter()
+        .filter(|receipt| is_odd(&receipt.spec))
+        .map(|receipt| receipt.spec.provider_id.as_str())
+        .collect();
+    odd.sort_unstable();
+    odd.dedup();
+    let named: Vec<String> = odd.iter().take(5).map(|payment| format!("`{payment}`")).collect();
+    if named.is_empty() {
+        return String::new();
+    }
+    format!(
+        " The payment {} isn't what was asked for, and pays for nothing: refund it, or approve it by hand.",
+        named.join(", ")
+    )
 }
 
 /// What a person should look at about the payments.
