@@ -12,8 +12,13 @@ use crate::support::{SOON, condition, reason, text};
 async fn a_paid_order_makes_its_runtime_and_says_how_far_it_is() {
     let tenant = tenant("order-new").await;
     order_new(&tenant, "first", "ops").await.unwrap();
-    let waits = wait(&tenant, "first", "pending_payment").await.unwrap();
-    assert_eq!(reason(&waits), "AwaitingPayment");
+    let waits = eventually("it can be paid", SOON, async || {
+        let order = get(&tenant, "first").await?;
+        ensure!(reason(&order) == "AwaitingPayment", "{}", order["status"]);
+        Ok(order)
+    })
+    .await
+    .unwrap();
     assert_eq!(waits["status"]["amount"], json!({"value": 2900, "currency": "USD"}));
     assert!(tenant.names().await.unwrap().is_empty(), "nothing is made before it is paid");
     pay(&tenant, "first", "order-new-1", json!({})).await.unwrap();
