@@ -305,6 +305,19 @@ fn a_tenants_annotation_keeps_nothing_running_that_may_not() {
 }
 
 #[test]
+fn a_deletion_that_is_held_keeps_nothing_running_that_may_not() {
+    use moorage::control::policy::Suspension;
+    let mut world = running();
+    world.brake = true;
+    world.delete(DeletionPolicy::Delete);
+    assert!(matches!(run(&mut world, None), Rest::Awaiting(_)));
+    assert!(!world.ledger.contains(&"StopMachine"), "{:?}", world.ledger);
+    world.policy.suspension = Suspension::Suspended;
+    assert!(matches!(run(&mut world, None), Rest::Awaiting(_)));
+    assert_eq!(world.ledger.last(), Some(&"StopMachine"), "{:?}", world.ledger);
+}
+
+#[test]
 fn another_object_of_the_same_name_waits_for_the_platform() {
     let mut world = running();
     world.runtime.metadata.uid = Some("uid-2".into());

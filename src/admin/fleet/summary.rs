@@ -1,6 +1,6 @@
 //! What the fleet comes to. Pure: the time and everything that was seen come in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::gather::{Part, Seen};
 use crate::admin::confirm;
 use crate::api::condition::{Condition, ConditionType, find, is_true};
+use crate::api::name_claim::ClaimType;
 use crate::api::{Blueprint, NameClaim, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy};
 
 /// A lease that wasn't renewed for so many seconds has no holder that acts.
@@ -34,6 +35,8 @@ pub struct Fleet {
     pub waiting: Vec<Trouble>,
     /// What waits for the platform's word on a claim.
     pub to_confirm: ToConfirm,
+    /// Orders of which only the claim is left, as `namespace/name (uid)`.
+    pub vanished_orders: Vec<String>,
     /// Names of apps at Fly that nobody claims, if they were counted.
     pub orphans: Option<Vec<String>>,
     /// What couldn't be read, and why.
@@ -129,6 +132,7 @@ pub fn summarise(now: Timestamp, seen: &Seen) -> Fleet {
         stalled: troubles(all().filter_map(|row| Some((row, stalled(row)?)))),
         waiting: troubles(all().filter_map(|row| Some((row, waiting(row)?)))),
         to_confirm: to_confirm(seen),
+        vanished_orders: vanished_orders(seen),
         orphans: seen.orphans.read().cloned(),
         unread: unread(seen),
         hints: Vec::new(),
@@ -223,6 +227,22 @@ fn to_confirm(seen: &Seen) -> ToConfirm {
     ToConfirm { deletions: confirm::held(claims).len(), takeovers: takeovers.len() }
 }
 
+/// An order whose finalizer was taken off goes without a word: what it was paid for is funded to its end, but nobody
+/// ends its subscription.
+fn vanished_orders(seen: &Seen) -> Vec<String> {
+    let (Some(claims), Some(orders)) = (seen.claims.read(), seen.orders.read()) else { return Vec::new() };
+    let standing: HashSet<(String, String)> =
+        orders.iter().map(|order| (order.namespace().unwrap_or_default(), order.name_any())).collect();
+    let left = claims.iter().map(|claim| &claim.spec).filter(|claim| {
+        let place = (claim.holder.namespace.clone(), claim.holder.name.clone());
+        claim.type_ == ClaimType::Order && claim.tombstone.is_none() && !standing.contains(&place)
+    });
+    let mut names: Vec<String> =
+        left.map(|it| format!("{}/{} ({})", it.holder.namespace, it.holder.name, it.name)).collect();
+    names.sort();
+    names
+}
+
 fn leader(now: Timestamp, lease: &Part<Option<Lease>>) -> Leader {
     let Some(lease) = lease.read() else { return Leader::Unknown };
     let Some(spec) = lease.as_ref().and_then(|lease| lease.spec.as_ref()) else { return Leader::None };
@@ -264,6 +284,11 @@ fn hints(seen: &Seen, fleet: &Fleet) -> Vec<String> {
     );
     hint(fleet.to_confirm.deletions > 0, "Deletions are held: `moorage confirm deletions` shows them.");
     hint(fleet.to_confirm.takeovers > 0, "Takeovers wait: `moorage confirm takeovers` shows them.");
+    hint(
+        !fleet.vanished_orders.is_empty(),
+        "Orders vanished and left their claims, as where a finalizer was taken off or a cluster is being restored: \
+         docs/runbook.md says what to do about their subscriptions.",
+    );
     hint(
         !fleet.stalled.is_empty(),
         "docs/runbook.md says for each reason what to look at; `moorage recover NAMESPACE/NAME` does what is safe.",

@@ -18,6 +18,10 @@ pub fn lines(fleet: &Fleet) -> Vec<String> {
     let held = format!("{} deletions, {} takeovers", fleet.to_confirm.deletions, fleet.to_confirm.takeovers);
     let waiting = fleet.to_confirm.deletions + fleet.to_confirm.takeovers;
     counts.row(["To confirm".to_owned(), waiting.to_string(), held]);
+    if !fleet.vanished_orders.is_empty() {
+        let names = fleet.vanished_orders.join(", ");
+        counts.row(["Vanished orders".to_owned(), fleet.vanished_orders.len().to_string(), names]);
+    }
     if let Some(orphans) = &fleet.orphans {
         counts.row(["Orphans".to_owned(), orphans.len().to_string(), orphans.join(" ")]);
     }

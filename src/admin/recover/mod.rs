@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
+use super::output::plain;
 use super::{AdminError, pages};
 use crate::api::name_claim::ClaimType;
 use crate::api::{NameClaim, Runtime};
@@ -76,6 +77,7 @@ fn place(text: &str) -> Result<Place, String> {
 /// # Errors
 /// If it isn't safe, with what to do instead; or if a step fails.
 pub async fn run(client: Client, recover: &Recover, print: impl Fn(String)) -> Result<(), AdminError> {
+    let print = |line: String| print(plain(&line));
     let seen = look(&client, recover).await?;
     let plan = plan(SystemClock.now(), &seen, recover).map_err(AdminError::Refused)?;
     plan.told().into_iter().for_each(&print);

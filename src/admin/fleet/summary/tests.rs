@@ -101,6 +101,25 @@ fn what_cant_be_read_is_said_and_hides_nothing_else() {
 }
 
 #[test]
+fn an_order_of_which_only_the_claim_is_left_is_told() {
+    let plan = json!({"name": "basic", "cpuKind": "Shared", "cpus": 2, "memoryMB": 2048, "volumeGB": 10});
+    let claim = |name: &str| -> NameClaim {
+        let order = json!({"uid": name, "provider": "Stripe", "mode": "Subscription",
+            "price": {"plan": plan, "amount": 2900, "currency": "USD", "interval": "Month"}});
+        let spec = json!({"type": "Order", "name": name, "order": order,
+            "holder": {"namespace": "acme", "name": name, "uid": name}});
+        object("NameClaim", name, &spec, "", &[])
+    };
+    let spec = json!({"planRef": {"name": "basic"}, "runtime": {"name": "ops"},
+        "payment": {"provider": "Stripe", "mode": "Subscription"}});
+    let orders = Part::Read(vec![object("RuntimeOrder", "here", &spec, "", &[])]);
+    let claims = Part::Read(vec![claim("gone"), claim("here")]);
+    let fleet = summarise(now(), &Seen { orders, claims, ..seen(Vec::new()) });
+    assert_eq!(fleet.vanished_orders, ["acme/gone (gone)"]);
+    assert!(lines(&fleet).join("\n").contains("Vanished orders"), "{fleet:?}");
+}
+
+#[test]
 fn a_lease_that_nobody_renews_is_told() {
     let stale = Seen { lease: Part::Read(Some(lease("2026-11-21T11:00:00.000000Z"))), ..seen(Vec::new()) };
     let fleet = summarise(now(), &stale);

@@ -27,7 +27,7 @@ use super::facts::{Absence, Facts, Known, NamespaceFact, Proof, Refusal, Source}
 use super::resolve::{Resolved, power_of, resolve};
 use super::sleep;
 use super::step::{Effect, Look, Rest, Step, Wait, Waiting};
-use crate::api::name_claim::RuntimeIdentity;
+use crate::api::name_claim::{DeletionPhase, NameClaimSpec, RuntimeIdentity};
 use crate::api::{RUNTIME_FINALIZER, Runtime, reason};
 use crate::control::hold;
 use crate::engine::config::Mode;
@@ -178,12 +178,13 @@ fn retry_pause(now: Timestamp, facts: &Facts) -> Option<Step> {
         .then_some(Step::Wait(Wait { what: Waiting::Retry, again: left }))
 }
 
-/// A paused Runtime is stopped all the same if nobody pays for it or the platform suspends it: the annotation is the
-/// tenant's to set.
+/// A paused Runtime is stopped all the same if nobody pays for it or the platform suspends it, and so is one whose
+/// deletion is held: annotation and deletion are the tenant's to make.
 fn halted_though_held(now: Timestamp, facts: &Facts) -> Option<Step> {
     let power = power_of(facts);
-    let is_paused = hold::is_paused(&facts.runtime.metadata);
-    if !is_paused || facts.cluster.settings.mode == Mode::ReadOnly || !made(facts) {
+    let deletion = facts.own_claim().and_then(NameClaimSpec::deletion_phase);
+    let is_held = hold::is_paused(&facts.runtime.metadata) || deletion == Some(DeletionPhase::Held);
+    if !is_held || facts.cluster.settings.mode == Mode::ReadOnly || !made(facts) {
         return None;
     }
     power::awaiting(power)?;
