@@ -80,7 +80,7 @@ pub struct OrderRecord {
 #[x_kube(validation = Rule::new("self.nonce == oldSelf.nonce && self.idempotencyKey == oldSelf.idempotencyKey").message("`nonce` and `idempotencyKey` must not change: the provider knows the attempt by them"))]
 pub struct AttemptRecord {
     /// Its number, from 1.
-    #[schemars(range(min = 1, max = 1000))]
+    #[schemars(with = "i32", range(min = 1, max = 1000))]
     pub number: u32,
     /// A random text that only the operator and the provider know.
     #[schemars(length(min = 1, max = 64))]

@@ -292,7 +292,7 @@ pub struct CheckoutStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expire_time: Option<Timestamp>,
     /// Which try it is, from 1. Each that wasn't paid in time is followed by another.
-    #[schemars(range(min = 1, max = 1000))]
+    #[schemars(with = "i32", range(min = 1, max = 1000))]
     pub attempt: u32,
 }
 

@@ -53,8 +53,20 @@ fn gone() -> Response {
     (StatusCode::NOT_FOUND, page("Not found", "There is no such page.", &[])).into_response()
 }
 
+/// Currencies that have no smaller unit, as Stripe lists them.
+const WHOLE: [&str; 16] = [
+    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof",
+    "xpf",
+];
+
+/// An amount as a customer reads it.
 fn price(object: &Value, field: &str) -> String {
-    format!("{} {} (smallest unit)", object[field], text(object, "currency").to_uppercase())
+    let (minor, currency) = (object[field].as_i64().unwrap_or_default(), text(object, "currency"));
+    let named = currency.to_uppercase();
+    if WHOLE.contains(&currency) {
+        return format!("{minor} {named}");
+    }
+    format!("{}.{:02} {named}", minor / 100, minor % 100)
 }
 
 async fn checkout(Shared(sim): Shared<Arc<Sim>>, Path(id): Path<String>) -> Response {
@@ -141,5 +153,20 @@ async fn pay_payapp(
         (Ok(()), Some(after)) if after.starts_with("http") => Redirect::to(&after).into_response(),
         (Ok(()), _) => Redirect::to(&format!("/payapp/{number}")).into_response(),
         (Err(_), _) => gone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn amounts_are_told_as_customers_read_them() {
+        let told = |minor: i64, currency: &str| price(&json!({"it": minor, "currency": currency}), "it");
+        assert_eq!(told(2905, "usd"), "29.05 USD");
+        assert_eq!(told(19900, "krw"), "19900 KRW");
+        assert_eq!(told(0, "eur"), "0.00 EUR");
     }
 }
