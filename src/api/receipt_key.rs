@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::payment_receipt::{Provider, ReceiptEvent, ReceiptType};
-use super::{PaymentReceipt, PaymentReceiptSpec};
+use super::{FIELD_MANAGER, PaymentReceipt, PaymentReceiptSpec, label_key};
 
 /// Bytes of a hash that stand in a name.
 const HASHED: usize = 12;
@@ -25,6 +25,13 @@ impl ReceiptEvent {
 }
 
 impl PaymentReceipt {
+    /// The object that what a provider told is stored as: named for it, and marked as ours; `None` if it tells nothing.
+    pub fn of(spec: PaymentReceiptSpec) -> Option<Self> {
+        let mut receipt = Self::new(&spec.key()?, spec);
+        receipt.metadata.labels = Some([(label_key::MANAGED_BY.to_owned(), FIELD_MANAGER.to_owned())].into());
+        Some(receipt)
+    }
+
     /// Object name of what a provider told of a payment: the same told twice is one receipt, whoever stores it.
     pub fn key(provider: Provider, provider_id: &str, event: ReceiptEvent) -> String {
         let hash = key_hash(&[provider.name(), provider_id, event.in_name()]);

@@ -11,6 +11,9 @@ use super::payment_receipt::Provider;
 use super::refs::NameRef;
 use super::state::OrderState;
 
+/// The longest address that a status holds, in bytes.
+pub const LONGEST_URL: usize = 2048;
+
 /// One checkout. It never changes: another Plan, Runtime or way to pay is another order.
 #[derive(CustomResource, Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
 #[kube(
@@ -271,7 +274,7 @@ pub struct PortalStatus {
     #[schemars(with = "k8s_openapi::apimachinery::pkg::apis::meta::v1::Time")]
     pub request_time: Timestamp,
     /// Its address. It opens the page for whoever has it.
-    #[schemars(length(min = 1, max = 2048))]
+    #[schemars(length(min = 1, max = LONGEST_URL))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Why there is none.
@@ -285,7 +288,7 @@ pub struct PortalStatus {
 #[serde(rename_all = "camelCase")]
 pub struct CheckoutStatus {
     /// The provider's page.
-    #[schemars(length(min = 1, max = 2048))]
+    #[schemars(length(min = 1, max = LONGEST_URL))]
     pub url: String,
     /// Until when; none if it doesn't end by itself.
     #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
@@ -313,7 +316,7 @@ pub struct InvoiceStatus {
     /// How it stands.
     pub state: InvoiceState,
     /// Where the customer sees and pays it.
-    #[schemars(length(min = 1, max = 2048))]
+    #[schemars(length(min = 1, max = LONGEST_URL))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }

@@ -131,18 +131,27 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     }
     gauges::count_unverified(&ctx);
     parts.health.caches_filled();
+    control(&ctx, queues, tasks, &shutdown).await
+}
 
+/// Every cache is filled: the controllers, and what goes round beside them, until they are asked to stop.
+async fn control(
+    ctx: &Arc<Context>,
+    queues: Queues,
+    mut tasks: JoinSet<()>,
+    shutdown: &CancellationToken,
+) -> Result<(), RunError> {
     let feed = tokio::select! {
-        feed = feed::begin(&ctx) => feed,
+        feed = feed::begin(ctx) => feed,
         () = shutdown.cancelled() => return Ok(()),
     };
     // Before the first visit of a Blueprint, so that its status isn't written twice.
-    rollout::worker::round(&ctx);
-    let controllers = start_controllers(&ctx, queues, &shutdown);
-    keep_history(&ctx, &mut tasks, &shutdown);
-    tasks.spawn(feed::follow(Arc::clone(&ctx), feed, shutdown.clone()));
-    keep_rounds(&ctx, &mut tasks, &shutdown);
-    until_the_end(controllers, tasks, &shutdown).await
+    rollout::worker::round(ctx);
+    let controllers = start_controllers(ctx, queues, shutdown);
+    keep_history(ctx, &mut tasks, shutdown);
+    tasks.spawn(feed::follow(Arc::clone(ctx), feed, shutdown.clone()));
+    keep_rounds(ctx, &mut tasks, shutdown);
+    until_the_end(controllers, tasks, shutdown).await
 }
 
 /// Has a watch tell what it sees, for as long as the process lives.

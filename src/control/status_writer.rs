@@ -13,8 +13,8 @@ use super::context::Context;
 use super::runtime::trouble::Failure;
 use crate::api::FIELD_MANAGER;
 
-/// Writes the status. What was written; `None` if the object has gone, or is another of the same name: nothing is left
-/// to say about it.
+/// Writes the status of an object in a namespace. What was written; `None` if the object has gone, or is another of the
+/// same name: nothing is left to say about it.
 ///
 /// # Errors
 /// If the API server refuses or can't be asked.
@@ -23,6 +23,17 @@ where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
     let api: Api<K> = Api::namespaced(ctx.kube.clone(), &object.namespace().unwrap_or_default());
+    Ok(patch(&api, object, status).await?)
+}
+
+/// The same, by an API that reaches the object.
+///
+/// # Errors
+/// If the API server refuses or can't be asked.
+pub async fn patch<K>(api: &Api<K>, object: &K, status: &impl Serialize) -> kube::Result<Option<K>>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
     let patch: json_patch::Patch = serde_json::from_value(json!([
         {"op": "test", "path": "/metadata/uid", "value": object.uid()},
         {"op": "add", "path": "/status", "value": status},
@@ -35,6 +46,6 @@ where
             Ok(Some(written))
         }
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 422) => Ok(None),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }

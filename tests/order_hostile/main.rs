@@ -21,8 +21,8 @@ use anyhow::ensure;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use shop::{order, order_new, pay, wait};
-use support::{SOON, Tenant, condition, reason, shared, text};
-use testbed::{Identity, apply, eventually};
+use support::{SOON, Tenant, condition, reason, text};
+use testbed::eventually;
 
 /// A Plan that is sold, and that costs more than `openclaw-basic`.
 pub const DEARER: &str = "openclaw-pro";
@@ -34,21 +34,7 @@ pub fn paused() -> Value {
 /// A namespace with a Workspace: the platform's view of it, and the tenant's, who may do everything there.
 pub async fn hostile(namespace: &str) -> (Tenant<'static>, Tenant<'static>) {
     let platform = shop::tenant(namespace).await;
-    let user = format!("{namespace}-owner");
-    for object in [
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-            "metadata": {"name": "all", "namespace": namespace},
-            "rules": [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]}),
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-            "metadata": {"name": "all", "namespace": namespace},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "all"},
-            "subjects": [{"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"}]}),
-    ] {
-        apply(&platform.client, &object.to_string()).await.unwrap();
-    }
-    let rig = shared().await;
-    let client = rig.cluster.client(&Identity::user(&user, &[])).await.unwrap();
-    let tenant = Tenant { client, ..Tenant::new(&rig.cluster, &rig.fly, namespace).await.unwrap() };
+    let tenant = platform.owner().await.unwrap();
     (platform, tenant)
 }
 

@@ -5,7 +5,7 @@ use kube::api::DeleteParams;
 use serde_json::json;
 use testbed::eventually;
 
-use crate::shop::{ends_in_days, get, order, order_new, pay, record, refund, tenant, wait};
+use crate::shop::{ends_in_days, get, order, order_new, pay, record, refund, removed, tenant, wait};
 use crate::support::{SOON, condition, reason, text};
 
 #[tokio::test]
@@ -106,14 +106,7 @@ async fn a_deleted_order_funds_what_it_was_paid_for_to_its_end() {
     pay(&tenant, "first", "order-gone-1", json!({})).await.unwrap();
     wait(&tenant, "first", "running").await.unwrap();
     let uid = text(&get(&tenant, "first").await.unwrap(), "/metadata/uid").to_owned();
-    let orders = tenant.api("moorage.dev/v1alpha1", "RuntimeOrder").await.unwrap();
-    orders.delete("first", &DeleteParams::default()).await.unwrap();
-    eventually("the order is gone", SOON, async || {
-        ensure!(orders.get_opt("first").await?.is_none());
-        Ok(())
-    })
-    .await
-    .unwrap();
+    removed(&tenant, "first").await;
     let runtime = tenant.wait_ready("ops", "running").await.unwrap();
     assert_eq!(condition(&runtime, "Entitled")["status"], "True");
     // Another order of the same name is another checkout.

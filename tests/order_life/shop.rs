@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 use jiff::{SignedDuration, Timestamp};
 use kube::Api;
+use kube::api::DeleteParams;
 use moorage::api::NameClaim;
 use serde_json::{Value, json};
 use testbed::{Identity, Moment, apply, check_conditions, eventually};
@@ -29,6 +30,18 @@ pub async fn order(tenant: &Tenant<'_>, name: &str, more: Value) -> Result<()> {
 /// An order that makes the Runtime `runtime`, with the slug that helpers expect.
 pub async fn order_new(tenant: &Tenant<'_>, name: &str, runtime: &str) -> Result<()> {
     order(tenant, name, json!({"runtime": {"name": runtime, "slug": tenant.slug(runtime)}})).await
+}
+
+/// Deletes an order, and waits until it is gone.
+pub async fn removed(tenant: &Tenant<'_>, name: &str) {
+    let orders = tenant.api("moorage.dev/v1alpha1", "RuntimeOrder").await.unwrap();
+    orders.delete(name, &DeleteParams::default()).await.unwrap();
+    eventually("the order is gone", SOON, async || {
+        ensure!(orders.get_opt(name).await?.is_none());
+        Ok(())
+    })
+    .await
+    .unwrap();
 }
 
 /// An order as JSON.

@@ -6,7 +6,7 @@ use serde_json::json;
 use testbed::{Identity, eventually, platform};
 
 use crate::scene::{Scene, bought, place, receipts};
-use crate::shop::{get, record, wait};
+use crate::shop::{get, record, removed, wait};
 use crate::support::{SOON, condition, text};
 
 #[tokio::test]
@@ -50,8 +50,7 @@ async fn a_subscription_tells_its_invoices_and_ends_with_its_runtime() {
     assert_eq!(record["spec"]["order"]["ending"]["when"], "AtPeriodEnd");
     assert!(!record["spec"]["order"]["ending"]["doneTime"].is_null(), "{record}");
     let id = text(&record, "/spec/order/subscriptionID").to_owned();
-    let ended = scene.effects("subscription.cancel_at_period_end").await;
-    assert_eq!(ended.iter().filter(|entry| entry["id"] == id.as_str()).count(), 1);
+    assert_eq!(scene.counted("subscription.cancel_at_period_end", &id).await, 1);
 }
 
 #[tokio::test]
@@ -71,8 +70,7 @@ async fn money_that_goes_back_stops_the_runtime_and_the_subscription() {
     let uid = text(&refunded, "/metadata/uid");
     assert_eq!(receipts(&tenant, uid).await.len(), 2, "what went back has a receipt too");
     let id = text(&record(&tenant, "ops").await.unwrap(), "/spec/order/subscriptionID").to_owned();
-    let ended = scene.effects("subscription.end").await;
-    assert_eq!(ended.iter().filter(|entry| entry["id"] == id.as_str()).count(), 1);
+    assert_eq!(scene.counted("subscription.end", &id).await, 1);
 }
 
 #[tokio::test]
@@ -81,16 +79,8 @@ async fn a_deleted_order_that_isnt_paid_leaves_no_page_open() {
     let tenant = scene.tenant("pay-none").await;
     place(&tenant, "ops", "OneTime").await;
     let session = scene.session(&tenant, "ops").await;
-    let orders = tenant.api("moorage.dev/v1alpha1", "RuntimeOrder").await.unwrap();
-    orders.delete("ops", &DeleteParams::default()).await.unwrap();
-    eventually("the order is gone", SOON, async || {
-        ensure!(orders.get_opt("ops").await?.is_none());
-        Ok(())
-    })
-    .await
-    .unwrap();
-    let expired = scene.effects("session.expire").await;
-    assert_eq!(expired.iter().filter(|entry| entry["id"] == session.as_str()).count(), 1);
+    removed(&tenant, "ops").await;
+    assert_eq!(scene.counted("session.expire", &session).await, 1);
 }
 
 #[tokio::test]
@@ -102,8 +92,7 @@ async fn an_approval_by_hand_closes_the_page() {
     let order = get(&tenant, "ops").await.unwrap();
     crate::scene::platform(scene, &crate::shop::receipt(&order, "pay-hand-1", json!({}))).await;
     wait(&tenant, "ops", "running").await.unwrap();
-    let expired = scene.effects("session.expire").await;
-    assert_eq!(expired.iter().filter(|entry| entry["id"] == session.as_str()).count(), 1);
+    assert_eq!(scene.counted("session.expire", &session).await, 1);
 }
 
 #[tokio::test]
@@ -114,14 +103,7 @@ async fn money_that_comes_after_the_order_was_deleted_has_a_receipt_and_nothing_
     let session = scene.session(&tenant, "ops").await;
     scene.act(json!({"do": "visit", "session": session, "how": "pay_later"})).await;
     let uid = text(&get(&tenant, "ops").await.unwrap(), "/metadata/uid").to_owned();
-    let orders = tenant.api("moorage.dev/v1alpha1", "RuntimeOrder").await.unwrap();
-    orders.delete("ops", &DeleteParams::default()).await.unwrap();
-    eventually("the order is gone", SOON, async || {
-        ensure!(orders.get_opt("ops").await?.is_none());
-        Ok(())
-    })
-    .await
-    .unwrap();
+    removed(&tenant, "ops").await;
     scene.act(json!({"do": "settle", "session": session, "how": "came"})).await;
     let claims: kube::Api<moorage::api::NameClaim> = kube::Api::all(tenant.client.clone());
     let key = moorage::api::NameClaim::order_key(&uid);

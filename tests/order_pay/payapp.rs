@@ -1,12 +1,11 @@
 //! Orders that are paid at PayApp, which tells of payments in notices and can't be asked.
 
 use anyhow::{Result, ensure};
-use kube::api::DeleteParams;
 use serde_json::{Value, json};
 use testbed::eventually;
 
 use crate::scene::{Scene, receipts};
-use crate::shop::{get, order, record, wait};
+use crate::shop::{get, order, record, removed, wait};
 use crate::support::{SOON, Tenant, condition, reason, text};
 
 const CALLS: &str = "/oapi/apiLoad.html";
@@ -67,16 +66,8 @@ async fn a_registration_pays_and_is_cancelled_with_its_order() {
     assert!(!text(&done, "/status/subscription/paidUntil").is_empty(), "{}", done["status"]);
     let attempt = attempts(&tenant, "ops").await.unwrap().pop().unwrap();
     let registration = text(&attempt, "/subscriptionID").to_owned();
-    let orders = tenant.api("moorage.dev/v1alpha1", "RuntimeOrder").await.unwrap();
-    orders.delete("ops", &DeleteParams::default()).await.unwrap();
-    eventually("the order is gone", SOON, async || {
-        ensure!(orders.get_opt("ops").await?.is_none());
-        Ok(())
-    })
-    .await
-    .unwrap();
-    let changes = scene.effects("rebill.change").await;
-    assert_eq!(changes.iter().filter(|entry| entry["id"] == registration.as_str()).count(), 1);
+    removed(&tenant, "ops").await;
+    assert_eq!(scene.counted("rebill.change", &registration).await, 1);
     tenant.wait_ready("ops", "running").await.unwrap();
 }
 

@@ -51,8 +51,7 @@ async fn it_is_in_place_once_the_difference_is_paid() {
     tenant.wait_ready("ops", "running").await.unwrap();
     let order = wait(&tenant, "ops", "running").await.unwrap();
     assert_eq!(order["status"]["amount"], json!({"value": 5900, "currency": "USD"}));
-    let changes = scene.effects("subscription.change").await;
-    assert_eq!(changes.iter().filter(|entry| entry["id"] == subscription.as_str()).count(), 1);
+    assert_eq!(scene.counted("subscription.change", &subscription).await, 1);
 }
 
 #[tokio::test]

@@ -85,6 +85,11 @@ impl Scene {
         all.into_iter().filter(|entry| entry["effect"] == name).collect()
     }
 
+    /// How often something of this id had the effect of this name.
+    pub async fn counted(&self, name: &str, id: &str) -> usize {
+        self.effects(name).await.iter().filter(|entry| entry["id"] == id).count()
+    }
+
     /// How many checkouts were ever made for the order of this UID.
     pub async fn sessions_of(&self, uid: &str) -> usize {
         let made = self.effects("session.create").await;

@@ -31,6 +31,20 @@ impl<'r> Tenant<'r> {
         Ok(Self { fly: Fly(fly), cluster, client, namespace: namespace.to_owned() })
     }
 
+    /// The same namespace, seen by somebody who may do everything in it, and nothing elsewhere.
+    pub async fn owner(&self) -> Result<Self> {
+        let (namespace, user) = (&self.namespace, format!("{}-owner", self.namespace));
+        let group = "rbac.authorization.k8s.io";
+        let rules = json!([{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}]);
+        let role = json!({"apiGroup": group, "kind": "Role", "name": "all"});
+        let subjects = json!([{"kind": "User", "name": user, "apiGroup": group}]);
+        self.apply("rbac.authorization.k8s.io/v1", "Role", "all", json!({"rules": rules})).await?;
+        let binding = json!({"roleRef": role, "subjects": subjects});
+        self.apply("rbac.authorization.k8s.io/v1", "RoleBinding", "all", binding).await?;
+        let client = self.cluster.client(&Identity::user(&user, &[])).await?;
+        Ok(Self { fly: self.fly, cluster: self.cluster, client, namespace: namespace.clone() })
+    }
+
     /// Runtimes of the namespace.
     pub fn runtimes(&self) -> Api<Runtime> {
         Api::namespaced(self.client.clone(), &self.namespace)

@@ -2,14 +2,12 @@
 
 use std::fmt::Debug;
 
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Resource, ResourceExt};
+use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
-use serde_json::json;
 
 use super::decide::Offer;
-use crate::api::FIELD_MANAGER;
 use crate::control::context::Context;
+use crate::control::status_writer;
 
 /// Writes the status, unless it stands so already.
 ///
@@ -23,17 +21,5 @@ where
     if object.standing() == Some(status) {
         return Ok(());
     }
-    let api: Api<K> = Api::all(ctx.kube.clone());
-    let patch: json_patch::Patch = serde_json::from_value(json!([
-        {"op": "test", "path": "/metadata/uid", "value": object.uid()},
-        {"op": "add", "path": "/status", "value": status},
-    ]))
-    .unwrap_or_default();
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
-    match api.patch_status(&object.name_any(), &params, &Patch::Json::<()>(patch)).await {
-        Ok(_) => Ok(()),
-        // The object has gone, or is another of the same name: nothing is left to say about it.
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 422) => Ok(()),
-        Err(error) => Err(error),
-    }
+    status_writer::patch(&Api::all(ctx.kube.clone()), object, status).await.map(drop)
 }

@@ -8,6 +8,7 @@ use super::trouble::failure;
 use super::truth::{billing_of, identity, interval, known, opened};
 use crate::api::order_record::{AttemptRecord, EndingTime, OrderRecord, Price};
 use crate::api::reason;
+use crate::api::runtime_order::LONGEST_URL;
 use crate::billing::{
     Buyer, ChangeSubscription, Changed, EndSubscription, Ending, Error, ErrorClass, LostCheckout, Money,
     NewCheckout, NewPortal, PaymentProvider, Repetition,
@@ -15,9 +16,6 @@ use crate::billing::{
 use crate::control::context::Context;
 use crate::control::runtime::facts::Refusal;
 use crate::control::runtime::trouble::Failure;
-
-/// The longest address that a status holds, in bytes.
-const LONGEST_URL: usize = 2048;
 
 /// A client of the order's provider, with what is recorded of the order.
 struct Counter {

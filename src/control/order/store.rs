@@ -1,11 +1,9 @@
 //! Stores what a payment provider says as receipts.
 
-use std::collections::BTreeMap;
-
-use kube::Api;
 use kube::api::PostParams;
+use kube::{Api, ResourceExt};
 
-use crate::api::{FIELD_MANAGER, PaymentReceipt, PaymentReceiptSpec, label_key};
+use crate::api::{FIELD_MANAGER, PaymentReceipt, PaymentReceiptSpec};
 use crate::control::context::Context;
 use crate::control::runtime::trouble::Failure;
 use crate::engine::watch::Change;
@@ -15,15 +13,12 @@ use crate::engine::watch::Change;
 /// # Errors
 /// If the API server refuses or can't be asked.
 pub async fn store(ctx: &Context, spec: &PaymentReceiptSpec) -> Result<(), Failure> {
-    let Some(name) = spec.key() else { return Ok(()) };
+    let Some(receipt) = PaymentReceipt::of(spec.clone()) else { return Ok(()) };
     let api: Api<PaymentReceipt> = Api::all(ctx.kube.clone());
-    let mut receipt = PaymentReceipt::new(&name, spec.clone());
-    receipt.metadata.labels =
-        Some(BTreeMap::from([(label_key::MANAGED_BY.to_owned(), FIELD_MANAGER.to_owned())]));
     let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
     let standing = match api.create(&params, &receipt).await {
         Ok(created) => created,
-        Err(kube::Error::Api(status)) if status.is_already_exists() => api.get(&name).await?,
+        Err(kube::Error::Api(status)) if status.is_already_exists() => api.get(&receipt.name_any()).await?,
         Err(error) => return Err(error.into()),
     };
     ctx.receipts.changed(&Change::Applied(&standing));

@@ -7,14 +7,13 @@ use super::portal;
 use super::standing::Standing;
 use crate::api::condition::whole_seconds;
 use crate::api::runtime_order::{
-    CheckoutStatus, FundingPhase, InvoiceState, InvoiceStatus, PaymentMethodStatus, SubscriptionStatus,
+    CheckoutStatus, FundingPhase, InvoiceState, InvoiceStatus, LONGEST_URL, PaymentMethodStatus,
+    SubscriptionStatus,
 };
 use crate::billing::{self, CheckoutState, Invoice, ProviderTruth};
 
 /// How many invoices are told.
 const INVOICES: usize = 6;
-/// The longest address that is told, in bytes; a longer one can't be shown.
-const LONGEST_URL: usize = 2048;
 
 /// Where it can be paid now.
 pub(super) fn checkout(facts: &Facts, phase: FundingPhase) -> Option<CheckoutStatus> {

@@ -1,8 +1,6 @@
 //! What is written down: on claims and as receipts, read and written without a cache, since a replica that doesn't
 //! lead has none.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
@@ -11,7 +9,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::api::order_record::OrderRecord;
 use crate::api::payment_receipt::{Provider, ReceiptEvent};
-use crate::api::{FIELD_MANAGER, NameClaim, PaymentReceipt, PaymentReceiptSpec, label_key};
+use crate::api::{FIELD_MANAGER, NameClaim, PaymentReceipt, PaymentReceiptSpec};
 
 /// Calls to the API server at once, so that a flood here doesn't starve the controllers there.
 const CALLS: usize = 32;
@@ -127,10 +125,7 @@ impl Book {
 
     /// Stores a receipt. The same told twice is one receipt.
     pub async fn store(&self, spec: PaymentReceiptSpec) -> Result<Stored, Failed> {
-        let name = spec.key().ok_or(Failed::Nameless)?;
-        let mut receipt = PaymentReceipt::new(&name, spec);
-        receipt.metadata.labels =
-            Some(BTreeMap::from([(label_key::MANAGED_BY.to_owned(), FIELD_MANAGER.to_owned())]));
+        let receipt = PaymentReceipt::of(spec).ok_or(Failed::Nameless)?;
         let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
         let _call = self.call().await;
         match self.receipts.create(&params, &receipt).await {
