@@ -24,7 +24,7 @@ async fn a_customer_pays_at_the_page_and_the_truth_says_so() {
 
     let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let page = browser.get(&url).send().await.unwrap().text().await.unwrap();
-    assert!(page.contains("OpenClaw Pro &amp; more") && page.contains("1900 EUR"), "{page}");
+    assert!(page.contains("OpenClaw Pro &amp; more") && page.contains("19.00 EUR"), "{page}");
     let paid = browser.post(format!("{url}/pay")).send().await.unwrap();
     assert_eq!(paid.headers()["location"], "https://portal.example/paid");
 
