@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::model::app::App;
 use crate::model::machine::Machine;
-use crate::model::volume::Volume;
+use crate::model::volume::{Snapshot, Volume};
 
 /// An app and everything in it, without any secret's value.
 pub fn app(app: &App) -> Value {
@@ -46,6 +46,16 @@ fn volume(volume: &Volume) -> Value {
         "region": volume.region,
         "host": volume.host,
         "hold": volume.hold,
-        "snapshots": volume.snapshots.iter().map(|s| json!({ "id": s.id, "status": s.status })).collect::<Vec<_>>(),
+        "snapshots": volume.snapshots.iter().map(snapshot).collect::<Vec<_>>(),
+        "content": volume.content,
+    })
+}
+
+fn snapshot(snapshot: &Snapshot) -> Value {
+    json!({
+        "id": snapshot.id,
+        "status": snapshot.status,
+        "retentionDays": snapshot.retention_days,
+        "content": snapshot.content,
     })
 }

@@ -130,10 +130,7 @@ pub async fn snapshots(
     let state = caller.enter(&sim);
     let volume =
         state.app(&app)?.volumes.get(&volume).ok_or_else(|| ApiError::not_found("volume not found"))?;
-    let alive = |s: &&crate::model::volume::Snapshot| {
-        let days = i64::try_from(s.retention_days).unwrap_or(60);
-        s.created_at + days * 24 * 3_600_000 > state.now
-    };
+    let alive = |s: &&crate::model::volume::Snapshot| s.is_kept(state.now);
     ok(&volume.snapshots.iter().filter(alive).map(crate::model::volume::Snapshot::view).collect::<Vec<_>>())
 }
 

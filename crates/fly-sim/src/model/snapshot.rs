@@ -19,6 +19,9 @@ pub struct Snapshot {
     pub volume_size: u64,
     /// Opaque.
     pub digest: String,
+    /// What was on the volume, as far as a test wrote it.
+    #[serde(default)]
+    pub content: String,
 }
 
 /// Where a snapshot is in its life.
@@ -43,7 +46,16 @@ pub struct SnapshotView<'a> {
     volume_size: u64,
 }
 
+/// A day.
+const DAY: Millis = 24 * 3_600_000;
+
 impl Snapshot {
+    /// Whether Fly still keeps it.
+    pub fn is_kept(&self, now: Millis) -> bool {
+        let days = Millis::try_from(self.retention_days).unwrap_or(60);
+        self.created_at + days * DAY > now
+    }
+
     /// The snapshot as the API answers it.
     pub fn view(&self) -> SnapshotView<'_> {
         SnapshotView {

@@ -92,6 +92,9 @@ pub struct Volume {
     pub source: Option<String>,
     /// Its snapshots, oldest first.
     pub snapshots: Vec<Snapshot>,
+    /// What a test last wrote on it: the instant driver keeps no files.
+    #[serde(default)]
+    pub content: String,
 }
 
 /// A volume as the API answers it.
@@ -128,7 +131,15 @@ pub struct VolumeView<'a> {
 
 const BLOCK: u64 = 4_096;
 
+/// A day.
+const DAY: Millis = 24 * 3_600_000;
+
 impl Volume {
+    /// When Fly's next snapshot of it is due: one each day, at the hour at which it was made.
+    pub fn next_backup(&self, now: Millis) -> Millis {
+        self.created_at + ((now - self.created_at).div_euclid(DAY) + 1) * DAY
+    }
+
     /// The Machine that a delete would be refused for.
     pub fn bound_to(&self, now: Millis) -> Option<&str> {
         match &self.hold {

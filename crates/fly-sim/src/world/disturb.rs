@@ -44,6 +44,13 @@ pub enum Disturbance {
         /// The Machine.
         machine: String,
     },
+    /// A Machine's program writes on its volume; this is what is on it from then on.
+    VolumeWrite {
+        /// The Machine.
+        machine: String,
+        /// What it writes.
+        content: String,
+    },
     /// Someone else destroys a volume, bound or not.
     VolumeDestroy {
         /// The app.
@@ -78,12 +85,25 @@ impl State {
                 let key = self.key_of(&machine)?;
                 self.destroy(&key, Destroy::Force)
             }
+            Disturbance::VolumeWrite { machine, content } => {
+                self.key_of(&machine).and_then(|key| self.write(&key, content))
+            }
             Disturbance::VolumeDestroy { app, volume } => {
                 self.volume_mut(&app, &volume)?.hold = Hold::Free;
                 self.delete_volume(&app, &volume)
             }
             Disturbance::AppDelete { app } => self.delete_app(&app, Destroy::Force),
         }
+    }
+
+    /// Only what runs writes.
+    fn write(&mut self, key: &Key, content: String) -> ApiResult<()> {
+        let machine = self.machine(key).filter(|machine| machine.state == MachineState::Started);
+        let machine = machine.ok_or_else(|| ApiError::precondition("machine not running"))?;
+        let mount = machine.config.parts().mounts.first().map(|mount| mount.volume.clone());
+        let mount = mount.ok_or_else(|| ApiError::invalid("it mounts no volume"))?;
+        self.volume_mut(&key.app, &mount)?.content = content;
+        Ok(())
     }
 
     /// Where a Machine is.
@@ -133,6 +153,7 @@ impl State {
         volume.hold = Hold::Bound(key.id.clone());
         self.driver.copy_volume(id, &fresh);
         self.app_mut(&key.app)?.volumes.insert(fresh.clone(), volume);
+        self.back_up_daily(&key.app, &fresh);
         self.effect("volume.create", &key.app, &fresh, json!({ "migratedFrom": id }));
         self.delete_volume(&key.app, id)?;
         self.effect("volume.migrated", &key.app, id, Value::Null);

@@ -166,6 +166,10 @@ fn volume_timers(app: &str, volume: &crate::model::volume::Volume, now: Millis) 
         let (app, volume, id) = (app.clone(), id.clone(), snapshot.id.clone());
         timers.push((now, Timer::SnapshotReady { app, volume, id }));
     }
+    if volume.state.is_usable() {
+        let at = volume.next_backup(now);
+        timers.push((at, Timer::Backup { app: app.clone(), id: id.clone() }));
+    }
     match volume.state {
         VolumeState::SchedulingDestroy => timers.push((now, Timer::VolumeGoing { app, id })),
         VolumeState::PendingDestroy => {

@@ -59,6 +59,13 @@ pub enum Timer {
         /// The snapshot.
         id: String,
     },
+    /// Fly's own snapshot of a day is due.
+    Backup {
+        /// The app.
+        app: String,
+        /// The volume.
+        id: String,
+    },
     /// Fly looks at a hostname's DNS.
     Certificate {
         /// The app.
@@ -111,6 +118,7 @@ impl State {
             Timer::Machine { key, epoch, step } => self.step(&key, epoch, step),
             Timer::VolumeReady { app, id } => self.volume_ready(&app, &id),
             Timer::VolumeGoing { app, id } => self.volume_going(&app, &id),
+            Timer::Backup { app, id } => self.backup_due(&app, &id),
             Timer::SnapshotReady { app, volume, id } => self.snapshot_ready(&app, &volume, &id),
             Timer::Certificate { app, hostname } => self.certificate_due(&app, &hostname),
             Timer::Autostop => self.autostop_pass(),

@@ -12,6 +12,15 @@ use crate::model::volume::{Snapshot, SnapshotStatus, VolumeState};
 /// A day.
 const DAY: i64 = 24 * 3_600_000;
 
+/// Why a snapshot is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    /// A call asks for it.
+    Asked,
+    /// Fly makes one each day.
+    Daily,
+}
+
 impl State {
     /// Grows a volume; answers whether its Machine must restart to see it.
     pub fn extend_volume(&mut self, app: &str, id: &str, size_gb: u64) -> ApiResult<bool> {
@@ -34,12 +43,38 @@ impl State {
 
     /// Asks for a snapshot.
     pub fn snapshot_volume(&mut self, app: &str, id: &str) -> ApiResult<Snapshot> {
+        self.take_snapshot(app, id, Reason::Asked)
+    }
+
+    /// Fly's own snapshot of each day, and the next one.
+    pub(super) fn backup_due(&mut self, app: &str, id: &str) {
+        let now = self.now;
+        let Ok(volume) = self.usable_volume(app, id) else { return };
+        let enabled = volume.auto_backup_enabled;
+        if let Ok(volume) = self.volume_mut(app, id) {
+            volume.snapshots.retain(|snapshot| snapshot.is_kept(now));
+        }
+        if enabled && let Err(refusal) = self.take_snapshot(app, id, Reason::Daily) {
+            tracing::debug!(volume = id, %refusal, "a day without a snapshot");
+        }
+        self.back_up_daily(app, id);
+    }
+
+    /// Plans the volume's next daily snapshot.
+    pub(super) fn back_up_daily(&mut self, app: &str, id: &str) {
+        let Ok(volume) = self.volume(app, id) else { return };
+        let at = volume.next_backup(self.now);
+        self.timers.at(at, Timer::Backup { app: app.to_owned(), id: id.to_owned() });
+    }
+
+    fn take_snapshot(&mut self, app: &str, id: &str, reason: Reason) -> ApiResult<Snapshot> {
         let volume = self.usable_volume(app, id)?;
         self.host_ok(&volume.host)?;
         if let Some(pending) = volume.snapshots.iter().find(|s| s.status == SnapshotStatus::Pending) {
             let at = rfc3339(pending.created_at);
             return Err(ApiError::precondition(format!("snapshot is already scheduled at {at}")));
         }
+        let volume = volume.clone();
         let (retention_days, size_gb) = (volume.snapshot_retention, volume.size_gb);
         let snapshot = Snapshot {
             id: format!("vs_{}", self.ids.alphanumeric(18)),
@@ -48,10 +83,11 @@ impl State {
             retention_days,
             volume_size: size_gb * (1 << 30),
             digest: sha256_hex(id.as_bytes()),
+            content: volume.content.clone(),
         };
         self.volume_mut(app, id)?.snapshots.push(snapshot.clone());
         self.driver.copy_volume(id, &snapshot.id);
-        self.effect("snapshot.create", app, &snapshot.id, json!({ "volume": id }));
+        self.effect("snapshot.create", app, &snapshot.id, json!({ "volume": id, "daily": reason == Reason::Daily }));
         let at = self.now + self.settings.delays.snapshot.draw(&mut self.ids);
         let (app, volume) = (app.to_owned(), id.to_owned());
         self.timers.at(at, Timer::SnapshotReady { app, volume, id: snapshot.id.clone() });

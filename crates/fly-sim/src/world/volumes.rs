@@ -6,7 +6,7 @@ use serde_json::json;
 use super::state::State;
 use super::timers::Timer;
 use crate::error::{ApiError, ApiResult};
-use crate::model::volume::{Hold, SnapshotStatus, Volume, VolumeState};
+use crate::model::volume::{Hold, Snapshot, SnapshotStatus, Volume, VolumeState};
 
 /// What a client asks for.
 #[derive(Debug, Default)]
@@ -79,6 +79,7 @@ impl State {
             auto_backup_enabled: new.auto_backup_enabled.unwrap_or(true),
             source: source.map(|volume| volume.id.clone()),
             snapshots: Vec::new(),
+            content: source.map(|volume| content(volume, &new.snapshot_id)).unwrap_or_default(),
         }
     }
 
@@ -97,6 +98,7 @@ impl State {
         if let Ok(app) = self.app_mut(app) {
             app.volumes.insert(id.clone(), volume);
         }
+        self.back_up_daily(app, &id);
         self.effect("volume.create", app, &id, detail);
         id
     }
@@ -114,9 +116,11 @@ impl State {
         if new.snapshot_id.is_empty() {
             return Ok(None);
         }
-        let holds = |volume: &&Volume| {
-            volume.snapshots.iter().any(|s| s.id == new.snapshot_id && s.status == SnapshotStatus::Created)
+        let fits = |snapshot: &Snapshot| {
+            let made = snapshot.status == SnapshotStatus::Created && snapshot.is_kept(self.now);
+            snapshot.id == new.snapshot_id && made
         };
+        let holds = |volume: &&Volume| volume.snapshots.iter().any(fits);
         let found = app.volumes.values().find(holds);
         found.cloned().map(Some).ok_or_else(|| bad(format!("snapshot {} not found", new.snapshot_id)))
     }
@@ -161,6 +165,12 @@ impl State {
     pub fn volume_mut(&mut self, app: &str, id: &str) -> ApiResult<&mut Volume> {
         self.app_mut(app)?.volumes.get_mut(id).ok_or_else(|| ApiError::not_found("volume not found"))
     }
+}
+
+/// What a volume made from this one, or from a snapshot of it, holds.
+fn content(source: &Volume, snapshot: &str) -> String {
+    let taken = source.snapshots.iter().find(|it| it.id == snapshot);
+    taken.map_or_else(|| source.content.clone(), |it| it.content.clone())
 }
 
 fn bad(text: String) -> ApiError {

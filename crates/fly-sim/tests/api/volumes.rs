@@ -63,6 +63,52 @@ async fn a_snapshot_outlives_its_volume_and_restores() {
 }
 
 #[tokio::test]
+async fn one_is_made_each_day_and_kept_as_long_as_the_volume_said_then() {
+    let fly = Fly::manual(&[]).await;
+    let app = fly.app("a").await;
+    let path = volume(&fly, &app, json!({ "snapshot_retention": 2 })).await;
+    let quiet = volume(&fly, &app, json!({ "auto_backup_enabled": false })).await;
+    let kept = async || {
+        let listed = fly.get(&format!("{path}/snapshots")).await.expect(200).json();
+        let days = |it: &Value| it["retention_days"].as_u64().unwrap();
+        listed.as_array().unwrap().iter().map(days).collect::<Vec<_>>()
+    };
+    fly.advance(Duration::from_hours(23)).await;
+    assert_eq!(kept().await, [0; 0]);
+    fly.advance(Duration::from_hours(2)).await;
+    assert_eq!(kept().await, [2]);
+    fly.call("PUT", &path, json!({ "snapshot_retention": 60 })).await.expect(200);
+    fly.advance(Duration::from_hours(24)).await;
+    assert_eq!(kept().await, [2, 60], "another setting is for those to come");
+    let first = fly.get(&format!("{path}/snapshots")).await.json()[0]["id"].clone();
+    fly.advance(Duration::from_hours(24)).await;
+    assert_eq!(kept().await, [60, 60], "the first has expired");
+    let expired = json!({ "name": "data", "region": "fra", "snapshot_id": first });
+    fly.post(&format!("{app}/volumes"), expired).await.expect(400);
+    assert_eq!(fly.get(&format!("{quiet}/snapshots")).await.json(), json!([]));
+}
+
+#[tokio::test]
+async fn what_was_written_goes_into_copies_and_snapshots() {
+    let fly = Fly::manual(&[]).await;
+    let app = fly.app("a").await;
+    let path = volume(&fly, &app, json!({})).await;
+    let mounts = json!([{ "volume": id(&path), "path": "/data" }]);
+    let machine = fly.machine(&app, json!({ "config": { "mounts": mounts } })).await;
+    let write = json!({ "event": { "kind": "volume_write", "machine": id(&machine), "content": "diary" } });
+    fly.post("/_sim/faults", write).await.expect(201);
+    let made = fly.post(&format!("{path}/snapshots"), Value::Null).await.expect(200).json();
+    let fork = json!({ "name": "data", "source_volume_id": id(&path) });
+    fly.post(&format!("{app}/volumes"), fork).await.expect(200);
+    let restore = json!({ "name": "data", "region": "fra", "snapshot_id": made["Msg"]["id"] });
+    fly.post(&format!("{app}/volumes"), restore).await.expect(200);
+    let state = fly.get("/_sim/state").await.json();
+    let volumes = state["apps"][0]["volumes"].as_array().unwrap();
+    assert_eq!(volumes.len(), 3);
+    assert!(volumes.iter().all(|volume| volume["content"] == "diary"), "{volumes:?}");
+}
+
+#[tokio::test]
 async fn a_fork_hydrates_and_can_be_mounted_meanwhile() {
     let fly = Fly::manual(&[]).await;
     fly.settings(json!({ "delays": { "hydrate": [9000, 9000] } })).await;
