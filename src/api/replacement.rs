@@ -59,7 +59,7 @@ pub struct Displaced {
     pub machine_id: Option<String>,
     /// Why another took its place.
     pub cause: ReplacementCause,
-    /// When.
+    /// When; where a Machine was left on it, when that was removed.
     #[schemars(with = "k8s_openapi::apimachinery::pkg::apis::meta::v1::Time")]
     pub since: Timestamp,
     /// Since when the new volume has served without being stopped. After an hour this one may be removed.

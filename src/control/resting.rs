@@ -124,8 +124,8 @@ fn is_at_rest(known: &Knowledge) -> bool {
         full_volume,
         removed_volumes,
     } = known;
-    let times = [stop_asked, destroy_asked, snapshot_asked, app_delete_asked];
-    *snapshot == Known::Unknown
+    let times = [stop_asked, destroy_asked, app_delete_asked];
+    (*snapshot == Known::Unknown && snapshot_asked.is_none())
         && matches!((token, env), (Token::Unknown, EnvFact::Unknown))
         && (secrets.is_none() && trouble.is_none() && started.is_none() && pursuit.is_none())
         && times.iter().all(|time| time.is_none())

@@ -9,6 +9,7 @@
     reason = "a test may fail loudly, and its helpers are its own"
 )]
 
+mod held;
 #[path = "../runtime_support/mod.rs"]
 mod support;
 
@@ -31,7 +32,7 @@ const MAY_GO: usize = 40;
 const PATIENCE: Duration = Duration::from_mins(4);
 
 /// The program, as the platform's administrator runs it.
-async fn moorage(cluster: &ControlPlane, arguments: &[&str]) -> String {
+pub async fn moorage(cluster: &ControlPlane, arguments: &[&str]) -> String {
     let kubeconfig = cluster.kubeconfig(&Identity::Admin).await.unwrap();
     let program = env!("CARGO_BIN_EXE_moorage");
     let output = Command::new(program).args(arguments).env("KUBECONFIG", kubeconfig).output().unwrap();

@@ -20,6 +20,7 @@ mod paths;
 mod restart;
 mod restore;
 mod sleep;
+mod snapshots;
 mod update_available;
 mod upgrade;
 mod volumes;

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use moorage::api::PlanSpec;
 use moorage::api::name_claim::RuntimeIdentity;
 use moorage::api::replacement::ReplacementCause;
+use moorage::control::runtime::decide::quiet_since;
 use moorage::control::runtime::desired;
 use moorage::control::runtime::facts::*;
 use moorage::control::runtime::moving::{COPY_PAUSE, Left, LeftState, Restorable};
 use moorage::control::runtime::step::{Clearing, Effect};
+use moorage::control::runtime::volume_facts::{LONGEST_KEPT, last_since};
 
 use crate::world::{World, plan, second};
 
@@ -18,6 +20,8 @@ use crate::world::{World, plan, second};
 pub struct Moves {
     pub volumes: BTreeMap<String, Detail>,
     pub shots: Vec<Shot>,
+    /// How long Fly takes for a snapshot.
+    pub slow_shots: SignedDuration,
     /// The volume on whose host there is no room.
     pub full: Option<String>,
     /// Fly refuses to copy volumes.
@@ -40,6 +44,8 @@ pub struct Detail {
     pub name: String,
     pub size_gb: i32,
     pub content: String,
+    /// How many days Fly keeps the snapshots that are made of it.
+    pub days: u32,
 }
 
 /// A snapshot.
@@ -80,19 +86,70 @@ impl World {
         &self.moves.volumes[id].content
     }
 
+    /// How many days Fly keeps snapshots of the volume, while that stands.
+    pub fn snapshot_days(&self) -> Option<u32> {
+        let recorded = self.claim.as_ref()?.runtime.as_ref()?.volume_id.as_ref()?;
+        let stands = self.volumes.contains(&(recorded.clone(), VolumePhase::Usable));
+        stands.then(|| self.moves.volumes[recorded].days)
+    }
+
     /// A snapshot of the volume, as Fly makes one each day.
     pub fn backup(&mut self) -> String {
         let id = self.identity().volume_id.unwrap();
         self.shoot(&id)
     }
 
-    /// The last snapshot made since the deletion, or the upgrade, was begun.
-    pub fn last_shot(&self) -> Option<String> {
+    /// The snapshots of a volume, as Fly lists them.
+    fn listed_shots<'w>(&'w self, volume: &'w str) -> impl Iterator<Item = SnapshotFact> + 'w {
+        let shots = self.moves.shots.iter().filter(move |shot| shot.volume == volume);
+        shots.map(|shot| self.shot_fact(shot)).filter(|shot| shot.expiry() > self.now)
+    }
+
+    fn shot_fact(&self, shot: &Shot) -> SnapshotFact {
+        let made = shot.made.duration_until(self.now) >= self.moves.slow_shots;
+        SnapshotFact {
+            id: shot.id.clone(),
+            phase: if made { SnapshotPhase::Created } else { SnapshotPhase::Pending },
+            made: shot.made,
+            days: shot.volume_now.days,
+        }
+    }
+
+    /// Whether Fly makes a snapshot of the volume right now, and takes no request for another.
+    fn is_shooting(&self, volume: &str) -> bool {
+        self.listed_shots(volume).any(|shot| shot.phase == SnapshotPhase::Pending)
+    }
+
+    /// What a look finds of the volume as the Machine left it.
+    pub fn look_last_snapshot(&self, facts: &mut Facts) {
+        let volume = self.identity().volume_id.unwrap_or_default();
+        let found = quiet_since(facts).and_then(|since| last_since(self.listed_shots(&volume), since));
+        match found {
+            Some(snapshot) => facts.known.snapshot = Known::Present(snapshot),
+            None => facts.known.snapshot.miss(self.now),
+        }
+    }
+
+    /// A snapshot that was asked for; what Fly says.
+    pub fn order_shot(&mut self, volume: &str, keep: bool) -> SnapshotReply {
+        if keep {
+            self.moves.volumes.get_mut(volume).unwrap().days = LONGEST_KEPT;
+        }
+        if self.is_shooting(volume) {
+            return SnapshotReply::Busy;
+        }
+        self.shoot(volume);
+        self.snapshots += 1;
+        SnapshotReply::Taken
+    }
+
+    /// What was last written may go only once a snapshot has it, kept for as long as Fly can.
+    pub fn check_saved(&self, volume: &str) {
         let identity = self.identity();
-        let deleted = self.runtime.metadata.deletion_timestamp.as_ref().map(|time| time.0);
-        let since = deleted.or_else(|| identity.upgrade.map(|upgrade| upgrade.begin_time))?;
-        let shots = self.moves.shots.iter().rev();
-        shots.filter(|shot| shot.made >= since).map(|shot| shot.id.clone()).next()
+        let kept = identity.snapshot.expect("a volume removed without a snapshot");
+        let shot = self.moves.shots.iter().find(|shot| shot.id == kept.id).unwrap();
+        assert_eq!(shot.volume_now.content, self.moves.volumes[volume].content, "its last writes are lost");
+        assert_eq!((shot.volume.as_str(), shot.volume_now.days), (volume, LONGEST_KEPT), "{shot:?}");
     }
 
     pub fn shoot(&mut self, volume: &str) -> String {
@@ -133,11 +190,12 @@ impl World {
             attached: None,
             size_gb: self.moves.volumes[id].size_gb,
             filling: Filling::Mountable,
+            snapshot_days: Some(self.moves.volumes[id].days),
         }
     }
 
     pub fn admit(&mut self, id: &str, name: String, size_gb: i32, content: String) {
-        self.moves.volumes.insert(id.to_owned(), Detail { name, size_gb, content });
+        self.moves.volumes.insert(id.to_owned(), Detail { name, size_gb, content, days: 5 });
         self.volumes.push((id.to_owned(), VolumePhase::Usable));
     }
 
@@ -150,21 +208,6 @@ impl World {
         match self.volumes.iter().find(|(id, phase)| named(id) && *phase == VolumePhase::Usable && seen) {
             Some((id, phase)) => known.moving.fresh = Known::Present(self.volume_fact(id, *phase)),
             None => known.moving.fresh.miss(self.now),
-        }
-    }
-
-    /// The snapshot that was made since the upgrade began, as a look finds it.
-    pub fn look_upgrade_snapshot(&self, known: &mut Knowledge) {
-        let begun = self.identity().upgrade.unwrap().begin_time;
-        match self.moves.shots.iter().rfind(|shot| shot.made >= begun) {
-            None => known.snapshot.miss(self.now),
-            Some(shot) => {
-                known.snapshot = Known::Present(SnapshotFact {
-                    id: shot.id.clone(),
-                    phase: SnapshotPhase::Created,
-                    expiry: self.now + second(5 * 86_400),
-                });
-            }
         }
     }
 
@@ -181,16 +224,24 @@ impl World {
         let identity = self.identity();
         let Some(left) = identity.displaced.iter().find(|left| left.machine_id.is_none()) else { return };
         let stands = self.volumes.contains(&(left.volume_id.clone(), VolumePhase::Usable));
-        let since = |shot: &&Shot| shot.volume == left.volume_id && shot.made >= left.since;
-        let state = match self.moves.shots.iter().find(since) {
+        let state = match last_since(self.listed_shots(&left.volume_id), left.since) {
             _ if !stands => LeftState::Gone,
             None => LeftState::Bare,
-            Some(shot) if shot.made.duration_until(self.now) < second(3) => {
-                known.moving.left_next = Some(self.now + second(10));
-                LeftState::Snapshot(SnapshotPhase::Pending)
+            Some(mut shot) => {
+                if shot.made.duration_until(self.now) < second(3) {
+                    shot.phase = SnapshotPhase::Pending;
+                }
+                LeftState::Snapshot(shot)
             }
-            Some(_) => LeftState::Snapshot(SnapshotPhase::Created),
         };
+        let asked = known.moving.left_asked.is_some_and(|at| at.duration_until(self.now) < second(30));
+        let waits = match &state {
+            LeftState::Snapshot(shot) if shot.phase == SnapshotPhase::Pending => true,
+            LeftState::Snapshot(shot) => asked && !shot.is_kept_longest(),
+            LeftState::Bare => asked,
+            LeftState::Gone => false,
+        };
+        known.moving.left_next = waits.then_some(self.now + second(10));
         known.moving.left = Some(Left { volume_id: left.volume_id.clone(), state });
     }
 
@@ -244,7 +295,7 @@ impl World {
                 left.phase = MachinePhase::Stopped;
             }
             Effect::Clear(Clearing::Machine(id)) => self.moves.left.retain(|left| left.id != *id),
-            Effect::Clear(Clearing::Snapshot(id)) => drop(self.shoot(id)),
+            Effect::Clear(Clearing::Snapshot(id)) => drop(self.order_shot(id, true)),
             Effect::Clear(Clearing::Volume(id)) => self.clear_volume(id),
             _ => {}
         }
@@ -272,7 +323,9 @@ impl World {
         let left = identity.displaced.iter().find(|left| left.volume_id == id).expect("it isn't displaced");
         let deleted = self.runtime.metadata.deletion_timestamp.is_some();
         let served = left.served_since.is_some_and(|at| at.duration_until(self.now) >= second(3600));
-        let since = |shot: &Shot| shot.volume == id && shot.made >= left.since;
+        let content = &self.moves.volumes[id].content;
+        let kept = |shot: &Shot| shot.volume_now.days == LONGEST_KEPT && shot.volume_now.content == *content;
+        let since = |shot: &Shot| shot.volume == id && shot.made >= left.since && kept(shot);
         let saved = left.cause == ReplacementCause::Fork || self.moves.shots.iter().any(since);
         assert!(deleted || (served && saved), "a displaced volume went too early: {left:?}");
         assert!(self.moves.left.iter().all(|machine| machine.volume.as_deref() != Some(id)));
@@ -299,7 +352,10 @@ impl World {
             Effect::Clear(Clearing::Volume(id)) => {
                 facts.known.removed_volumes.insert(id.clone());
             }
-            Effect::Clear(Clearing::Snapshot(_)) => facts.known.moving.left = None,
+            Effect::Clear(Clearing::Snapshot(_)) => {
+                facts.known.moving.left = None;
+                facts.known.moving.left_asked = Some(self.now);
+            }
             Effect::UpdateMachine(_) | Effect::StartMachine | Effect::CreateMachine(_) => {
                 facts.known.moving.no_room = 0;
             }

@@ -136,8 +136,9 @@ pub fn drift(world: &mut World, known: &mut Knowledge, drift: Drift) {
     known.machine = Known::Unknown;
     match drift {
         Drift::Stopped => {
+            let now = world.now;
             if let Some(machine) = &mut world.machine {
-                machine.phase = MachinePhase::Stopped;
+                (machine.phase, machine.quiet) = (MachinePhase::Stopped, Some(now));
             }
         }
         Drift::Started => {
@@ -173,7 +174,7 @@ pub fn projection(world: &World) -> String {
         // One that may sleep is up or asleep.
         let phase = (!may_sleep || !running).then_some(machine.phase);
         let config = (&machine.config_hash, &machine.env_mark, &machine.secrets_hash, &machine.image_digest);
-        let config = (config, &machine.drift);
+        let config = (config, &machine.drift, world.snapshot_days());
         format!("{:?}", (phase, machine.services, machine.idling, config))
     });
     let identity = world.identity();

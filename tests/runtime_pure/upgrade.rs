@@ -57,6 +57,7 @@ fn it_is_kept_moved_and_proved() {
             "BeginUpgrade",
             "StopMachine",
             "SnapshotBeforeUpgrade",
+            "KeepSnapshots",
             "RecordIdentity",
             "EnsureToken",
             "UpdateMachine",
@@ -105,6 +106,7 @@ fn an_edit_that_is_taken_back_meanwhile_ends_it() {
         begin_time: world.now,
         from: begun.pin.clone(),
         snapshot: None,
+        snapshot_days: Some(5),
         request: None,
     });
     world.claim.as_mut().unwrap().runtime = Some(begun);
@@ -300,7 +302,7 @@ fn one_that_goes_back_without_the_snapshot_says_so() {
     world.broken.insert(NEW.into(), Broken::Crashes);
     roll_out(&mut world);
     assert_eq!(run(&mut world, None), Rest::Stopped);
-    world.now += second(6 * 86_400);
+    world.now += second(61 * 86_400);
     world.power(PowerState::Running);
     assert_eq!(run(&mut world, None), Rest::Running);
     assert_eq!((identity(&world).pin.spec.image.as_str(), world.content()), (OLD, "migrated"));

@@ -100,6 +100,8 @@ pub struct World {
     pub ledger: Vec<&'static str>,
     /// Time for which lists, and GET of an app, don't show what was just made.
     pub lag: SignedDuration,
+    /// What Fly said to the last request for a snapshot.
+    shot_reply: SnapshotReply,
     made: BTreeMap<&'static str, Timestamp>,
     counter: u32,
 }
@@ -191,6 +193,7 @@ impl World {
             broken: BTreeMap::new(),
             ledger: Vec::new(),
             lag: SignedDuration::ZERO,
+            shot_reply: SnapshotReply::Lost,
             made: BTreeMap::new(),
             counter: 0,
         }
@@ -269,6 +272,7 @@ impl World {
     /// What stands outside, as a summary that two histories can be compared by.
     pub fn summary(&self) -> String {
         let volumes = self.volumes.iter().filter(|(_, phase)| *phase == VolumePhase::Usable).count();
+        let kept = self.snapshot_days();
         let machine = self.machine.as_ref().map(|machine| {
             (
                 machine.phase,
@@ -293,7 +297,7 @@ impl World {
             self.finished.iter().map(|finish| (&finish.task, finish.state, finish.reason)).collect();
         let names = (&self.records, &self.certificates, &self.around);
         format!(
-            "app {} v6 {} v4 {} volumes {volumes} machine {machine:?} claim {claim:?} names {names:?} gone {} snapshots {} taken {} ended {ended:?}",
+            "app {} v6 {} v4 {} volumes {volumes} kept {kept:?} machine {machine:?} claim {claim:?} names {names:?} gone {} snapshots {} taken {} ended {ended:?}",
             self.app,
             self.v6,
             self.v4,
@@ -377,6 +381,7 @@ impl World {
             host: Host::Reachable,
             services: Services::Public,
             started: None,
+            quiet: None,
             boot: Boot::Done,
             source: Source::List,
             since: self.now,
@@ -446,15 +451,7 @@ impl World {
                 }
                 None => known.machine.miss(now),
             },
-            Look::Snapshot if self.identity().upgrade.is_some() => self.look_upgrade_snapshot(known),
-            Look::Snapshot if self.last_shot().is_some() => {
-                known.snapshot = Known::Present(SnapshotFact {
-                    id: self.last_shot().unwrap(),
-                    phase: SnapshotPhase::Created,
-                    expiry: now + second(60 * 86_400),
-                });
-            }
-            Look::Snapshot => known.snapshot.miss(now),
+            Look::Snapshot => self.look_last_snapshot(facts),
             Look::RequestedSnapshot => {
                 let Some(request) = self.requests.first() else { return };
                 let found =
@@ -467,7 +464,8 @@ impl World {
                         pursuit.snapshot = Known::Present(SnapshotFact {
                             id: format!("vs_{}", at.as_second()),
                             phase: if done { SnapshotPhase::Created } else { SnapshotPhase::Pending },
-                            expiry: now + second(5 * 86_400),
+                            made: *at,
+                            days: 5,
                         });
                     }
                 }
@@ -609,18 +607,27 @@ impl World {
                     self.machine.is_none() || self.volumes.len() > 1,
                     "a volume removed under its Machine"
                 );
+                let recorded = self.identity();
+                if recorded.deletion_policy == DeletionPolicy::Snapshot
+                    && recorded.volume_id.as_ref() == Some(id)
+                {
+                    self.check_saved(id);
+                }
                 self.volumes
                     .iter_mut()
                     .filter(|(other, _)| other == id)
                     .for_each(|(_, phase)| *phase = VolumePhase::Going);
             }
             Effect::SnapshotVolume { id } | Effect::SnapshotBeforeUpgrade { id } => {
-                assert!(
-                    self.machine.as_ref().is_none_or(|machine| machine.phase != MachinePhase::Started),
-                    "a snapshot of a running Machine"
-                );
-                self.shoot(id);
-                self.snapshots += 1;
+                // A request may wake one that sleeps at any moment.
+                let runs = |it: &MachineFact| it.phase == MachinePhase::Started && it.idling == Idling::Off;
+                assert!(!self.machine.as_ref().is_some_and(runs), "a snapshot of a running Machine");
+                let days = self.identity().upgrade.and_then(|upgrade| upgrade.snapshot_days);
+                let keep = matches!(effect, Effect::SnapshotVolume { .. }) || days.is_some();
+                self.shot_reply = self.order_shot(id, keep);
+            }
+            Effect::KeepSnapshots { volume, days } => {
+                self.moves.volumes.get_mut(volume).unwrap().days = *days;
             }
             Effect::TakeSnapshot { volume } => {
                 assert_eq!(self.identity().volume_id.as_ref(), Some(volume));
@@ -647,6 +654,7 @@ impl World {
                 machine.idling = Idling::Off;
                 machine.boot = Boot::Done;
                 machine.phase = MachinePhase::Stopped;
+                machine.quiet = Some(self.now - self.slow_clock);
             }
             Effect::DetachServices => {
                 let machine = self.machine.as_mut().unwrap();
@@ -658,6 +666,7 @@ impl World {
             Effect::StopMachine => {
                 let machine = self.machine.as_mut().unwrap();
                 (machine.phase, machine.exit) = (MachinePhase::Stopped, None);
+                machine.quiet = Some(self.now - self.slow_clock);
                 if self.visitors > 0 && machine.idling != Idling::Off {
                     self.visitors -= 1;
                     self.wake();
@@ -689,6 +698,7 @@ impl World {
         }
         let machine = self.machine.as_mut().unwrap();
         machine.started = Some(started);
+        machine.quiet = broken.map(|_| started);
         machine.since = self.now;
         machine.boot = Boot::Done;
         (machine.phase, machine.health, machine.exit) = match broken {
@@ -706,6 +716,7 @@ impl World {
         let machine = self.machine.as_mut().unwrap();
         assert_ne!(machine.idling, Idling::Off, "nobody asked the proxy to stop it");
         machine.phase = MachinePhase::Stopped;
+        machine.quiet = Some(self.now - self.slow_clock);
         machine.state = "stopped".into();
     }
 
@@ -757,6 +768,7 @@ impl World {
             host: Host::Reachable,
             services: Services::Public,
             started: if runs { Some(self.now) } else { before },
+            quiet: (!runs).then_some(self.now),
             idling: moorage::control::runtime::machine_fact::idling(&config.services),
             boot: if launch == Launch::Start && off { Boot::Due } else { Boot::Done },
             source: Source::Machine,
@@ -844,8 +856,17 @@ impl World {
                 }
             }
             Effect::SnapshotVolume { .. } | Effect::SnapshotBeforeUpgrade { .. } => {
-                known.snapshot_asked = Some(now);
-                known.snapshot = Known::Unknown;
+                known.snapshot_asked = Some(SnapshotAsked { at: now, reply: self.shot_reply });
+                if let Known::Present(volume) = &mut known.volume {
+                    volume.snapshot_days = Some(self.moves.volumes[&volume.id].days);
+                }
+            }
+            Effect::KeepSnapshots { volume: id, days } => {
+                if let Known::Present(volume) = &mut known.volume
+                    && volume.id == *id
+                {
+                    volume.snapshot_days = Some(*days);
+                }
             }
             Effect::CreateMachine(_)
             | Effect::UpdateMachine(_)
@@ -1115,7 +1136,7 @@ pub fn knowledge_key(known: &Knowledge, now: Timestamp) -> String {
             [
                 ago(known.stop_asked),
                 ago(known.destroy_asked),
-                ago(known.snapshot_asked),
+                ago(known.snapshot_asked.map(|asked| asked.at)),
                 ago(known.app_delete_asked)
             ],
             (

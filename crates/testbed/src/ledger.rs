@@ -65,6 +65,8 @@ pub struct App {
     successors: BTreeMap<String, Successor>,
     /// Volumes that a Machine was made with.
     booted: BTreeSet<String>,
+    /// The entry since which no Machine in the app writes; none while one does.
+    quiet: Option<u64>,
     /// The volume that was made last.
     newest: Option<String>,
 }
@@ -142,6 +144,12 @@ impl Replay<'_> {
     fn add(&mut self, change: &Change) {
         let Some(app) = self.apps.get_mut(&change.app) else { return };
         match change.effect.as_str() {
+            "machine.start" => app.quiet = None,
+            // A new version that is meant to run starts after it.
+            "machine.update" => app.quiet = Some(change.seq),
+            "machine.stop" | "machine.suspend" | "machine.exit" | "machine.failed" | "machine.destroyed" => {
+                app.quiet.get_or_insert(change.seq);
+            }
             "machine.create" => {
                 app.machines.insert(change.id.clone());
                 let named = change.detail["volume"].as_str().map(str::to_owned);
@@ -200,13 +208,19 @@ impl Replay<'_> {
         let Some(app) = self.apps.get_mut(&change.app) else { return };
         app.volumes.remove(&change.id);
         let spare = !app.booted.contains(&change.id);
-        let saved = app.snapshotted.contains_key(&change.id);
+        let saved = app.snapshotted.get(&change.id);
+        let last = saved.is_some_and(|seq| app.quiet.is_some_and(|quiet| quiet < *seq));
         let replaced = app.is_replaced(&change.id);
         let occupied = !app.machines.is_empty();
         match intent {
             _ if spare || replaced => {}
             Some(Intent::Delete) if occupied => self.problem(change, "the volume went before its Machine"),
-            Some(Intent::Snapshot) if !saved => self.problem(change, "the volume went without a snapshot"),
+            Some(Intent::Snapshot) if saved.is_none() => {
+                self.problem(change, "the volume went without a snapshot");
+            }
+            Some(Intent::Snapshot) if !last => {
+                self.problem(change, "its last snapshot was made while its Machine still ran");
+            }
             Some(Intent::Delete | Intent::Snapshot) => {}
             Some(Intent::Retain) | None => self.problem(change, "nobody wanted this volume deleted"),
         }
@@ -301,7 +315,7 @@ mod tests {
     #[test]
     fn each_way_to_end_well_passes() {
         let gone = ["machine.stop m1", "machine.destroy m1", "volume.delete v1", "app.delete a"];
-        let saved = ["snapshot.create s1", "machine.destroy m1", "volume.delete v1"];
+        let saved = ["machine.stop m1", "snapshot.create s1", "machine.destroy m1", "volume.delete v1"];
         assert_eq!(problems(&[], &["a"], None), "");
         assert_eq!(problems(&gone, &[], Some(Intent::Delete)), "");
         assert_eq!(problems(&saved, &[], Some(Intent::Snapshot)), "");
@@ -320,6 +334,11 @@ mod tests {
             (&["machine.destroy m1", "volume.delete v1"][..], None, "nobody wanted this volume deleted"),
             (&["volume.delete v1"], Some(Intent::Delete), "went before its Machine"),
             (&["machine.destroy m1", "volume.delete v1"], Some(Intent::Snapshot), "without a snapshot"),
+            (
+                &["snapshot.create s1", "machine.stop m1", "machine.destroy m1", "volume.delete v1"],
+                Some(Intent::Snapshot),
+                "while its Machine still ran",
+            ),
             (&["machine.destroy m1", "app.delete a"], Some(Intent::Delete), "a volume went with its app"),
             (&["app.delete a"], None, "nobody wanted this app deleted"),
             (&["machine.destroy m1"], Some(Intent::Retain), "must only stop"),

@@ -13,7 +13,9 @@ use super::moving::Moving;
 pub use super::request::{Pursuit, Request, RequestKind};
 use super::step::Look;
 pub use super::survey::Survey;
-pub use super::volume_facts::{Filling, SnapshotFact, SnapshotPhase, VolumeFact, VolumePhase};
+pub use super::volume_facts::{
+    Filling, SnapshotAsked, SnapshotFact, SnapshotPhase, SnapshotReply, VolumeFact, VolumePhase,
+};
 pub use super::warm::{Warm, WarmStanding};
 use crate::api::name_claim::{NameClaimSpec, Pin};
 use crate::api::order_record::OrderRecord;
@@ -130,7 +132,7 @@ pub struct Knowledge {
     pub volume: Known<VolumeFact>,
     /// The Machine.
     pub machine: Known<MachineFact>,
-    /// The last snapshot asked for when deleting.
+    /// The snapshot of the volume as its Machine left it, for a deletion or an upgrade.
     pub snapshot: Known<SnapshotFact>,
     /// The gateway's token.
     pub token: Token,
@@ -154,8 +156,8 @@ pub struct Knowledge {
     pub stops: u32,
     /// When the Machine's removal was asked for.
     pub destroy_asked: Option<Timestamp>,
-    /// When the snapshot under way was asked for.
-    pub snapshot_asked: Option<Timestamp>,
+    /// The last request for the snapshot under way.
+    pub snapshot_asked: Option<SnapshotAsked>,
     /// What is known about the request under way.
     pub pursuit: Option<Pursuit>,
     /// When the app's removal was asked for.

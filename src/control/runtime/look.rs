@@ -5,9 +5,9 @@ mod surroundings;
 
 use fly_machines::types::{ListMachines, Volume};
 use fly_machines::{ErrorClass, types as fly};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::decide::is_deleted;
+use super::decide::{is_deleted, quiet_since};
 use super::desired;
 use super::env;
 use super::facts::{
@@ -17,9 +17,13 @@ use super::facts::{
 use super::machine_fact::machine_fact;
 use super::step::Look;
 use super::trouble::Failure;
+use super::volume_facts::last_since;
 use crate::api::name_claim::RuntimeIdentity;
 use crate::api::reason;
 use crate::control::context::Context;
+
+/// How many days Fly keeps a snapshot if nobody says otherwise.
+const USUALLY_KEPT: u32 = 5;
 
 /// Looks, and notes what is seen.
 ///
@@ -199,6 +203,7 @@ pub fn volume_fact(volume: &Volume) -> VolumeFact {
         attached: volume.attached_to().map(str::to_owned),
         size_gb: i32::try_from(volume.size_gb).unwrap_or_default(),
         filling: if volume.state.is_mountable() { Filling::Mountable } else { Filling::UnderWay },
+        snapshot_days: volume.snapshot_retention,
     }
 }
 
@@ -298,21 +303,17 @@ fn settle(facts: &mut Facts, machine: &MachineFact) {
     }
 }
 
+/// The last one since the Machine wrote on the volume. Fly makes one each day as well, at any time.
 async fn snapshot(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
     let identity = identity(facts)?;
-    let Some(volume) = &identity.volume_id else {
+    let (Some(volume), Some(quiet)) = (&identity.volume_id, quiet_since(facts)) else {
         facts.known.snapshot.miss(now);
         return Ok(());
     };
     let snapshots = ctx.fly.volumes(&identity.app).snapshots(volume).await?;
-    // Only one made since the deletion, or the upgrade, was asked for holds the last state.
-    let deleted = facts.runtime.metadata.deletion_timestamp.as_ref().map(|time| time.0);
-    let upgraded = identity.upgrade.as_ref().map(|upgrade| upgrade.begin_time);
-    let deleted = deleted.or(upgraded).unwrap_or(now);
-    let recent = |snapshot: &&fly::Snapshot| snapshot.created_at.is_some_and(|at| at >= deleted);
-    match snapshots.iter().filter(recent).max_by_key(|snapshot| snapshot.created_at) {
+    match last_since(snapshots.iter().filter_map(snapshot_fact), quiet) {
         None => facts.known.snapshot.miss(now),
-        Some(snapshot) => facts.known.snapshot = Known::Present(snapshot_fact(now, snapshot)),
+        Some(snapshot) => facts.known.snapshot = Known::Present(snapshot),
     }
     Ok(())
 }
@@ -324,24 +325,24 @@ async fn requested_snapshot(ctx: &Context, now: Timestamp, facts: &mut Facts) ->
         return Ok(());
     };
     let snapshots = ctx.fly.volumes(&identity.app).snapshots(volume).await?;
-    let recent = |snapshot: &&fly::Snapshot| snapshot.created_at.is_some_and(|at| at >= request.created);
-    let found = snapshots.iter().filter(recent).min_by_key(|snapshot| snapshot.created_at);
+    let recent = snapshots.iter().filter_map(snapshot_fact).filter(|it| it.made >= request.created);
+    let found = recent.min_by_key(|snapshot| snapshot.made);
     let pursuit = facts.known.pursuit_mut(&request);
     match found {
         None => pursuit.snapshot.miss(now),
-        Some(snapshot) => pursuit.snapshot = Known::Present(snapshot_fact(now, snapshot)),
+        Some(snapshot) => pursuit.snapshot = Known::Present(snapshot),
     }
     Ok(())
 }
 
-fn snapshot_fact(now: Timestamp, snapshot: &fly::Snapshot) -> SnapshotFact {
-    let days = i64::from(snapshot.retention_days.unwrap_or(5));
-    let made = snapshot.created_at.unwrap_or(now);
-    SnapshotFact {
+/// What matters of a snapshot; `None` while Fly doesn't say when it was made.
+fn snapshot_fact(snapshot: &fly::Snapshot) -> Option<SnapshotFact> {
+    Some(SnapshotFact {
         id: snapshot.id.clone(),
         phase: if snapshot.is_created() { SnapshotPhase::Created } else { SnapshotPhase::Pending },
-        expiry: made.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX),
-    }
+        made: snapshot.created_at?,
+        days: snapshot.retention_days.unwrap_or(USUALLY_KEPT),
+    })
 }
 
 async fn probe(ctx: &Context, now: Timestamp, facts: &mut Facts) {

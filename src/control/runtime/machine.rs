@@ -51,6 +51,8 @@ pub struct MachineFact {
     pub services: Services,
     /// When it was last started, by Fly's clock, as far as its events tell.
     pub started: Option<Timestamp>,
+    /// Since when it has written nothing, by Fly's clock, if it is off and its events tell.
+    pub quiet: Option<Timestamp>,
     /// What Fly's proxy does with it while nobody uses it.
     pub idling: Idling,
     /// Whether it has booted since it was last asked to.

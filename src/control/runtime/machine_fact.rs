@@ -44,6 +44,7 @@ pub fn machine_fact(now: Timestamp, machine: &Machine, before: Option<&MachineFa
             Services::None
         },
         started: started(machine),
+        quiet: quiet(machine),
         idling: config.map_or(Idling::Off, |config| idling(&config.services)),
         boot: boot(machine),
         source: Source::Machine,
@@ -85,6 +86,7 @@ pub fn listed_fact(now: Timestamp, row: &OrgMachine) -> Option<MachineFact> {
         hostname: mark(metadata::HOSTNAME),
         owner: mark(metadata::OWNER),
         started: None,
+        quiet: None,
         idling,
         boot: Boot::Done,
         source: Source::List,
@@ -146,6 +148,16 @@ fn started(machine: &Machine) -> Option<Timestamp> {
     Timestamp::from_millisecond(start.timestamp).ok()
 }
 
+/// The newest event, if its program has ended and wasn't started since. The events of a stop may come late: without
+/// the end itself nothing is told.
+fn quiet(machine: &Machine) -> Option<Timestamp> {
+    let newest = lifecycle(machine).next()?;
+    let decisive = lifecycle(machine)
+        .find(|event| matches!(event.kind.as_str(), "exit" | "suspend" | "start" | "restart"));
+    let runs = decisive.is_some_and(|event| matches!(event.kind.as_str(), "start" | "restart"));
+    (!runs).then(|| Timestamp::from_millisecond(newest.timestamp).ok()).flatten()
+}
+
 /// What the proxy does with it while nobody uses it.
 pub fn idling(services: &[Service]) -> Idling {
     let one = |service: &Service| match (&service.autostop, service.autostart, service.min_machines_running) {
@@ -204,4 +216,37 @@ fn image_version(machine: &Machine) -> Option<String> {
     label
         .or_else(|| (!image.tag.is_empty()).then(|| image.tag.clone()))
         .map(|version| version.chars().take(64).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A Machine with these events, the newest last, one a second.
+    fn with(kinds: &[&str]) -> Machine {
+        let event = |(at, kind): (usize, &&str)| json!({"type": kind, "timestamp": at * 1_000});
+        let events: Vec<_> = kinds.iter().enumerate().rev().map(event).collect();
+        serde_json::from_value(json!({"id": "m", "state": "stopped", "events": events})).unwrap()
+    }
+
+    #[test]
+    fn it_is_quiet_once_its_events_tell_of_its_end() {
+        let at = |second| Some(Timestamp::from_second(second).unwrap());
+        for (kinds, since) in [
+            (&["launch", "start", "stop", "exit"][..], at(3)),
+            (&["launch", "start", "exit"], at(2)),
+            (&["launch", "start", "stop", "exit", "update"], at(4)),
+            (&["launch", "start", "update", "exit"], at(3)),
+            (&["launch", "start", "suspend"], at(2)),
+            (&["launch"], at(0)),
+            // The end itself isn't told yet, or was before the last start.
+            (&["launch", "start", "stop"], None),
+            (&["launch", "start", "exit", "start"], None),
+            (&[], None),
+        ] {
+            assert_eq!(quiet(&with(kinds)), since, "{kinds:?}");
+        }
+    }
 }

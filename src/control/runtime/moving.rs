@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::facts::{Facts, Known, SnapshotPhase, VolumeFact};
+use super::facts::{Facts, Known, SnapshotFact, VolumeFact};
 use super::known::{Absence, AbsenceKind};
 use crate::api::name_claim::RuntimeIdentity;
 
@@ -27,6 +27,8 @@ pub struct Moving {
     pub snapshots: Option<Vec<Restorable>>,
     /// The volume that was left behind and is looked at.
     pub left: Option<Left>,
+    /// When Fly last took the request for a snapshot of it.
+    pub left_asked: Option<Timestamp>,
     /// When to go on with clearing up, at the earliest.
     pub left_next: Option<Timestamp>,
     /// Machines left behind that were stopped or removed in this process's life.
@@ -54,14 +56,14 @@ pub struct Left {
 }
 
 /// How a volume that was left behind stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeftState {
     /// It is gone, or on its way.
     Gone,
-    /// It stands, and no snapshot of it was asked for since.
+    /// It stands, and no snapshot of it was made since.
     Bare,
     /// It stands, with a snapshot made since.
-    Snapshot(SnapshotPhase),
+    Snapshot(SnapshotFact),
 }
 
 /// How often in a row a host may have no room before a copy is made on another.

@@ -116,6 +116,13 @@ pub enum Effect {
         /// Which.
         id: String,
     },
+    /// Have Fly keep the volume's snapshots for so many days, those that are made from now on.
+    KeepSnapshots {
+        /// Of which volume.
+        volume: String,
+        /// How many days.
+        days: u32,
+    },
     /// Make a snapshot for a request, kept for as long as the volume's others.
     TakeSnapshot {
         /// Of which volume.
@@ -131,7 +138,8 @@ pub enum Effect {
     ImportCertificate(HostnameRecord),
     /// Take the hostname from the app, with its certificate.
     DetachHostname(String),
-    /// Make a snapshot of the volume, to which an upgrade that fails goes back.
+    /// Make a snapshot of the volume, to which an upgrade that fails goes back; kept for as long as Fly can, if the
+    /// volume's own setting is recorded.
     SnapshotBeforeUpgrade {
         /// Which volume.
         id: String,

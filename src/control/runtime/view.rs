@@ -379,6 +379,7 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::Clear(Clearing::Volume(_)) => "DeleteDisplacedVolume",
         Effect::DeleteVolume { .. } => "DeleteVolume",
         Effect::SnapshotVolume { .. } => "SnapshotVolume",
+        Effect::KeepSnapshots { .. } => "KeepSnapshots",
         Effect::TakeSnapshot { .. } => "TakeSnapshot",
         Effect::FinishTask(_) => "FinishTask",
         Effect::SnapshotBeforeUpgrade { .. } => "SnapshotBeforeUpgrade",

@@ -87,7 +87,12 @@ impl State {
         };
         self.volume_mut(app, id)?.snapshots.push(snapshot.clone());
         self.driver.copy_volume(id, &snapshot.id);
-        self.effect("snapshot.create", app, &snapshot.id, json!({ "volume": id, "daily": reason == Reason::Daily }));
+        self.effect(
+            "snapshot.create",
+            app,
+            &snapshot.id,
+            json!({ "volume": id, "daily": reason == Reason::Daily }),
+        );
         let at = self.now + self.settings.delays.snapshot.draw(&mut self.ids);
         let (app, volume) = (app.to_owned(), id.to_owned());
         self.timers.at(at, Timer::SnapshotReady { app, volume, id: snapshot.id.clone() });

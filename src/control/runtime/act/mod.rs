@@ -23,6 +23,7 @@ use super::look::identity;
 use super::resolve::{Resolved, resolve};
 use super::step::Effect;
 use super::trouble::Failure;
+use super::volume_facts::LONGEST_KEPT;
 use crate::api::name_claim::RuntimeIdentity;
 use crate::api::{RUNTIME_FINALIZER, reason};
 
@@ -110,7 +111,13 @@ async fn on_fly(
         Effect::ExtendVolume { id, size_gb } => replace::extend(ctx, facts, identity, id, *size_gb).await,
         Effect::Clear(what) => replace::clear(ctx, now, facts, identity, what).await,
         Effect::DeleteVolume { id } => volume::delete_volume(ctx, facts, identity, id).await,
-        Effect::SnapshotVolume { id } => volume::snapshot(ctx, now, facts, identity, id).await,
+        Effect::SnapshotVolume { id } => {
+            volume::keep_snapshots(ctx, facts, identity, id, LONGEST_KEPT).await?;
+            volume::snapshot(ctx, now, facts, identity, id).await
+        }
+        Effect::KeepSnapshots { volume, days } => {
+            volume::keep_snapshots(ctx, facts, identity, volume, *days).await
+        }
         Effect::TakeSnapshot { volume } => request::take_snapshot(ctx, facts, identity, volume).await,
         Effect::SnapshotBeforeUpgrade { id } => upgrade::snapshot(ctx, now, facts, identity, id).await,
         Effect::CreateMachine(launch) => machine::create_machine(ctx, now, facts, identity, *launch).await,
@@ -218,11 +225,13 @@ pub fn forget(facts: &mut Facts, effect: &Effect) {
         | Effect::ImportCertificate(_)
         | Effect::DetachHostname(_)
         | Effect::FinishTask(_) => {}
-        Effect::CreateVolume { .. } | Effect::DeleteVolume { .. } | Effect::ExtendVolume { .. } => {
-            known.volume = Known::Unknown;
-        }
+        Effect::CreateVolume { .. }
+        | Effect::DeleteVolume { .. }
+        | Effect::ExtendVolume { .. }
+        | Effect::KeepSnapshots { .. } => known.volume = Known::Unknown,
         Effect::SnapshotVolume { .. } | Effect::SnapshotBeforeUpgrade { .. } => {
             known.snapshot = Known::Unknown;
+            known.volume = Known::Unknown;
         }
         Effect::TakeSnapshot { .. } => {
             known.pursuit.iter_mut().for_each(|pursuit| pursuit.snapshot = Known::Unknown);

@@ -11,8 +11,8 @@ use super::super::look::volume_fact;
 use super::super::moving::COPY_PAUSE;
 use super::super::step::Clearing;
 use super::super::trouble::Failure;
+use super::super::volume_facts::LONGEST_KEPT;
 use super::Failed;
-use super::volume::LONGEST_RETENTION;
 use crate::api::name_claim::RuntimeIdentity;
 use crate::api::reason;
 use crate::api::replacement::{Replacement, ReplacementCause};
@@ -122,7 +122,12 @@ pub(super) async fn clear(
     };
     facts.known.moving.left = None;
     match done {
-        Ok(()) => note(facts, what),
+        Ok(()) => {
+            note(facts, what);
+            if matches!(what, Clearing::Snapshot(_)) {
+                facts.known.moving.left_asked = Some(now);
+            }
+        }
         Err(error) if matches!(error.class(), ErrorClass::NotFound | ErrorClass::VolumeMissing) => {
             note(facts, what);
         }
@@ -141,6 +146,7 @@ pub(super) async fn clear(
 
 fn note(facts: &mut Facts, what: &Clearing) {
     facts.known.moving.left_next = None;
+    facts.known.moving.left_asked = None;
     match what {
         Clearing::Stop(id) | Clearing::Machine(id) => {
             facts.known.moving.cleared_machines.insert(id.clone());
@@ -158,11 +164,7 @@ async fn stop(ctx: &Context, identity: &RuntimeIdentity, id: &str) -> fly_machin
 
 async fn snapshot(ctx: &Context, identity: &RuntimeIdentity, id: &str) -> fly_machines::Result<()> {
     let volumes = ctx.fly.volumes(&identity.app);
-    let keep = fly::UpdateVolume { snapshot_retention: Some(LONGEST_RETENTION), auto_backup_enabled: None };
+    let keep = fly::UpdateVolume { snapshot_retention: Some(LONGEST_KEPT), auto_backup_enabled: None };
     volumes.update(id, &keep).await?;
-    match volumes.create_snapshot(id).await {
-        // One is under way already.
-        Err(error) if error.class() == ErrorClass::Settling => Ok(()),
-        made => made,
-    }
+    volumes.create_snapshot(id).await
 }

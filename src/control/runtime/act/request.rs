@@ -4,7 +4,7 @@ use fly_machines::ErrorClass;
 use jiff::Timestamp;
 use kube::{Api, ResourceExt};
 
-use super::super::facts::{Facts, Known, Refusal, RequestKind, TroubleClass};
+use super::super::facts::{Facts, Known, Refusal, RequestKind, SnapshotAsked, SnapshotReply, TroubleClass};
 use super::super::step::{Effect, Finish};
 use super::super::trouble::Failure;
 use super::Failed;
@@ -13,8 +13,12 @@ use crate::api::name_claim::RuntimeIdentity;
 use crate::control::context::Context;
 use crate::control::history::write;
 
-/// Notes what is about to be done for a request, since its reply may be lost.
+/// Notes what is about to be asked for, since its reply may be lost.
 pub fn begin(now: Timestamp, facts: &mut Facts, effect: &Effect) {
+    if matches!(effect, Effect::SnapshotVolume { .. } | Effect::SnapshotBeforeUpgrade { .. }) {
+        facts.known.snapshot_asked = Some(SnapshotAsked { at: now, reply: SnapshotReply::Lost });
+        facts.known.snapshot = Known::Unknown;
+    }
     let Some(request) = facts.cluster.request.clone() else { return };
     let started = facts.known.machine.present().and_then(|machine| machine.started);
     let pursuit = facts.known.pursuit_mut(&request);

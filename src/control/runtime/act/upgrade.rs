@@ -1,13 +1,13 @@
 //! Effects of an upgrade.
 
-use fly_machines::ErrorClass;
 use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::super::claim;
 use super::super::facts::{Facts, Known};
 use super::super::trouble::Failure;
-use super::Failed;
+use super::super::volume_facts::LONGEST_KEPT;
+use super::{Failed, volume};
 use crate::api::name_claim::RuntimeIdentity;
 use crate::control::context::Context;
 
@@ -48,7 +48,8 @@ pub(super) async fn record(
     Ok(())
 }
 
-/// Makes a snapshot. How long it is kept is the volume's own setting, which stays as it is.
+/// Makes a snapshot. One that waits for its next start may need it weeks later: it is kept for as long as Fly can. The
+/// volume's own setting, which is recorded, is put back afterwards.
 pub(super) async fn snapshot(
     ctx: &Context,
     now: Timestamp,
@@ -56,11 +57,8 @@ pub(super) async fn snapshot(
     identity: &RuntimeIdentity,
     id: &str,
 ) -> Result<(), Failed> {
-    facts.known.snapshot_asked = Some(now);
-    facts.known.snapshot = Known::Unknown;
-    match ctx.fly.volumes(&identity.app).create_snapshot(id).await {
-        // One is under way already.
-        Err(error) if error.class() == ErrorClass::Settling => Ok(()),
-        made => made.map_err(Failed::from),
+    if identity.upgrade.as_ref().is_some_and(|upgrade| upgrade.snapshot_days.is_some()) {
+        volume::keep_snapshots(ctx, facts, identity, id, LONGEST_KEPT).await?;
     }
+    volume::snapshot(ctx, now, facts, identity, id).await
 }

@@ -5,14 +5,11 @@ use fly_machines::types as fly;
 use jiff::Timestamp;
 
 use super::super::desired;
-use super::super::facts::{Facts, Known, VolumePhase};
+use super::super::facts::{Facts, Known, SnapshotAsked, SnapshotReply, VolumePhase};
 use super::super::look::volume_fact;
 use super::Failed;
 use crate::api::name_claim::RuntimeIdentity;
 use crate::control::context::Context;
-
-/// The longest that Fly keeps a snapshot, in days.
-pub(super) const LONGEST_RETENTION: u32 = 60;
 
 pub(super) async fn create_volume(
     ctx: &Context,
@@ -49,6 +46,7 @@ pub(super) async fn delete_volume(
     Ok(())
 }
 
+/// Makes a snapshot.
 pub(super) async fn snapshot(
     ctx: &Context,
     now: Timestamp,
@@ -56,14 +54,29 @@ pub(super) async fn snapshot(
     identity: &RuntimeIdentity,
     id: &str,
 ) -> Result<(), Failed> {
-    let volumes = ctx.fly.volumes(&identity.app);
-    let keep = fly::UpdateVolume { snapshot_retention: Some(LONGEST_RETENTION), auto_backup_enabled: None };
-    volumes.update(id, &keep).await?;
-    facts.known.snapshot_asked = Some(now);
-    facts.known.snapshot = Known::Unknown;
-    match volumes.create_snapshot(id).await {
-        // One is under way already.
-        Err(error) if error.class() == ErrorClass::Settling => Ok(()),
-        made => made.map_err(Failed::from),
+    let reply = match ctx.fly.volumes(&identity.app).create_snapshot(id).await {
+        // One is under way already, which needn't be ours.
+        Err(error) if error.class() == ErrorClass::Settling => SnapshotReply::Busy,
+        made => made.map(|()| SnapshotReply::Taken)?,
+    };
+    facts.known.snapshot_asked = Some(SnapshotAsked { at: now, reply });
+    Ok(())
+}
+
+/// Has Fly keep the snapshots that are made from now on for so many days; those that stand keep their own time.
+pub(super) async fn keep_snapshots(
+    ctx: &Context,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+    id: &str,
+    days: u32,
+) -> Result<(), Failed> {
+    let keep = fly::UpdateVolume { snapshot_retention: Some(days), auto_backup_enabled: None };
+    ctx.fly.volumes(&identity.app).update(id, &keep).await?;
+    if let Known::Present(volume) = &mut facts.known.volume
+        && volume.id == id
+    {
+        volume.snapshot_days = Some(days);
     }
+    Ok(())
 }

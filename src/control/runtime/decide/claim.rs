@@ -172,5 +172,7 @@ pub(super) fn everything_recorded(
     }
     wanted.volume_id = machine.volume.clone().or(wanted.volume_id).or(standing);
     wanted.region = wanted.region.or_else(|| Some(machine.region.clone()));
+    // One that an earlier deletion made isn't the last any more once the Machine may write again.
+    wanted.snapshot = None;
     if wanted == *identity { Ok(()) } else { Err(Step::Do(Effect::RecordIdentity(Box::new(wanted)))) }
 }

@@ -2,13 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::facts::{
-    Absence, Facts, Known, MachineFact, MachinePhase, Proof, Services, SnapshotPhase, VolumePhase,
-};
+use super::super::facts::{Absence, Facts, Known, MachineFact, MachinePhase, Proof, Services, VolumePhase};
 use super::super::step::{Effect, Look, Release, Rest, Step, Waiting};
+use super::replace::record;
+use super::snapshot::{self, Keeping};
 use super::{Reached, absence_proved, displaced, has_finalizer, look_again};
 use crate::api::condition::whole_seconds;
-use crate::api::name_claim::{RuntimeIdentity, SnapshotRecord, Tombstone};
+use crate::api::name_claim::{RuntimeIdentity, Tombstone};
 use crate::api::runtime::DeletionPolicy;
 
 /// The next step for a deleted Runtime.
@@ -70,7 +70,10 @@ fn keep_snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> R
     volume_recorded(now, facts, identity)?;
     let Some(volume) = identity.volume_id.clone() else { return remove_all(now, facts, identity) };
     if identity.snapshot.is_none() && volume_stands(now, facts)? {
-        snapshot(now, facts, identity, volume)?;
+        let order = Effect::SnapshotVolume { id: volume.clone() };
+        let last = snapshot::last(now, facts, Keeping::Longest, order)?;
+        let kept = Some(snapshot::record(last, &volume));
+        return Err(record(RuntimeIdentity { snapshot: kept, ..identity.clone() }));
     }
     no_machine(now, facts)?;
     no_volume(now, facts, identity)?;
@@ -117,7 +120,7 @@ fn no_move(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached
         Known::Present(volume) if volume.phase == VolumePhase::Going => {}
         Known::Present(volume) => dropped.spare_volume_ids.push(volume.id.clone()),
     }
-    Err(Step::Do(Effect::RecordIdentity(Box::new(dropped))))
+    Err(record(dropped))
 }
 
 fn no_addresses(now: Timestamp, facts: &Facts) -> Reached<()> {
@@ -158,7 +161,8 @@ pub(super) fn machine_stopped(now: Timestamp, facts: &Facts) -> Reached<()> {
     let Some(machine) = machine(now, facts)? else { return Ok(()) };
     let look = |what| again(now, facts, Look::Machine, what);
     match (machine.phase, facts.known.stop_asked) {
-        (MachinePhase::Stopped | MachinePhase::Failed | MachinePhase::Destroying, _) => Ok(()),
+        (MachinePhase::Stopped | MachinePhase::Failed, _) => Ok(()),
+        (MachinePhase::Destroying, _) => Err(look(Waiting::MachineGone)),
         (MachinePhase::Preparing, _) => Err(look(Waiting::Image)),
         (MachinePhase::Started | MachinePhase::Starting, None) => Err(Step::Do(Effect::StopMachine)),
         // A request that slipped in may have started it again.
@@ -185,7 +189,7 @@ fn volume_recorded(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) ->
                 volume_gb: Some(volume.size_gb),
                 ..identity.clone()
             };
-            Err(Step::Do(Effect::RecordIdentity(Box::new(recorded))))
+            Err(record(recorded))
         }
     }
 }
@@ -209,30 +213,6 @@ fn no_volume(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reach
     }
     let Some(id) = &identity.volume_id else { return Ok(()) };
     if volume_stands(now, facts)? { Err(Step::Do(Effect::DeleteVolume { id: id.clone() })) } else { Ok(()) }
-}
-
-fn snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, volume: String) -> Reached<()> {
-    match &facts.known.snapshot {
-        Known::Unknown => Err(Step::Look(Look::Snapshot)),
-        Known::Missing(absence) => {
-            if facts.known.snapshot_asked.is_some() && !never_came(now, facts, *absence) {
-                return Err(again(now, facts, Look::Snapshot, Waiting::Snapshot));
-            }
-            Err(Step::Do(Effect::SnapshotVolume { id: volume }))
-        }
-        Known::Present(snapshot) if snapshot.phase == SnapshotPhase::Pending => {
-            Err(again(now, facts, Look::Snapshot, Waiting::Snapshot))
-        }
-        Known::Present(snapshot) => {
-            let record = SnapshotRecord {
-                id: snapshot.id.clone(),
-                volume_id: volume,
-                expiry_time: whole_seconds(snapshot.expiry),
-            };
-            let recorded = RuntimeIdentity { snapshot: Some(record), ..identity.clone() };
-            Err(Step::Do(Effect::RecordIdentity(Box::new(recorded))))
-        }
-    }
 }
 
 /// What was asked for and isn't listed after a while was never made.

@@ -53,7 +53,10 @@ fn machines(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reache
     let is_done = |left: &Displaced| left.machine_id.as_ref().is_some_and(|id| cleared.contains(id));
     if identity.displaced.iter().any(is_done) {
         let mut wanted = identity.clone();
-        wanted.displaced.iter_mut().filter(|left| is_done(left)).for_each(|left| left.machine_id = None);
+        for left in wanted.displaced.iter_mut().filter(|left| is_done(left)) {
+            // It may have written until now.
+            (left.machine_id, left.since) = (None, whole_seconds(now));
+        }
         return Err(record(wanted));
     }
     let standing = identity.displaced.iter().find_map(|left| left.machine_id.clone());
@@ -100,13 +103,41 @@ fn volume(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, left: &Disp
     if left.cause == ReplacementCause::Fork {
         return Err(Step::Do(Effect::Clear(Clearing::Volume(id))));
     }
-    let seen = facts.known.moving.left.as_ref().filter(|seen| seen.volume_id == id);
-    Err(match seen.map(|seen| seen.state) {
-        Some(LeftState::Gone) => forgotten(identity, &id),
-        Some(LeftState::Bare) => Step::Do(Effect::Clear(Clearing::Snapshot(id))),
-        Some(LeftState::Snapshot(SnapshotPhase::Created)) => Step::Do(Effect::Clear(Clearing::Volume(id))),
-        Some(LeftState::Snapshot(SnapshotPhase::Pending)) | None => Step::Look(Look::Displaced),
+    Err(match saved(now, facts, &id) {
+        Saved::Gone => forgotten(identity, &id),
+        Saved::Look => Step::Look(Look::Displaced),
+        Saved::Not => Step::Do(Effect::Clear(Clearing::Snapshot(id))),
+        Saved::Yes => Step::Do(Effect::Clear(Clearing::Volume(id))),
     })
+}
+
+/// Whether a volume that was left behind is saved by a snapshot made since, which Fly keeps for as long as it can.
+enum Saved {
+    /// It is gone already.
+    Gone,
+    /// It isn't known.
+    Look,
+    /// It isn't.
+    Not,
+    /// It is.
+    Yes,
+}
+
+fn saved(now: Timestamp, facts: &Facts, volume: &str) -> Saved {
+    let moving = &facts.known.moving;
+    let Some(seen) = moving.left.as_ref().filter(|seen| seen.volume_id == volume) else { return Saved::Look };
+    let grace = facts.cluster.settings.absence_grace;
+    let asked = moving.left_asked.map(|at| at.duration_until(now));
+    match (&seen.state, asked) {
+        (LeftState::Gone, _) => Saved::Gone,
+        (LeftState::Snapshot(made), _) if made.phase == SnapshotPhase::Pending => Saved::Look,
+        (LeftState::Snapshot(made), _) if made.is_kept_longest() => Saved::Yes,
+        // What was asked for may be listed in a moment.
+        (_, Some(ago)) if ago < grace => Saved::Look,
+        // Fly made one and keeps it no longer.
+        (LeftState::Snapshot(_), Some(_)) => Saved::Yes,
+        (LeftState::Bare | LeftState::Snapshot(_), _) => Saved::Not,
+    }
 }
 
 fn forgotten(identity: &RuntimeIdentity, volume: &str) -> Step {

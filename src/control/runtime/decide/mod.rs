@@ -17,9 +17,12 @@ pub(super) mod replace;
 pub(super) mod request;
 pub(super) mod resize;
 mod restore;
+mod snapshot;
 mod survey;
 mod upgrade;
 mod warm;
+
+pub use snapshot::quiet_since;
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -160,7 +160,7 @@ const NEVER_LISTED: &str = "Fly took the request several times and lists no new 
 fn made(request: &Request, snapshot: &SnapshotFact) -> Step {
     let result = TaskResult {
         snapshot_id: Some(snapshot.id.clone()),
-        expiry_time: Some(whole_seconds(snapshot.expiry)),
+        expiry_time: Some(whole_seconds(snapshot.expiry())),
     };
     let message = "The snapshot is made; `status.result` names it.";
     finish(request, TaskState::Completed, reason::COMPLETED, message, Some(result))

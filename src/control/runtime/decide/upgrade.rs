@@ -6,10 +6,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::{
-    Facts, Known, MachineFact, MachinePhase, Refusal, Request, RequestKind, SnapshotPhase, TroubleClass,
+    Facts, Idling, Known, MachineFact, MachinePhase, Refusal, Request, RequestKind, TroubleClass, VolumeFact,
+    VolumePhase,
 };
 use super::super::resolve::{Power, Resolved};
 use super::super::step::{Effect, Look, Rest, Step, Wait, Waiting};
+use super::snapshot::{self, Keeping};
 use super::{Reached, destroy, power, replace, request};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::{FailedUpgrade, Pin, RuntimeIdentity, SnapshotRecord, Upgrade, UpgradePhase};
@@ -115,16 +117,39 @@ fn begin(
         Asked::ByRollout => None,
         Asked::ByRequest(uid) => Some(uid.to_owned()),
     };
+    let first = snapshot_first(facts);
     let begun = Upgrade {
         phase: UpgradePhase::Snapshot,
         begin_time: whole_seconds(now),
         from: identity.pin.clone(),
         snapshot: None,
+        snapshot_days: if first { snapshot_days(now, facts, identity)? } else { None },
         request,
     };
     let kept = RuntimeIdentity { upgrade: Some(begun.clone()), failed_upgrade: None, ..identity.clone() };
-    let begun = if snapshot_first(facts) { kept } else { moved(now, &kept, &begun, update, None) };
+    let begun = if first { kept } else { moved(now, &kept, &begun, update, None) };
     Err(Step::Do(Effect::BeginUpgrade(Box::new(begun))))
+}
+
+/// How long Fly keeps the volume's snapshots, as it says now.
+fn snapshot_days(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<Option<u32>> {
+    if facts.known.since_look(Look::Volume, now) > FRESH && identity.volume_id.is_some() {
+        return Err(Step::Look(Look::Volume));
+    }
+    Ok(standing_volume(facts, identity)?.and_then(|volume| volume.snapshot_days))
+}
+
+/// The recorded volume, if it stands.
+fn standing_volume<'f>(facts: &'f Facts, identity: &RuntimeIdentity) -> Reached<Option<&'f VolumeFact>> {
+    let recorded = identity.volume_id.as_ref();
+    match &facts.known.volume {
+        _ if recorded.is_none() => Ok(None),
+        Known::Missing(_) => Ok(None),
+        Known::Present(volume) if Some(&volume.id) == recorded => {
+            Ok(Some(volume).filter(|volume| volume.phase == VolumePhase::Usable))
+        }
+        Known::Present(_) | Known::Unknown => Err(Step::Look(Look::Volume)),
+    }
 }
 
 /// Who asked for an upgrade.
@@ -224,39 +249,46 @@ fn kept(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, upgrade: &Upg
     let settings = &facts.cluster.settings;
     let (Some(update), Some(volume)) = (tell::update(facts).filter(Update::fits), &identity.volume_id) else {
         // The edit was taken back meanwhile: nothing has changed yet.
-        let given_up = RuntimeIdentity { upgrade: None, ..identity.clone() };
-        return Err(Step::Do(Effect::RecordIdentity(Box::new(given_up))));
+        kept_as_before(facts, identity, upgrade)?;
+        return Err(record(RuntimeIdentity { upgrade: None, ..identity.clone() }));
     };
     if upgrade.begin_time.duration_until(now) > settings.stop_deadline + settings.start_deadline {
+        // Where Fly refuses that as well, the Runtime isn't kept down for it.
+        if facts.known.trouble.is_none() {
+            kept_as_before(facts, identity, upgrade)?;
+        }
         let refusal =
             Refusal::new(reason::SNAPSHOT_FAILED, "The snapshot before it couldn't be made in time.");
-        let failed = failure(&update, upgrade, &refusal);
-        let given_up = RuntimeIdentity { upgrade: None, failed_upgrade: Some(failed), ..identity.clone() };
-        return Err(Step::Do(Effect::RecordIdentity(Box::new(given_up))));
+        let failed_upgrade = Some(failure(&update, upgrade, &refusal));
+        return Err(record(RuntimeIdentity { upgrade: None, failed_upgrade, ..identity.clone() }));
     }
-    destroy::machine_stopped(now, facts)?;
-    let snapshot = snapshot(now, facts, volume)?;
-    let moved = moved(now, identity, upgrade, update, Some(snapshot));
-    Err(Step::Do(Effect::RecordIdentity(Box::new(moved))))
+    quieted(now, facts)?;
+    let keeping = if upgrade.snapshot_days.is_some() { Keeping::Longest } else { Keeping::AsSet };
+    let order = Effect::SnapshotBeforeUpgrade { id: volume.clone() };
+    let last = snapshot::last(now, facts, keeping, order)?;
+    let kept = snapshot::record(last, volume);
+    kept_as_before(facts, identity, upgrade)?;
+    Err(record(moved(now, identity, upgrade, update, Some(kept))))
 }
 
-fn snapshot(now: Timestamp, facts: &Facts, volume: &str) -> Reached<SnapshotRecord> {
-    match &facts.known.snapshot {
-        Known::Unknown => Err(Step::Look(Look::Snapshot)),
-        Known::Missing(absence) => {
-            if facts.known.snapshot_asked.is_some() && !destroy::never_came(now, facts, *absence) {
-                return Err(destroy::again(now, facts, Look::Snapshot, Waiting::Snapshot));
-            }
-            Err(Step::Do(Effect::SnapshotBeforeUpgrade { id: volume.to_owned() }))
+/// The Machine is off. One that requests start again and again isn't left to Fly's proxy any more: the update that
+/// follows gives it back.
+fn quieted(now: Timestamp, facts: &Facts) -> Reached<()> {
+    let started = facts.known.machine.present().filter(|machine| machine.phase == MachinePhase::Started);
+    if facts.known.stops > 1 && started.is_some_and(|machine| machine.idling != Idling::Off) {
+        return Err(Step::Do(Effect::KeepOff));
+    }
+    destroy::machine_stopped(now, facts)
+}
+
+/// Fly keeps the volume's later snapshots for as long as it did before the upgrade.
+fn kept_as_before(facts: &Facts, identity: &RuntimeIdentity, upgrade: &Upgrade) -> Reached<()> {
+    let Some(days) = upgrade.snapshot_days else { return Ok(()) };
+    match standing_volume(facts, identity)? {
+        Some(volume) if volume.snapshot_days.is_some_and(|now| now != days) => {
+            Err(Step::Do(Effect::KeepSnapshots { volume: volume.id.clone(), days }))
         }
-        Known::Present(snapshot) if snapshot.phase == SnapshotPhase::Pending => {
-            Err(destroy::again(now, facts, Look::Snapshot, Waiting::Snapshot))
-        }
-        Known::Present(snapshot) => Ok(SnapshotRecord {
-            id: snapshot.id.clone(),
-            volume_id: volume.to_owned(),
-            expiry_time: whole_seconds(snapshot.expiry),
-        }),
+        _ => Ok(()),
     }
 }
 
@@ -273,6 +305,7 @@ fn moved(
         begin_time: whole_seconds(now),
         from: identity.pin.clone(),
         snapshot,
+        snapshot_days: upgrade.snapshot_days,
         request: upgrade.request.clone(),
     };
     RuntimeIdentity { pin: update.pin, upgrade: Some(trial), ..identity.clone() }

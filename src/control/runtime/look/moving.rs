@@ -7,7 +7,8 @@ use super::super::desired;
 use super::super::facts::{Facts, Known, SnapshotPhase};
 use super::super::moving::{Left, LeftState, Restorable};
 use super::super::trouble::Failure;
-use super::{by_id, identity, named_volume, volume_fact};
+use super::super::volume_facts::last_since;
+use super::{by_id, identity, named_volume, snapshot_fact, volume_fact};
 use crate::api::name_claim::RuntimeIdentity;
 use crate::api::replacement::Displaced;
 use crate::control::context::Context;
@@ -71,9 +72,16 @@ pub(super) async fn displaced(ctx: &Context, now: Timestamp, facts: &mut Facts) 
     let Some(left) = identity.displaced.iter().find(|left| left.machine_id.is_none()) else { return };
     match state(ctx, &identity, left).await {
         Ok(state) => {
+            let grace = facts.cluster.settings.absence_grace;
+            let asked = facts.known.moving.left_asked.is_some_and(|at| at.duration_until(now) < grace);
+            let waits = match &state {
+                LeftState::Gone => false,
+                LeftState::Bare => asked,
+                LeftState::Snapshot(made) if made.phase == SnapshotPhase::Pending => true,
+                LeftState::Snapshot(made) => asked && !made.is_kept_longest(),
+            };
             facts.known.moving.left = Some(Left { volume_id: left.volume_id.clone(), state });
-            let pending = state == LeftState::Snapshot(SnapshotPhase::Pending);
-            facts.known.moving.left_next = now.saturating_add(SNAPSHOT_PAUSE).ok().filter(|_| pending);
+            facts.known.moving.left_next = now.saturating_add(SNAPSHOT_PAUSE).ok().filter(|_| waits);
         }
         Err(failure) => {
             tracing::debug!(
@@ -95,10 +103,6 @@ async fn state(ctx: &Context, identity: &RuntimeIdentity, left: &Displaced) -> R
     // Only a snapshot made since holds everything that was on it; the claim tells no more than the second.
     let since = left.since.saturating_add(SignedDuration::from_secs(1)).unwrap_or(left.since);
     let listed = listed(ctx, identity, &left.volume_id).await?;
-    let recent = listed.iter().filter(|it| it.created_at.is_some_and(|at| at >= since));
-    Ok(match recent.max_by_key(|snapshot| snapshot.created_at) {
-        None => LeftState::Bare,
-        Some(it) if it.is_created() => LeftState::Snapshot(SnapshotPhase::Created),
-        Some(_) => LeftState::Snapshot(SnapshotPhase::Pending),
-    })
+    let last = last_since(listed.iter().filter_map(snapshot_fact), since);
+    Ok(last.map_or(LeftState::Bare, LeftState::Snapshot))
 }
