@@ -115,6 +115,8 @@ async fn take_down(ctx: &Context, claim: &NameClaim, orphan: &mut Orphan) {
     for _ in 0..MAX_STEPS {
         let now = ctx.clock.now();
         let mut facts = gather(ctx, Arc::clone(&stand_in), std::mem::take(&mut orphan.known));
+        // What tenants may ask for is no reason to lose data of which nobody can be asked any more.
+        facts.cluster.policy.deletion = None;
         let step = decide(now, &facts);
         let done = match &step {
             Step::Look(what) => look(ctx, now, &mut facts, *what).await,

@@ -88,3 +88,27 @@ async fn one_that_vanished_is_finished_from_its_claim_and_its_data_saved() {
     let intents: Vec<_> = intents.iter().map(|(app, intent)| (app.as_str(), *intent)).collect();
     assert_eq!(platform.problems(&[], &intents).await.unwrap(), [""; 0]);
 }
+
+#[tokio::test]
+async fn so_it_is_where_tenants_may_ask_for_nothing_but_delete() {
+    let (platform, tenant) = hostile("bare").await;
+    let policy = json!({
+        "apiVersion": "moorage.dev/v1alpha1", "kind": "WorkspacePolicy", "metadata": {"name": "bare"},
+        "spec": {"selector": {"namespaces": ["bare"]}, "allowedDeletionPolicies": ["Delete"]},
+    });
+    testbed::apply(&platform.client, &policy.to_string()).await.unwrap();
+    tenant.declare("ops", json!({"deletionPolicy": "Delete"})).await.unwrap();
+    tenant.wait_ready("ops", "running").await.unwrap();
+    let app = platform.app("ops").await.unwrap();
+    vanish(&tenant, "ops", "Delete").await;
+    eventually("its claim finished", SOON, async || {
+        let claim = platform.claim("ops").await?;
+        ensure!(claim["spec"]["tombstone"].is_object(), "{}", claim["spec"]);
+        Ok(())
+    })
+    .await
+    .unwrap();
+    let left = platform.claim("ops").await.unwrap()["spec"]["runtime"].clone();
+    assert!(text(&left, "/snapshot/id").starts_with("vs_"), "{left}");
+    assert_eq!(platform.problems(&[], &[(&app, Intent::Snapshot)]).await.unwrap(), [""; 0]);
+}
