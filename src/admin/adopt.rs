@@ -95,7 +95,7 @@ fn runtimes(client: &Client, adopt: &Adopt) -> Api<Runtime> {
     Api::namespaced(client.clone(), &adopt.namespace)
 }
 
-/// What stands in the app: one Machine, on one volume.
+/// What stands in the app: one Machine, on its only volume. Another volume would go with the app when that is removed.
 async fn look(fly: &fly_machines::Client, organization: &str, name: &str) -> Result<Found, AdminError> {
     let app = fly.apps().get(name).await.map_err(AdminError::fly("read the app"))?;
     let foreign = app.organization.as_ref().is_some_and(|it| !it.slug.is_empty() && it.slug != organization);
@@ -113,12 +113,19 @@ async fn look(fly: &fly_machines::Client, organization: &str, name: &str) -> Res
     let mounted = machine.config.as_ref().and_then(|config| config.mounts.first());
     let mounted = mounted.map(|mount| mount.volume.clone()).unwrap_or_default();
     let volumes = fly.volumes(name).list().await.map_err(AdminError::fly("list its volumes"))?;
-    let volume = volumes.into_iter().find(|it| it.id == mounted && !it.state.is_gone());
-    let Some(volume) = volume else {
+    let standing = volumes.into_iter().filter(|it| !it.state.is_gone());
+    let (own, others): (Vec<Volume>, Vec<Volume>) = standing.partition(|it| it.id == mounted);
+    let Some(volume) = own.into_iter().next() else {
         return Err(refused(format!(
             "the Machine of `{name}` mounts no volume; a Runtime keeps its data on one"
         )));
     };
+    if let Some(other) = others.first() {
+        return Err(refused(format!(
+            "the app `{name}` has other volumes than the one that its Machine mounts, which no Runtime would know of; save what is on them, then remove them: `fly volumes destroy {} -a {name}`",
+            other.id
+        )));
+    }
     Ok(Found { network: app.network, machine, volume })
 }
 

@@ -229,9 +229,10 @@ reasons! {
         /// Somebody else changed the Machine at Fly; it is put back. One that is changed again and again is put back
         /// once an hour.
         DRIFTED = "Drifted";
-        /// A Machine stands in the app that Moorage didn't make; it may take visitors' requests.
+        /// A Machine stands in the app that Moorage didn't make; it may take visitors' requests, and the app of a
+        /// deleted Runtime waits for it to go.
         UNKNOWN_MACHINE = "UnknownMachine";
-        /// A volume stands in the app that Moorage didn't make.
+        /// A volume stands in the app that Moorage didn't make; the app of a deleted Runtime waits for it to go.
         UNKNOWN_VOLUME = "UnknownVolume";
         /// The app has an address that Moorage didn't give it.
         UNKNOWN_ADDRESS = "UnknownAddress";

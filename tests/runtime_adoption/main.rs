@@ -121,6 +121,14 @@ async fn what_can_t_be_adopted_says_why_and_is_left_alone() {
         let (well, said) = moorage(rig, &arguments).await;
         assert!(!well && said.contains("must have one Machine"), "{said}");
     }
+    app(rig, "two-volumes", None).await;
+    let data = volume(rig, "two-volumes").await;
+    machine(rig, "two-volumes", "one", &data).await;
+    let other = volume(rig, "two-volumes").await;
+    let arguments =
+        ["adopt", "--app", "two-volumes", "--namespace", "refusing", "--name", "ops", "--plan", "small"];
+    let (well, said) = moorage(rig, &arguments).await;
+    assert!(!well && said.contains(&format!("fly volumes destroy {other}")), "{said}");
     assert_eq!(tenant.names().await.unwrap(), Vec::<String>::new());
 }
 

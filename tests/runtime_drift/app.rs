@@ -93,3 +93,18 @@ async fn a_secret_that_was_taken_away_is_set_again_and_one_that_was_added_goes()
     scene.told("Drifted", "secrets").await;
     assert_eq!(scene.counted("machine.update").await, 0, "nothing was restarted for it");
 }
+
+#[tokio::test]
+async fn another_volume_does_not_go_with_the_app_of_a_deleted_runtime() {
+    let scene = running("keeping", json!({})).await;
+    let fly = somebody().await;
+    let theirs = fly.volumes(&scene.app).create(&fly::CreateVolume::new("theirs", "fra", 1)).await.unwrap();
+    scene.tenant.delete("ops", "Delete").await.unwrap();
+    let object = scene.tenant.wait_reason("ops", "UnknownVolume").await.unwrap();
+    assert!(text(&condition(&object, "Ready"), "/message").contains(&theirs.id), "{object}");
+    let standing = scene.tenant.fly.standing(&scene.app).await.unwrap();
+    assert_eq!(standing["machines"][0]["state"], "destroyed", "its own goes: {standing}");
+    fly.volumes(&scene.app).delete(&theirs.id).await.unwrap();
+    scene.tenant.wait_gone("ops").await.unwrap();
+    assert!(scene.tenant.fly.standing(&scene.app).await.unwrap().is_null());
+}

@@ -17,6 +17,7 @@ mod life_check;
 mod model_check;
 mod moves;
 mod paths;
+mod remains;
 mod restart;
 mod restore;
 mod sleep;

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use moorage::api::PlanSpec;
 use moorage::api::name_claim::RuntimeIdentity;
 use moorage::api::replacement::ReplacementCause;
+use moorage::api::runtime::DeletionPolicy;
 use moorage::control::runtime::decide::quiet_since;
 use moorage::control::runtime::desired;
 use moorage::control::runtime::facts::*;
@@ -143,6 +144,11 @@ impl World {
         SnapshotReply::Taken
     }
 
+    /// Whether Fly keeps a snapshot of any volume of the app.
+    pub fn has_snapshots(&self) -> bool {
+        self.moves.shots.iter().any(|shot| self.shot_fact(shot).expiry() > self.now)
+    }
+
     /// What was last written may go only once a snapshot has it, kept for as long as Fly can.
     pub fn check_saved(&self, volume: &str) {
         let identity = self.identity();
@@ -212,12 +218,16 @@ impl World {
     }
 
     pub fn look_snapshots(&self, known: &mut Knowledge) {
-        let all = self.moves.shots.iter().map(|shot| Restorable {
-            id: shot.id.clone(),
-            volume_id: shot.volume.clone(),
-            made: Some(shot.made),
-        });
-        known.moving.snapshots = Some(all.collect());
+        let shots = self.moves.shots.iter().map(|shot| (self.shot_fact(shot), &shot.volume));
+        let kept = shots.filter(|(shot, _)| shot.expiry() > self.now && shot.phase == SnapshotPhase::Created);
+        let all: Vec<Restorable> =
+            kept.map(|(snapshot, volume)| Restorable { snapshot, volume_id: volume.clone() }).collect();
+        if all.is_empty() {
+            known.moving.without_snapshots.miss(self.now);
+        } else {
+            known.moving.without_snapshots = Known::Present(());
+        }
+        known.moving.snapshots = Some(all);
     }
 
     pub fn look_displaced(&self, known: &mut Knowledge) {
@@ -327,7 +337,16 @@ impl World {
         let kept = |shot: &Shot| shot.volume_now.days == LONGEST_KEPT && shot.volume_now.content == *content;
         let since = |shot: &Shot| shot.volume == id && shot.made >= left.since && kept(shot);
         let saved = left.cause == ReplacementCause::Fork || self.moves.shots.iter().any(since);
-        assert!(deleted || (served && saved), "a displaced volume went too early: {left:?}");
+        let policy = Some(identity.deletion_policy).filter(|_| deleted);
+        let kept = identity.snapshot.as_ref().map(|kept| &kept.volume_id);
+        let copied =
+            left.cause == ReplacementCause::Fork && kept.is_some() && kept == identity.volume_id.as_ref();
+        let may_go = match policy {
+            None => served && saved,
+            Some(DeletionPolicy::Snapshot) => copied || self.moves.shots.iter().any(since),
+            Some(policy) => policy == DeletionPolicy::Delete,
+        };
+        assert!(may_go, "a displaced volume went too early: {left:?}");
         assert!(self.moves.left.iter().all(|machine| machine.volume.as_deref() != Some(id)));
         for (_, phase) in self.volumes.iter_mut().filter(|(other, _)| other == id) {
             *phase = VolumePhase::Going;

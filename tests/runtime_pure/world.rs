@@ -428,7 +428,7 @@ impl World {
                     None => known.volume.miss(now),
                 }
             }
-            Look::Surroundings => self.look_around(facts),
+            Look::Surroundings | Look::Remains => self.look_around(facts),
             Look::NewVolume => self.look_new_volume(known),
             Look::Snapshots => self.look_snapshots(known),
             Look::Displaced => self.look_displaced(known),
@@ -676,6 +676,11 @@ impl World {
             Effect::DestroyMachine => self.machine = None,
             Effect::DeleteApp => {
                 assert!(self.machine.is_none(), "an app removed under its Machine");
+                let strangers = (&self.around.machines, &self.around.volumes);
+                assert!(strangers.0.is_empty() && strangers.1.is_empty(), "strangers went: {strangers:?}");
+                let kept =
+                    self.identity().deletion_policy == DeletionPolicy::Snapshot && self.has_snapshots();
+                assert!(!kept, "snapshots went with their app");
                 self.app = false;
                 self.certificates.clear();
                 self.v6 = 0;

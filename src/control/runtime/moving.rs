@@ -25,6 +25,8 @@ pub struct Moving {
     pub no_copy_until: Option<Timestamp>,
     /// Snapshots that can be restored.
     pub snapshots: Option<Vec<Restorable>>,
+    /// Since when none is listed, if none is.
+    pub without_snapshots: Known<()>,
     /// The volume that was left behind and is looked at.
     pub left: Option<Left>,
     /// When Fly last took the request for a snapshot of it.
@@ -38,12 +40,17 @@ pub struct Moving {
 /// A snapshot that can be restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restorable {
-    /// Its id.
-    pub id: String,
+    /// The snapshot.
+    pub snapshot: SnapshotFact,
     /// The volume that it is of.
     pub volume_id: String,
-    /// When it was made.
-    pub made: Option<Timestamp>,
+}
+
+/// The newest of the recorded volume; where it has none, the newest of all.
+pub fn newest<'s>(identity: &RuntimeIdentity, snapshots: &'s [Restorable]) -> Option<&'s Restorable> {
+    let own = |it: &&Restorable| identity.volume_id.as_ref() == Some(&it.volume_id);
+    let newest = snapshots.iter().filter(own).max_by_key(|it| it.snapshot.made);
+    newest.or_else(|| snapshots.iter().max_by_key(|it| it.snapshot.made))
 }
 
 /// A volume that was left behind.

@@ -43,6 +43,8 @@ pub enum Look {
     Displaced,
     /// Whatever else stands in the app.
     Surroundings,
+    /// Machines and volumes that nobody recorded, before the app goes.
+    Remains,
     /// The environment's secret values.
     Env,
     /// The gateway, at its URL.

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::is_deleted;
 use super::desired;
-use super::facts::Facts;
+use super::facts::{Facts, Refusal};
 use super::step::Look;
 use crate::api::condition::{ConditionStatus, ConditionType, Wanted, find};
 use crate::api::name_claim::RuntimeIdentity;
@@ -170,6 +170,25 @@ pub fn condition(facts: &Facts) -> Option<Wanted> {
     say(reason_of(&found), message(app, &found))
 }
 
+/// What stands in the app of a deleted Runtime that nobody recorded, and would go with the app.
+pub fn in_the_way(facts: &Facts) -> Option<Refusal> {
+    let mut found = foreign(facts)?;
+    // Lists go on for a while to show what we removed.
+    found.machines.retain(|id| !facts.known.moving.cleared_machines.contains(id));
+    found.volumes.retain(|id| !facts.known.removed_volumes.contains(id));
+    if found.machines.is_empty() && found.volumes.is_empty() {
+        return None;
+    }
+    let app = &facts.own_claim()?.runtime.as_ref()?.app;
+    let message = format!(
+        "The app `{app}` isn't removed yet: {} would go with it, and Moorage didn't make {}. It goes on by itself once nothing else is there: save what is needed, then {}.",
+        standing_there(&found),
+        if found.machines.len() + found.volumes.len() == 1 { "it" } else { "them" },
+        remedy(app, &found)
+    );
+    Some(Refusal::new(reason_of(&found), message))
+}
+
 fn reason_of(found: &Found) -> &'static str {
     match (found.machines.is_empty(), found.volumes.is_empty()) {
         (false, _) => reason::UNKNOWN_MACHINE,
@@ -185,10 +204,6 @@ fn word(reason: &str) -> &'static str {
 }
 
 fn message(app: &str, found: &Found) -> String {
-    let machines = listed("a Machine", "Machines", &found.machines);
-    let volumes = listed("a volume", "volumes", &found.volumes);
-    let addresses = listed("an address", "addresses", &found.addresses);
-    let what: Vec<String> = [machines, volumes, addresses].into_iter().flatten().collect();
     let risk = if found.machines.is_empty() {
         ""
     } else {
@@ -196,9 +211,16 @@ fn message(app: &str, found: &Found) -> String {
     };
     format!(
         "In the app `{app}` stand at Fly, beside what belongs to this Runtime: {}.{risk} Moorage didn't make them, leaves them alone and doesn't know what they are for; they cost. Remove them there if nobody needs them: {}.",
-        what.join(", "),
+        standing_there(found),
         remedy(app, found)
     )
+}
+
+fn standing_there(found: &Found) -> String {
+    let machines = listed("a Machine", "Machines", &found.machines);
+    let volumes = listed("a volume", "volumes", &found.volumes);
+    let addresses = listed("an address", "addresses", &found.addresses);
+    [machines, volumes, addresses].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn listed(one: &str, many: &str, ids: &[String]) -> Option<String> {

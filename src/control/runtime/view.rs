@@ -339,6 +339,7 @@ fn look_name(look: Look) -> &'static str {
         Look::Snapshots => "ReadSnapshots",
         Look::Displaced => "ReadDisplacedVolume",
         Look::Surroundings => "ReadSurroundings",
+        Look::Remains => "ReadRemains",
         Look::Env => "ReadEnvironment",
         Look::Probe => "ProbeGateway",
         Look::Turn => "AwaitTurn",

@@ -3,12 +3,14 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::{Absence, Facts, Known, MachineFact, MachinePhase, Proof, Services, VolumePhase};
+use super::super::moving::newest;
 use super::super::step::{Effect, Look, Release, Rest, Step, Waiting};
+use super::super::survey;
 use super::replace::record;
 use super::snapshot::{self, Keeping};
 use super::{Reached, absence_proved, displaced, has_finalizer, look_again};
 use crate::api::condition::whole_seconds;
-use crate::api::name_claim::{RuntimeIdentity, Tombstone};
+use crate::api::name_claim::{RuntimeIdentity, SnapshotRecord, Tombstone};
 use crate::api::runtime::DeletionPolicy;
 
 /// The next step for a deleted Runtime.
@@ -57,10 +59,24 @@ fn remove_all(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reac
     volume_recorded(now, facts, identity)?;
     no_volume(now, facts, identity)?;
     displaced::taken_down(now, facts, identity, identity.deletion_policy)?;
-    Err(match facts.known.app_delete_asked {
-        None => Step::Do(Effect::DeleteApp),
-        Some(_) => again(now, facts, Look::App, Waiting::AppGone),
-    })
+    if facts.known.app_delete_asked.is_some() {
+        return Err(again(now, facts, Look::App, Waiting::AppGone));
+    }
+    alone(now, facts)?;
+    Err(Step::Do(Effect::DeleteApp))
+}
+
+/// Nothing is left in the app that nobody recorded: the app takes along all that is in it.
+fn alone(now: Timestamp, facts: &Facts) -> Reached<()> {
+    let pause = SignedDuration::from_secs(30).min(facts.cluster.settings.slow_retry);
+    let age = facts.known.since_look(Look::Remains, now);
+    if age >= pause {
+        return Err(Step::Look(Look::Remains));
+    }
+    match survey::in_the_way(facts) {
+        Some(refusal) => Err(Step::Rest(Rest::Refused(refusal, pause - age))),
+        None => Ok(()),
+    }
 }
 
 fn keep_snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
@@ -69,11 +85,17 @@ fn keep_snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> R
     machine_stopped(now, facts)?;
     volume_recorded(now, facts, identity)?;
     let Some(volume) = identity.volume_id.clone() else { return remove_all(now, facts, identity) };
-    if identity.snapshot.is_none() && volume_stands(now, facts)? {
-        let order = Effect::SnapshotVolume { id: volume.clone() };
-        let last = snapshot::last(now, facts, Keeping::Longest, order)?;
-        let kept = Some(snapshot::record(last, &volume));
-        return Err(record(RuntimeIdentity { snapshot: kept, ..identity.clone() }));
+    if identity.snapshot.is_none() {
+        let kept = if volume_stands(now, facts)? {
+            let order = Effect::SnapshotVolume { id: volume.clone() };
+            let last = snapshot::last(now, facts, Keeping::Longest, order)?;
+            Some(snapshot::record(last, &volume))
+        } else {
+            earlier(now, facts, identity)?
+        };
+        if kept.is_some() {
+            return Err(record(RuntimeIdentity { snapshot: kept, ..identity.clone() }));
+        }
     }
     no_machine(now, facts)?;
     no_volume(now, facts, identity)?;
@@ -82,6 +104,20 @@ fn keep_snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> R
     let message =
         format!("The snapshot {} is kept until Fly removes it, in the empty app {}.", kept.id, identity.app);
     Err(release(now, Some(without_name(identity)), &message))
+}
+
+/// The volume is lost: its newest snapshot is what is left of it, or else that of one that was there before.
+fn earlier(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<Option<SnapshotRecord>> {
+    let moving = &facts.known.moving;
+    let Some(snapshots) = &moving.snapshots else { return Err(Step::Look(Look::Snapshots)) };
+    if let Some(newest) = newest(identity, snapshots) {
+        return Ok(Some(snapshot::record(&newest.snapshot, &newest.volume_id)));
+    }
+    match moving.without_snapshots {
+        Known::Missing(absence) => absence_proved(now, facts, absence, Look::Snapshots, "snapshots")?,
+        Known::Unknown | Known::Present(()) => return Err(Step::Look(Look::Snapshots)),
+    }
+    Ok(None)
 }
 
 /// What is kept leads nowhere: its hostname is another's to take.

@@ -8,10 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::facts::{Facts, SnapshotPhase};
 use super::super::moving::LeftState;
 use super::super::step::{Clearing, Effect, Look, Rest, Step, Wait, Waiting};
-use super::Reached;
 use super::replace::record;
+use super::{Reached, snapshot};
 use crate::api::condition::whole_seconds;
-use crate::api::name_claim::RuntimeIdentity;
+use crate::api::name_claim::{RuntimeIdentity, SnapshotRecord};
 use crate::api::replacement::{Displaced, ReplacementCause};
 use crate::api::runtime::DeletionPolicy;
 
@@ -170,8 +170,35 @@ pub(super) fn taken_down(
         return Err(pause(Step::Do(Effect::Clear(Clearing::Machine(id)))));
     }
     let Some(left) = identity.displaced.first() else { return Ok(()) };
-    if facts.known.removed_volumes.contains(&left.volume_id) {
-        return Err(forgotten(identity, &left.volume_id));
+    let id = left.volume_id.clone();
+    if facts.known.removed_volumes.contains(&id) {
+        return Err(forgotten(identity, &id));
     }
-    Err(pause(Step::Do(Effect::Clear(Clearing::Volume(left.volume_id.clone())))))
+    // Of what was copied, the copy's snapshot has everything.
+    let kept = identity.snapshot.as_ref().map(|kept| &kept.volume_id);
+    let own = kept.is_some() && kept == identity.volume_id.as_ref();
+    if policy == DeletionPolicy::Delete || (own && left.cause == ReplacementCause::Fork) {
+        return Err(pause(Step::Do(Effect::Clear(Clearing::Volume(id)))));
+    }
+    Err(match saved(now, facts, &id) {
+        Saved::Gone => forgotten(identity, &id),
+        Saved::Look => pause(Step::Look(Look::Displaced)),
+        Saved::Not => pause(Step::Do(Effect::Clear(Clearing::Snapshot(id)))),
+        Saved::Yes => {
+            match last(facts, &id).filter(|last| !own && identity.snapshot.as_ref() != Some(last)) {
+                // The volume in its place was lost: this is what is left.
+                Some(last) => record(RuntimeIdentity { snapshot: Some(last), ..identity.clone() }),
+                None => pause(Step::Do(Effect::Clear(Clearing::Volume(id)))),
+            }
+        }
+    })
+}
+
+/// The snapshot by which a volume that was left behind is saved.
+fn last(facts: &Facts, volume: &str) -> Option<SnapshotRecord> {
+    let seen = facts.known.moving.left.as_ref().filter(|seen| seen.volume_id == volume)?;
+    match &seen.state {
+        LeftState::Snapshot(snapshot) => Some(snapshot::record(snapshot, volume)),
+        LeftState::Gone | LeftState::Bare => None,
+    }
 }

@@ -53,13 +53,13 @@ fn restore(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached
         return Err(Step::Look(Look::Snapshots));
     };
     let ours = |it: &&Restorable| identity.volume_id.as_ref() == Some(&it.volume_id);
-    match snapshots.iter().filter(ours).max_by_key(|it| it.made) {
+    match snapshots.iter().filter(ours).max_by_key(|it| it.snapshot.made) {
         Some(newest) if !is_crowded(identity) => Err(record(begun(
             identity,
             Origin {
                 cause: ReplacementCause::HostLoss,
-                source: newest.id.clone(),
-                snapshot_time: newest.made.map(whole_seconds),
+                source: newest.snapshot.id.clone(),
+                snapshot_time: Some(whole_seconds(newest.snapshot.made)),
                 task: None,
             },
         ))),

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::{Facts, Request};
-use super::super::moving::Restorable;
+use super::super::moving::newest;
 use super::super::step::{Look, Rest, Step, Waiting};
 use super::replace::{Origin, begun, is_crowded, record};
 use super::request::{failed, finish, given_up, is_late};
@@ -87,7 +87,7 @@ fn begin(
     };
     // The id is the tenant's word: only a snapshot of a recorded volume is ours.
     let chosen = match snapshot {
-        Some(id) => snapshots.iter().find(|it| it.id == id),
+        Some(id) => snapshots.iter().find(|it| it.snapshot.id == id),
         None => newest(identity, snapshots),
     };
     let Some(chosen) = chosen else { return failed(request, reason::SNAPSHOT_NOT_FOUND, NOT_FOUND) };
@@ -95,8 +95,8 @@ fn begin(
         identity,
         Origin {
             cause: ReplacementCause::Restore,
-            source: chosen.id.clone(),
-            snapshot_time: chosen.made.map(whole_seconds),
+            source: chosen.snapshot.id.clone(),
+            snapshot_time: Some(whole_seconds(chosen.snapshot.made)),
             task: Some(request.uid.clone()),
         },
     ))
@@ -104,10 +104,3 @@ fn begin(
 
 /// Of a snapshot that there isn't.
 const NOT_FOUND: &str = "There is no such snapshot of a volume of this Runtime. `fly volumes snapshots list` shows those of a volume (`status.external.volumeID`); leave `snapshotID` out for the newest.";
-
-/// The newest of the recorded volume; where it has none, the newest of all.
-fn newest<'s>(identity: &RuntimeIdentity, snapshots: &'s [Restorable]) -> Option<&'s Restorable> {
-    let own = |it: &&Restorable| identity.volume_id.as_ref() == Some(&it.volume_id);
-    let newest = snapshots.iter().filter(own).max_by_key(|it| it.made);
-    newest.or_else(|| snapshots.iter().max_by_key(|it| it.made))
-}

@@ -34,16 +34,19 @@ pub(super) async fn new_volume(ctx: &Context, now: Timestamp, facts: &mut Facts)
 }
 
 /// The snapshots of every volume that is recorded, whether it stands or not.
-pub(super) async fn snapshots(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
+pub(super) async fn snapshots(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
     let identity = identity(facts)?;
     let mut all = Vec::new();
     for volume in volumes(&identity) {
         for snapshot in listed(ctx, &identity, volume).await? {
-            if snapshot.is_created() {
-                let volume_id = volume.to_owned();
-                all.push(Restorable { id: snapshot.id, volume_id, made: snapshot.created_at });
+            if let Some(snapshot) = snapshot_fact(&snapshot).filter(|it| it.phase == SnapshotPhase::Created) {
+                all.push(Restorable { snapshot, volume_id: volume.to_owned() });
             }
         }
+    }
+    match all.is_empty() {
+        true => facts.known.moving.without_snapshots.miss(now),
+        false => facts.known.moving.without_snapshots = Known::Present(()),
     }
     facts.known.moving.snapshots = Some(all);
     Ok(())

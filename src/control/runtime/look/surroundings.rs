@@ -3,8 +3,9 @@
 use fly_machines::types::{self as fly, ListMachines};
 use jiff::Timestamp;
 
-use super::super::facts::Facts;
+use super::super::facts::{Facts, Known};
 use super::super::survey::{Found, Standing, Survey, knows_machine, knows_volume, secrets_stand};
+use super::super::trouble::Failure;
 use super::identity;
 use crate::api::name_claim::RuntimeIdentity;
 use crate::control::context::Context;
@@ -21,34 +22,51 @@ pub(super) async fn surroundings(ctx: &Context, now: Timestamp, facts: &mut Fact
     }
 }
 
+/// Machines and volumes in the app that the claim doesn't know, before the app is removed with all that is in it.
+pub(super) async fn remains(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
+    let identity = identity(facts)?;
+    match strangers(ctx, facts, &identity).await {
+        Ok(found) => facts.known.survey = Survey::of(found),
+        // Somebody was faster.
+        Err(error) if error.is_not_found() => facts.known.app = Known::Unknown,
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+/// Machines and volumes that the claim doesn't know.
+async fn strangers(ctx: &Context, facts: &Facts, identity: &RuntimeIdentity) -> fly_machines::Result<Found> {
+    let summary = ListMachines { summary: true, ..ListMachines::default() };
+    let machines = ctx.fly.machines(&identity.app).list(&summary).await?;
+    let volumes = ctx.fly.volumes(&identity.app).list().await?;
+    let own = facts.known.machine.present().map(|machine| machine.id.clone());
+    let strange = |machine: &fly::Machine| {
+        !machine.state.is_gone() && own.as_ref() != Some(&machine.id) && !knows_machine(identity, &machine.id)
+    };
+    let odd = |volume: &fly::Volume| !volume.state.is_gone() && !knows_volume(identity, &volume.id);
+    Ok(Found {
+        machines: sorted(machines.into_iter().filter(strange).map(|machine| machine.id)),
+        volumes: sorted(volumes.into_iter().filter(odd).map(|volume| volume.id)),
+        ..Found::default()
+    })
+}
+
 async fn survey(
     ctx: &Context,
     now: Timestamp,
     facts: &mut Facts,
     identity: &RuntimeIdentity,
 ) -> fly_machines::Result<Found> {
-    let summary = ListMachines { summary: true, ..ListMachines::default() };
-    let machines = ctx.fly.machines(&identity.app).list(&summary).await?;
-    let volumes = ctx.fly.volumes(&identity.app).list().await?;
+    let found = strangers(ctx, facts, identity).await?;
     let addresses = ctx.fly.addresses(&identity.app).list().await?;
     let secrets = ctx.fly.secrets(&identity.app).list().await?;
     let certificate = certificate(ctx, now, facts, identity).await?;
-    let own = facts.known.machine.present().map(|machine| machine.id.clone());
-    let strange = |machine: &fly::Machine| {
-        !machine.state.is_gone() && own.as_ref() != Some(&machine.id) && !knows_machine(identity, &machine.id)
-    };
     let names: Vec<String> = secrets.into_iter().map(|secret| secret.name).collect();
     Ok(Found {
-        machines: sorted(machines.into_iter().filter(strange).map(|machine| machine.id)),
-        volumes: sorted(
-            volumes
-                .into_iter()
-                .filter(|volume| !volume.state.is_gone() && !knows_volume(identity, &volume.id))
-                .map(|volume| volume.id),
-        ),
         addresses: sorted(super::note_addresses(now, facts, &addresses).into_iter()),
         secrets: secrets_stand(facts, identity, &names),
         certificate,
+        ..found
     })
 }
 
