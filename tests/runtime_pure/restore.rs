@@ -1,9 +1,10 @@
 //! A Restore that somebody asked for: everything is as the snapshot had it, and nothing is lost on the way.
 
-use crate::world::{Fault, World, run, second};
-use moorage::api::name_claim::{Confirm, ConfirmAction};
-use moorage::api::runtime::DeletionPolicy;
+use crate::world::{Broken, Fault, World, run, run_until, second};
+use moorage::api::name_claim::{Confirm, ConfirmAction, UpgradePhase};
+use moorage::api::runtime::{DeletionPolicy, PowerState};
 use moorage::api::state::TaskState;
+use moorage::control::rollout::pick::Permit;
 use moorage::control::runtime::facts::{MachinePhase, RequestKind, VolumePhase};
 use moorage::control::runtime::step::Rest;
 
@@ -153,4 +154,89 @@ fn a_gateway_that_does_not_come_up_keeps_nobody_from_restoring() {
     assert_eq!(run(&mut world, None), Rest::Running);
     let usable = world.volumes.iter().filter(|(_, phase)| *phase == VolumePhase::Usable).count();
     assert_eq!((world.content(), usable), ("diary", 2));
+}
+
+const OLD: &str = "ghcr.io/openclaw/openclaw:2026.9.6";
+const NEW: &str = "ghcr.io/openclaw/openclaw:2026.10.1";
+
+/// In this phase of an upgrade to something that crashes, asked for by the rollout or by a person.
+fn upgrading(phase: UpgradePhase, asked: Permit) -> World {
+    let mut world = running();
+    world.broken.insert(NEW.into(), Broken::Crashes);
+    world.edit_blueprint(|spec| spec.image = NEW.into());
+    world.permit = asked;
+    if asked == Permit::None {
+        world.request("up", RequestKind::Upgrade);
+    }
+    run_until(&mut world, |world| world.identity().upgrade.is_some_and(|upgrade| upgrade.phase == phase));
+    assert_eq!(world.identity().upgrade.unwrap().phase, phase);
+    world
+}
+
+const PHASES: [UpgradePhase; 3] = [UpgradePhase::Snapshot, UpgradePhase::Trial, UpgradePhase::Rollback];
+
+#[test]
+fn a_volume_that_is_lost_in_the_middle_of_an_upgrade_comes_back_from_its_snapshot() {
+    for phase in PHASES {
+        for asked in [Permit::Granted, Permit::None] {
+            let mut world = upgrading(phase, asked);
+            world.permit = Permit::None;
+            let left = world.identity().volume_id.unwrap();
+            world.volumes.retain(|(id, _)| *id != left);
+            world.machine = None;
+            restore(&mut world, Some("vs_1"));
+            world.requests.last_mut().unwrap().uid = "uid-back".into();
+            // One that goes back anyway is restored from the upgrade's own snapshot before.
+            let begun = world.now;
+            let told = format!("{phase:?}, {asked:?}");
+            assert_eq!(run(&mut world, None), Rest::Running, "{told}: {:?}", world.ledger);
+            assert!(begun.duration_until(world.now) < second(3600), "{told}: it took an hour");
+            assert_eq!(world.content(), "diary", "{told}");
+            assert_eq!(world.image, OLD, "{told}: what is restored is tried on by what served");
+            let identity = world.identity();
+            assert_eq!((identity.upgrade, identity.pin.spec.image.as_str()), (None, OLD), "{told}");
+            assert!(world.requests.is_empty(), "{told}: {:?}", world.requests);
+            let back = world.finished.iter().find(|finish| finish.task == "back").unwrap();
+            assert_eq!(back.state, TaskState::Completed, "{told}: {}", back.message);
+        }
+    }
+}
+
+#[test]
+fn a_restore_gets_through_a_host_that_is_lost_in_the_middle_of_an_upgrade() {
+    for phase in PHASES {
+        let mut world = upgrading(phase, Permit::Granted);
+        world.permit = Permit::None;
+        world.lose_host();
+        restore(&mut world, Some("vs_1"));
+        let mut rest = run(&mut world, None);
+        for _ in 0..20 {
+            if rest == Rest::Running {
+                break;
+            }
+            world.now += second(30);
+            rest = run(&mut world, None);
+        }
+        assert_eq!(rest, Rest::Running, "{phase:?}: {:?}", world.ledger);
+        assert_eq!((world.content(), world.image.as_str()), ("diary", OLD), "{phase:?}");
+    }
+}
+
+#[test]
+fn a_snapshot_made_by_a_version_that_is_on_trial_goes_with_that_version() {
+    let mut world = running();
+    world.power(PowerState::Stopped);
+    run(&mut world, None);
+    world.edit_blueprint(|spec| spec.image = NEW.into());
+    world.permit = Permit::Granted;
+    assert_eq!(run(&mut world, None), Rest::Stopped);
+    world.permit = Permit::None;
+    world.now += second(3600);
+    let made = world.backup();
+    restore(&mut world, Some(&made));
+    assert_eq!(run(&mut world, None), Rest::Stopped);
+    assert_eq!(world.identity().upgrade.unwrap().phase, UpgradePhase::Trial);
+    world.power(PowerState::Running);
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!((world.identity().upgrade, world.image.as_str()), (None, NEW));
 }

@@ -1,6 +1,6 @@
 //! An upgrade, in every way that it may go, and with every fault: it is done, or all is as it was.
 
-use crate::world::{Broken, Fault, World, run, run_for, second};
+use crate::world::{Broken, Fault, World, run, run_for, run_until, second};
 use moorage::api::blueprint::Rollout;
 use moorage::api::condition::{ConditionType, find};
 use moorage::api::name_claim::{RuntimeIdentity, UpgradePhase};
@@ -335,4 +335,66 @@ fn one_that_goes_back_without_the_snapshot_says_so() {
         assert_eq!(run(&mut world, None), Rest::Running);
         assert!(!told(&world).contains("only the image"), "{}", told(&world));
     }
+}
+
+/// Stopped, and moved by the rollout: it has yet to prove itself.
+fn on_trial() -> World {
+    let mut world = stopped();
+    roll_out(&mut world);
+    assert_eq!(run(&mut world, None), Rest::Stopped);
+    world.permit = Permit::None;
+    world.now += second(60);
+    world
+}
+
+#[test]
+fn what_is_asked_of_one_that_a_rollout_moved_while_it_is_off_is_answered() {
+    let mut world = on_trial();
+    world.request("up", RequestKind::Upgrade);
+    world.request("keep", RequestKind::Snapshot);
+    assert_eq!(run(&mut world, None), Rest::Stopped);
+    let ended: Vec<_> = world.finished.iter().map(|it| (it.task.as_str(), it.state)).collect();
+    assert_eq!(ended, [("up", TaskState::Completed), ("keep", TaskState::Completed)]);
+    assert!(world.finished[0].message.contains("proves itself at its next start"));
+    assert_eq!(identity(&world).upgrade.unwrap().phase, UpgradePhase::Trial);
+}
+
+#[test]
+fn one_that_is_off_is_moved_on_and_goes_back_to_what_has_served() {
+    let mut world = on_trial();
+    world.write("the customer's file");
+    let newest = format!("{NEW}-2");
+    world.edit_blueprint(|spec| spec.image = newest.clone());
+    world.broken.insert(newest.clone(), Broken::Crashes);
+    world.request("up", RequestKind::Upgrade);
+    assert_eq!(run(&mut world, None), Rest::Stopped);
+    assert_eq!(world.finished[0].state, TaskState::Completed, "{}", world.finished[0].message);
+    assert_eq!(
+        (identity(&world).pin.spec.image.clone(), identity(&world).pin.blueprint_generation),
+        (newest, 3)
+    );
+    world.power(PowerState::Running);
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(identity(&world).pin.spec.image, OLD);
+    assert_eq!(identity(&world).failed_upgrade.unwrap().blueprint_generation, 3);
+}
+
+#[test]
+fn an_upgrade_that_comes_to_nothing_is_given_up_after_an_hour_and_the_next_request_has_its_turn() {
+    let mut world = running();
+    world.edit_blueprint(|spec| spec.image = NEW.into());
+    world.request("up", RequestKind::Upgrade);
+    world.request("keep", RequestKind::Snapshot);
+    run_until(&mut world, |world| identity(world).upgrade.is_some());
+    world.lose_host();
+    for _ in 0..100 {
+        assert!(matches!(run(&mut world, None), Rest::Refused(..)));
+        world.now += second(60);
+    }
+    let ended: Vec<_> = world.finished.iter().map(|it| (it.task.as_str(), it.reason)).collect();
+    assert_eq!(ended[0], ("up", "DeadlineExceeded"), "{ended:?}");
+    assert!(world.requests.is_empty(), "{:?}", world.requests);
+    world.find_host();
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(identity(&world).upgrade, None);
 }

@@ -12,7 +12,7 @@ use super::super::resolve::Power;
 use super::super::step::{Effect, Look, Rest, Step, Waiting};
 use super::{Reached, absence_proved, destroy, look_again, power, upgrade};
 use crate::api::condition::whole_seconds;
-use crate::api::name_claim::RuntimeIdentity;
+use crate::api::name_claim::{Pin, RuntimeIdentity, UpgradePhase};
 use crate::api::reason;
 use crate::api::replacement::{
     Displaced, MAX_DISPLACED, RefusedPlan, Replacement, ReplacementCause, Restored,
@@ -146,6 +146,7 @@ fn switched(
         since: whole_seconds(now),
         served_since: None,
     });
+    let identity = &without_trial(identity, replacement);
     RuntimeIdentity {
         volume_id: Some(fresh.id.clone()),
         region: Some(fresh.region.clone()),
@@ -159,6 +160,23 @@ fn switched(
         unreachable_since: None,
         ..identity.clone()
     }
+}
+
+/// A restore that somebody asked for ends an upgrade: a version that hasn't proved itself isn't tried on what the one
+/// before it left. A snapshot that was made since goes with the new one, which goes on to prove itself.
+fn without_trial(identity: &RuntimeIdentity, replacement: &Replacement) -> RuntimeIdentity {
+    let Some(upgrade) = identity.upgrade.as_ref().filter(|_| replacement.cause == ReplacementCause::Restore)
+    else {
+        return identity.clone();
+    };
+    let pin = match upgrade.phase {
+        UpgradePhase::Trial if replacement.snapshot_time.is_none_or(|made| made >= upgrade.begin_time) => {
+            return identity.clone();
+        }
+        UpgradePhase::Trial => Pin { plan: identity.pin.plan.clone(), ..upgrade.from.clone() },
+        UpgradePhase::Snapshot | UpgradePhase::Rollback => identity.pin.clone(),
+    };
+    RuntimeIdentity { pin, upgrade: None, ..identity.clone() }
 }
 
 fn restored(identity: &RuntimeIdentity, replacement: &Replacement) -> Option<Restored> {

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::{Facts, Request};
 use super::super::moving::newest;
-use super::super::step::{Look, Rest, Step, Waiting};
+use super::super::step::{Look, Rest, Step};
 use super::replace::{Origin, begun, is_crowded, record};
 use super::request::{failed, finish, given_up, is_late};
 use crate::api::condition::whole_seconds;
@@ -36,12 +36,15 @@ pub(super) fn attended(
     if identity.restored.as_ref().is_some_and(|restored| asked_by(&restored.task)) {
         return restored(now, facts, identity, request, step);
     }
-    let retries = matches!(&step, Step::Wait(wait) if wait.what == Waiting::Retry);
-    if identity.replacement.is_some() || identity.upgrade.is_some() || retries {
+    // Its own move isn't over before that has come to its own end.
+    if identity.replacement.as_ref().is_some_and(|replacement| asked_by(&replacement.task)) {
         return step;
     }
     if is_late(now, request) {
         return given_up(request, facts, &step);
+    }
+    if identity.replacement.is_some() {
+        return step;
     }
     begin(now, facts, identity, request, snapshot)
 }

@@ -102,7 +102,7 @@ fn begin(
     resolved: &Resolved,
     reached: Reached<Step>,
 ) -> Reached<Step> {
-    let (Some(asked), Some(update)) = (asked(facts), tell::update(facts).filter(Update::fits)) else {
+    let (Some(asked), Some(update)) = (asked(now, facts), tell::update(facts).filter(Update::fits)) else {
         return reached;
     };
     if !may_move(now, facts, resolved, &asked, &reached)? {
@@ -161,9 +161,11 @@ enum Asked<'f> {
     ByRequest(&'f str),
 }
 
-fn asked(facts: &Facts) -> Option<Asked<'_>> {
+fn asked(now: Timestamp, facts: &Facts) -> Option<Asked<'_>> {
     match &facts.cluster.request {
-        Some(request) if request.kind == RequestKind::Upgrade => Some(Asked::ByRequest(&request.uid)),
+        Some(request) if request.kind == RequestKind::Upgrade && !request::is_late(now, request) => {
+            Some(Asked::ByRequest(&request.uid))
+        }
         _ => (facts.cluster.permit == Permit::Granted).then_some(Asked::ByRollout),
     }
 }
@@ -192,16 +194,23 @@ pub(super) fn attended(now: Timestamp, facts: &Facts, request: &Request, step: S
             format!("It was taken back: {}", failed.message),
         );
     }
-    let Step::Rest(rest) = &step else { return step };
-    if let Some(upgrade) = &identity.upgrade {
-        let moved = upgrade.request.as_ref() == Some(&request.uid) && upgrade.phase == UpgradePhase::Trial;
-        return if moved && matches!(rest, Rest::Sleeping | Rest::Stopped | Rest::Awaiting(_)) {
-            completed(request, "It is off and has been moved; it proves itself at its next start.")
-        } else {
-            step
-        };
+    if request::is_late(now, request) {
+        return request::given_up(request, facts, &step);
     }
+    let Step::Rest(rest) = &step else { return step };
+    let trial = match &identity.upgrade {
+        // One that is off and was moved before, by whomever it was asked.
+        Some(upgrade) if upgrade.phase == UpgradePhase::Trial && is_off(rest) => Some(upgrade),
+        Some(_) if !is_lost(rest) => return step,
+        _ => None,
+    };
     match (tell::update(facts), rest) {
+        (_, Rest::Refused(refusal, _)) if is_lost(rest) => {
+            request::failed(request, refusal.reason, refusal.message.clone())
+        }
+        (None, _) if trial.is_some() => {
+            completed(request, "It is off and has been moved; it proves itself at its next start.")
+        }
         (None, rest) => up_to_date(now, request, rest),
         (Some(update), _) if !update.fits() => request::failed(
             request,
@@ -216,8 +225,32 @@ pub(super) fn attended(now: Timestamp, facts: &Facts, request: &Request, step: S
         (Some(_), Rest::Refused(refusal, _)) => {
             request::failed(request, refusal.reason, refusal.message.clone())
         }
-        (Some(_), _) => step,
+        (Some(update), _) => trial.map_or(step, |trial| moved_on(now, identity, trial, update, request)),
     }
+}
+
+fn is_off(rest: &Rest) -> bool {
+    matches!(rest, Rest::Sleeping | Rest::Stopped | Rest::Awaiting(_))
+}
+
+/// Whether its volume is gone: nothing comes of an upgrade then.
+fn is_lost(rest: &Rest) -> bool {
+    matches!(rest, Rest::Refused(refusal, _) if refusal.reason == reason::VOLUME_LOST)
+}
+
+/// One that is off and hasn't proved what it was moved to yet is moved to what is newer still. What it goes back to, if
+/// it fails, stays what has served.
+fn moved_on(
+    now: Timestamp,
+    identity: &RuntimeIdentity,
+    trial: &Upgrade,
+    update: Update,
+    request: &Request,
+) -> Step {
+    let request = Some(request.uid.clone());
+    let trial = Upgrade { begin_time: whole_seconds(now), request, ..trial.clone() };
+    let moved = RuntimeIdentity { pin: update.pin, upgrade: Some(trial), ..identity.clone() };
+    Step::Do(Effect::BeginUpgrade(Box::new(moved)))
 }
 
 /// There is nothing to move to, once an edit that was made just before the request would have been seen.
