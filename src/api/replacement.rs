@@ -43,6 +43,10 @@ pub struct Replacement {
     #[schemars(length(max = 64))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
+    /// When it was begun.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }
 
 /// A volume that another has taken the place of, and that isn't removed yet.

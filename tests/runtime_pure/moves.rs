@@ -1,6 +1,6 @@
 //! The part of the small world that is about volumes: their names, sizes and contents, snapshots, full and lost hosts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use moorage::api::PlanSpec;
@@ -12,6 +12,7 @@ use moorage::control::runtime::desired;
 use moorage::control::runtime::facts::*;
 use moorage::control::runtime::moving::{COPY_PAUSE, Left, LeftState, Restorable};
 use moorage::control::runtime::step::{Clearing, Effect};
+use moorage::control::runtime::trouble::{Failure, Pace};
 use moorage::control::runtime::volume_facts::{LONGEST_KEPT, last_since};
 
 use crate::world::{World, plan, second};
@@ -27,6 +28,10 @@ pub struct Moves {
     pub full: Option<String>,
     /// Fly refuses to copy volumes.
     pub no_copies: bool,
+    /// No host of the region has room for another volume, for now.
+    pub full_region: bool,
+    /// Snapshots that Fly won't restore.
+    pub spoilt: BTreeSet<String>,
     /// The volume whose host doesn't answer.
     pub lost: Option<String>,
     /// Machines on hosts that didn't answer.
@@ -47,6 +52,8 @@ pub struct Detail {
     pub content: String,
     /// How many days Fly keeps the snapshots that are made of it.
     pub days: u32,
+    /// Whether a Machine ever ran on it.
+    pub booted: bool,
 }
 
 /// A snapshot.
@@ -201,7 +208,7 @@ impl World {
     }
 
     pub fn admit(&mut self, id: &str, name: String, size_gb: i32, content: String) {
-        self.moves.volumes.insert(id.to_owned(), Detail { name, size_gb, content, days: 5 });
+        self.moves.volumes.insert(id.to_owned(), Detail { name, size_gb, content, days: 5, booted: false });
         self.volumes.push((id.to_owned(), VolumePhase::Usable));
     }
 
@@ -266,6 +273,11 @@ impl World {
         match effect {
             Effect::UpdateMachine(_) if grows => known.moving.no_room += 1,
             Effect::StartMachine if full => known.moving.no_room += 1,
+            Effect::ReplaceVolume if self.restores_spoilt(identity) => {
+                let source = identity.replacement.as_ref().unwrap().source.clone();
+                known.moving.refused_snapshots.insert(source);
+                known.moving.refused = Some("Fly can't find the snapshot.".into());
+            }
             Effect::ReplaceVolume if self.moves.no_copies => {
                 known.moving.refused = Some("Fly has no room.".into());
                 known.moving.no_copy_until = Some(self.now + COPY_PAUSE);
@@ -276,6 +288,23 @@ impl World {
             _ => return false,
         }
         true
+    }
+
+    fn restores_spoilt(&self, identity: &RuntimeIdentity) -> bool {
+        let source = identity.replacement.as_ref().map(|replacement| &replacement.source);
+        source.is_some_and(|source| self.moves.spoilt.contains(source))
+    }
+
+    /// What Fly says of an effect that may do later.
+    pub fn puts_off(&self, effect: &Effect) -> Option<Failure> {
+        let full = *effect == Effect::ReplaceVolume && self.moves.full_region;
+        full.then(|| Failure {
+            class: TroubleClass::Transient,
+            reason: "Capacity",
+            message: "Fly has no room in the region.".into(),
+            retry_after: None,
+            pace: Pace::Backoff,
+        })
     }
 
     fn grows(&self, facts: &Facts) -> bool {
@@ -315,7 +344,8 @@ impl World {
         let identity = self.identity();
         let replacement = identity.replacement.clone().unwrap();
         let running = self.machine.as_ref().is_some_and(|it| it.phase == MachinePhase::Started);
-        assert!(!running || self.moves.lost.is_some(), "a volume made while its Machine runs");
+        let copies = replacement.cause == ReplacementCause::Fork;
+        assert!(!running || !copies, "a volume copied while its Machine runs");
         let source = if replacement.cause == ReplacementCause::Fork {
             self.moves.volumes[&replacement.source].clone()
         } else {

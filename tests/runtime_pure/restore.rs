@@ -1,6 +1,6 @@
 //! A Restore that somebody asked for: everything is as the snapshot had it, and nothing is lost on the way.
 
-use crate::world::{Broken, Fault, World, run, run_until, second};
+use crate::world::{Broken, Fault, World, run, run_for, run_until, second};
 use moorage::api::name_claim::{Confirm, ConfirmAction, UpgradePhase};
 use moorage::api::runtime::{DeletionPolicy, PowerState};
 use moorage::api::state::TaskState;
@@ -239,4 +239,49 @@ fn a_snapshot_made_by_a_version_that_is_on_trial_goes_with_that_version() {
     world.power(PowerState::Running);
     assert_eq!(run(&mut world, None), Rest::Running);
     assert_eq!((world.identity().upgrade, world.image.as_str()), (None, NEW));
+}
+
+#[test]
+fn a_restore_into_a_full_region_leaves_what_serves_alone_and_is_given_up_after_an_hour() {
+    let mut world = running();
+    world.moves.full_region = true;
+    restore(&mut world, None);
+    let asked = world.now;
+    let mut known = Default::default();
+    for _ in 0..5_000 {
+        let served = world.machine.as_ref().is_some_and(|machine| machine.phase == MachinePhase::Started);
+        assert!(served, "{:?}", world.ledger);
+        let (rest, after) = run_for(&mut world, known, 1, None);
+        known = after;
+        if rest.is_some() {
+            break;
+        }
+    }
+    assert_eq!(ended(&world), (TaskState::Failed, "DeadlineExceeded"));
+    let message = &world.finished[0].message;
+    assert!(message.contains("within an hour") && message.contains("no room in the region"), "{message}");
+    let waited = asked.duration_until(world.now);
+    assert!(waited >= second(3600) && waited < second(5400), "{waited:?}");
+    assert_eq!((world.content(), world.identity().replacement), ("spoilt", None));
+    world.moves.full_region = false;
+    world.now += second(3600);
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(
+        (world.content(), world.usable_volumes()),
+        ("spoilt", 1),
+        "what was given up doesn't come late"
+    );
+}
+
+#[test]
+fn a_restore_into_a_region_with_room_within_the_hour_is_carried_out() {
+    let mut world = running();
+    world.moves.full_region = true;
+    restore(&mut world, None);
+    let (rest, known) = run_for(&mut world, Default::default(), 40, None);
+    assert_eq!(rest, None);
+    world.moves.full_region = false;
+    let (rest, _) = run_for(&mut world, known, 2_000, None);
+    assert_eq!((rest, world.content()), (Some(Rest::Running), "diary"));
+    assert_eq!(ended(&world), (TaskState::Completed, "Completed"));
 }

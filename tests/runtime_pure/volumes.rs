@@ -1,6 +1,6 @@
 //! Other sizes, full and lost hosts, migrations: what the customer left on the volume stays.
 
-use crate::world::{Fault, World, run, run_until, second};
+use crate::world::{Fault, World, run, run_for, run_until, second};
 use moorage::api::NameRef;
 use moorage::api::condition::{ConditionType, find};
 use moorage::api::replacement::ReplacementCause;
@@ -417,4 +417,70 @@ fn a_runtime_deleted_in_the_middle_of_a_move_leaves_nothing() {
             assert_eq!(standing, 0, "{policy:?} after {:?}: {:?}", &reference.ledger[..at], world.ledger);
         }
     }
+}
+
+/// Its host answers again once the move to another one is this far.
+fn back_once(is_so: impl Fn(&World) -> bool) -> World {
+    let mut world = on_lost_host();
+    for _ in 0..100 {
+        run_until(&mut world, &is_so);
+        if is_so(&world) {
+            break;
+        }
+        world.now += second(30);
+    }
+    assert!(is_so(&world), "{:?}", world.ledger);
+    world.find_host();
+    world
+}
+
+#[test]
+fn a_host_that_is_back_before_the_move_from_it_is_complete_keeps_the_runtime() {
+    let recorded = |world: &World| world.identity().replacement.is_some();
+    let made = |world: &World| world.ledger.contains(&"ReplaceVolume");
+    for begin in [&(|| back_once(recorded)) as &dyn Fn() -> World, &|| back_once(made)] {
+        let mut reference = begin();
+        let begun = reference.attempts;
+        assert_eq!(settle(&mut reference, &Rest::Running, None), Rest::Running);
+        for at in 0..=reference.attempts - begun {
+            for fault in FAULTS {
+                let mut world = begin();
+                let told = format!("{fault:?} at {at}");
+                assert_eq!(settle(&mut world, &Rest::Running, Some((at, fault))), Rest::Running, "{told}");
+                assert_eq!(world.content(), "diary, continued", "{told}: {:?}", world.ledger);
+                let identity = world.identity();
+                assert_eq!((identity.incarnation, identity.replacement), (0, None), "{told}");
+                assert_eq!((world.usable_volumes(), identity.spare_volume_ids.len()), (1, 0), "{told}");
+                assert!(!world.ledger.contains(&"StopMachine"), "{told}: {:?}", world.ledger);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_that_fly_refuses_is_left_for_an_older_one() {
+    let mut world = on_lost_host();
+    world.moves.shots[0].volume_now.content = "diary, of the day before".into();
+    world.find_host();
+    let newest = world.backup();
+    world.lose_host();
+    world.moves.spoilt.insert(newest);
+    assert_eq!(settle(&mut world, &Rest::Running, None), Rest::Running);
+    assert_eq!(world.content(), "diary, of the day before");
+    // Where Fly restores none, the host is waited for, and comes back with everything.
+    let mut world = on_lost_host();
+    world.moves.spoilt.extend(world.moves.shots.iter().map(|shot| shot.id.clone()).collect::<Vec<_>>());
+    let mut known = world.fresh();
+    for _ in 0..100 {
+        let (rest, after) = run_for(&mut world, known, 2_000, None);
+        known = after;
+        let Some(Rest::Refused(refusal, _)) = rest else { panic!("{rest:?}: {:?}", world.ledger) };
+        assert_eq!(refusal.reason, "HostUnreachable");
+        world.now += second(60);
+    }
+    let tried = world.ledger.iter().filter(|effect| **effect == "RecordIdentity").count();
+    assert!(tried < 10, "it is tried again and again: {:?}", world.ledger);
+    world.find_host();
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!((world.content(), world.identity().incarnation), ("diary, continued", 0));
 }

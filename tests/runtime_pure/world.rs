@@ -613,6 +613,10 @@ impl World {
                 {
                     self.check_saved(id);
                 }
+                if recorded.spare_volume_ids.contains(id) {
+                    assert!(!self.moves.volumes[id].booted, "a spare that has booted was removed");
+                    self.moves.cleared.push(id.clone());
+                }
                 self.volumes
                     .iter_mut()
                     .filter(|(other, _)| other == id)
@@ -702,6 +706,8 @@ impl World {
             self.write("migrated");
         }
         let machine = self.machine.as_mut().unwrap();
+        let mounted = machine.volume.as_ref().and_then(|id| self.moves.volumes.get_mut(id));
+        mounted.into_iter().for_each(|volume| volume.booted = true);
         machine.started = Some(started);
         machine.quiet = broken.map(|_| started);
         machine.since = self.now;
@@ -1002,6 +1008,11 @@ pub fn strike(world: &mut World, mut facts: Facts, effect: &Effect, fault: Optio
     if world.misses_image(effect, &facts) {
         let remedy = Refusal::new("ImageNotFound", "Fly can't find the image.");
         moorage::control::runtime::trouble::note(world.now, &mut facts, remedy.into());
+        return facts.known;
+    }
+    if let Some(failure) = world.puts_off(effect) {
+        moorage::control::runtime::act::forget(&mut facts, effect);
+        moorage::control::runtime::trouble::note(world.now, &mut facts, failure);
         return facts.known;
     }
     match fault {

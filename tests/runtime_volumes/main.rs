@@ -160,3 +160,41 @@ async fn a_migration_is_recorded_and_nothing_is_restarted() {
     assert_eq!(counted(&tenant, "machine.update").await, updates);
     assert_eq!(counted(&tenant, "machine.create").await, 1);
 }
+
+#[tokio::test]
+async fn a_restore_waits_for_room_while_the_gateway_serves_on() {
+    let rig = rig().await;
+    let tenant = Tenant::new(&rig.cluster, &rig.fly, "patient").await.unwrap();
+    tenant.declare("ops", json!({"regions": ["gru"]})).await.unwrap();
+    let object = tenant.wait_ready("ops", "running").await.unwrap();
+    let (before, machine) = (volume(&tenant).await, text(&object, "/status/external/machineID"));
+    let write = |content: &str| json!({"kind": "volume_write", "machine": machine, "content": content});
+    tenant.fly.event(write("diary")).await.unwrap();
+    let task = |kind: &str| json!({"spec": {"runtimeRef": {"name": "ops"}, "type": kind}});
+    tenant.apply("moorage.dev/v1alpha1", "RuntimeTask", "keep", task("Snapshot")).await.unwrap();
+    tenant.wait_task("keep", "completed").await.unwrap();
+    let full = tenant.fly.world(json!({"kind": "volume_capacity", "region": "gru"})).await.unwrap();
+    tenant.apply("moorage.dev/v1alpha1", "RuntimeTask", "restore", task("Restore")).await.unwrap();
+    testbed::eventually("Fly to refuse it a few times", support::SOON, async || {
+        let app = tenant.app("ops").await?;
+        let calls = tenant.fly.calls(&app, 0).await?;
+        let refused =
+            |it: &&Value| it["call"]["route"] == "/v1/apps/{app}/volumes" && it["call"]["status"] == 412;
+        anyhow::ensure!(calls.iter().filter(refused).count() > 1, "{calls:?}");
+        Ok(())
+    })
+    .await
+    .unwrap();
+    assert_eq!(counted(&tenant, "machine.stop").await, 0, "nothing is stopped for what can't be had");
+    tenant.fly.event(write("diary, continued")).await.unwrap();
+    tenant.fly.mend(full).await.unwrap();
+    moved(&tenant, &before).await;
+    let standing = tenant.fly.standing(&tenant.app("ops").await.unwrap()).await.unwrap();
+    let on = |id: &str| standing["volumes"].as_array().unwrap().iter().find(|it| it["id"] == id).cloned();
+    assert_eq!(on(&volume(&tenant).await).unwrap()["content"], "diary");
+    assert_eq!(
+        on(&before).unwrap()["content"],
+        "diary, continued",
+        "what it wrote meanwhile is kept a while"
+    );
+}

@@ -19,6 +19,8 @@ pub struct Moving {
     pub fresh: Known<VolumeFact>,
     /// Why Fly won't make it.
     pub refused: Option<String>,
+    /// Snapshots that Fly won't restore.
+    pub refused_snapshots: BTreeSet<String>,
     /// How many times in a row the volume's host had no room for its Machine.
     pub no_room: u32,
     /// Until when no copy on another host is tried again.
@@ -104,6 +106,7 @@ impl Facts {
                 of: incarnation,
                 number,
                 no_copy_until,
+                refused_snapshots: std::mem::take(&mut known.moving.refused_snapshots),
                 cleared_machines: std::mem::take(&mut known.moving.cleared_machines),
                 ..Moving::default()
             };

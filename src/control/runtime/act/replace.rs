@@ -62,7 +62,18 @@ pub(super) fn refused(
     }
     match cause {
         // What passes when somebody has paid is no reason to do without the snapshot.
-        Some(ReplacementCause::Rollback) if error.class() == ErrorClass::PolicyBlocked => Err(error.into()),
+        Some(ReplacementCause::Rollback | ReplacementCause::HostLoss)
+            if error.class() == ErrorClass::PolicyBlocked =>
+        {
+            Err(error.into())
+        }
+        // Another snapshot may do.
+        Some(ReplacementCause::HostLoss) => {
+            let source = identity.replacement.as_ref().map(|replacement| replacement.source.clone());
+            facts.known.moving.refused_snapshots.extend(source);
+            facts.known.moving.refused = Some(error.message().to_owned());
+            Ok(())
+        }
         Some(ReplacementCause::Fork | ReplacementCause::Restore | ReplacementCause::Rollback) => {
             let told = format!("{}: {}.", error.message(), error.remedy());
             tell_request(facts, identity, &told);
@@ -70,12 +81,7 @@ pub(super) fn refused(
             facts.known.moving.no_copy_until = now.saturating_add(COPY_PAUSE).ok();
             Ok(())
         }
-        // There is nothing to go back to.
-        _ => Err(Refusal::new(
-            reason::SNAPSHOT_NOT_FOUND,
-            format!("Fly can't restore the snapshot. {}: {}.", error.message(), error.remedy()),
-        )
-        .into()),
+        None => Err(error.into()),
     }
 }
 

@@ -6,7 +6,7 @@ use super::super::facts::{Absence, Facts, Known, MachineFact, MachinePhase, Proo
 use super::super::moving::newest;
 use super::super::step::{Effect, Look, Release, Rest, Step, Waiting};
 use super::super::survey;
-use super::replace::record;
+use super::replace::{self, record};
 use super::snapshot::{self, Keeping};
 use super::{Reached, absence_proved, displaced, has_finalizer, look_again};
 use crate::api::condition::whole_seconds;
@@ -144,19 +144,12 @@ fn release(now: Timestamp, left: Option<RuntimeIdentity>, message: &str) -> Step
     Step::Do(Effect::ReleaseClaim(Box::new(Release { tombstone, left })))
 }
 
-/// A move that was under way is dropped: what it made never booted, and goes with the spares.
+/// No move is under way.
 fn no_move(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
     if identity.replacement.is_none() {
         return Ok(());
     }
-    let mut dropped = RuntimeIdentity { replacement: None, ..identity.clone() };
-    match &facts.known.moving.fresh {
-        Known::Unknown => return Err(Step::Look(Look::NewVolume)),
-        Known::Missing(absence) => absence_proved(now, facts, *absence, Look::NewVolume, "volume")?,
-        Known::Present(volume) if volume.phase == VolumePhase::Going => {}
-        Known::Present(volume) => dropped.spare_volume_ids.push(volume.id.clone()),
-    }
-    Err(record(dropped))
+    Err(record(replace::called_off(now, facts, identity)?))
 }
 
 fn no_addresses(now: Timestamp, facts: &Facts) -> Reached<()> {

@@ -48,13 +48,14 @@ fn patience(facts: &Facts) -> Option<SignedDuration> {
 
 fn restore(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
     let slow = facts.cluster.settings.slow_retry;
-    let snapshots = facts.known.moving.snapshots.as_ref();
-    let Some(snapshots) = snapshots.filter(|all| !all.is_empty() || is_fresh(now, facts)) else {
-        return Err(Step::Look(Look::Snapshots));
+    let Some(snapshots) = &facts.known.moving.snapshots else { return Err(Step::Look(Look::Snapshots)) };
+    let refused = &facts.known.moving.refused_snapshots;
+    let ours = |it: &&Restorable| {
+        identity.volume_id.as_ref() == Some(&it.volume_id) && !refused.contains(&it.snapshot.id)
     };
-    let ours = |it: &&Restorable| identity.volume_id.as_ref() == Some(&it.volume_id);
     match snapshots.iter().filter(ours).max_by_key(|it| it.snapshot.made) {
         Some(newest) if !is_crowded(identity) => Err(record(begun(
+            now,
             identity,
             Origin {
                 cause: ReplacementCause::HostLoss,
@@ -64,10 +65,11 @@ fn restore(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached
             },
         ))),
         Some(_) => Ok(()),
+        None if !is_fresh(now, facts) => Err(Step::Look(Look::Snapshots)),
         None => Err(rest(
             Refusal::new(
                 reason::HOST_UNREACHABLE,
-                "Fly can't reach the host that the Machine is on, and there is no snapshot of its volume to restore. It comes back with the host.",
+                "Fly can't reach the host that the Machine is on, and there is no snapshot of its volume that it restores. It comes back with the host.",
             ),
             slow,
         )),

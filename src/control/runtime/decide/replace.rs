@@ -1,16 +1,19 @@
 //! The move to another volume: a copy on another host, or the state of a snapshot.
 //!
-//! The claim says first what is meant to be; then the old Machine stops, the new volume is made, the old Machine goes,
-//! and one write of the claim puts the new volume in the place of the old one. The ordinary stages make the Machine on
-//! it. The old volume stays until the new one has served for a while.
+//! The claim says first what is meant to be; then the new volume is made, the old Machine stops and goes, and one write of
+//! the claim puts the new volume in the place of the old one. The ordinary stages make the Machine on it. The old volume
+//! stays until the new one has served for a while. Only for a copy the old Machine stops first: a snapshot is what it is,
+//! and what serves goes on until Fly has agreed to another volume.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::facts::{Facts, Filling, Host, Known, MachineFact, Refusal, VolumeFact, VolumePhase};
+use super::super::facts::{
+    Facts, Filling, Host, Known, MachineFact, Refusal, Source, VolumeFact, VolumePhase,
+};
 use super::super::moving::PATIENCE;
 use super::super::resolve::Power;
 use super::super::step::{Effect, Look, Rest, Step, Waiting};
-use super::{Reached, absence_proved, destroy, look_again, power, upgrade};
+use super::{Reached, absence_proved, destroy, look_again, power, request, upgrade};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::{Pin, RuntimeIdentity, UpgradePhase};
 use crate::api::reason;
@@ -18,6 +21,9 @@ use crate::api::replacement::{
     Displaced, MAX_DISPLACED, RefusedPlan, Replacement, ReplacementCause, Restored,
 };
 use crate::control::runtime::moving::COPY_PAUSE;
+
+/// Pause between two looks at a Machine whose host didn't answer.
+const HOST_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 
 /// What a new volume is to be made from, and why.
 #[derive(Clone, Debug)]
@@ -33,12 +39,17 @@ pub(in crate::control::runtime) struct Origin {
 }
 
 /// The identity with a move begun. Its number is new even if an earlier move was given up.
-pub(in crate::control::runtime) fn begun(identity: &RuntimeIdentity, origin: Origin) -> RuntimeIdentity {
+pub(in crate::control::runtime) fn begun(
+    now: Timestamp,
+    identity: &RuntimeIdentity,
+    origin: Origin,
+) -> RuntimeIdentity {
     let incarnation = identity.last_incarnation.max(identity.incarnation).saturating_add(1);
     let Origin { cause, source, snapshot_time, task } = origin;
+    let since = Some(whole_seconds(now));
     RuntimeIdentity {
         last_incarnation: incarnation,
-        replacement: Some(Replacement { cause, incarnation, source, snapshot_time, task }),
+        replacement: Some(Replacement { cause, incarnation, source, snapshot_time, task, since }),
         ..identity.clone()
     }
 }
@@ -51,13 +62,17 @@ pub(in crate::control::runtime) fn is_crowded(identity: &RuntimeIdentity) -> boo
 /// No move is under way.
 pub(super) fn complete(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
     let Some(replacement) = &identity.replacement else { return Ok(()) };
-    let old = old_machine(now, facts)?;
-    if reachable(old) {
-        // No request may start it either: what it wrote then would be lost.
+    let old = old_machine(now, facts, replacement)?;
+    if reachable(old) && replacement.cause == ReplacementCause::HostLoss {
+        return Err(record(called_off(now, facts, identity)?));
+    }
+    if reachable(old) && replacement.cause == ReplacementCause::Fork {
         power::halted(now, facts, Power::Stop)?;
     }
     let fresh = new_volume(now, facts, identity, replacement)?;
     if let Some(machine) = old.filter(|_| reachable(old)) {
+        // No request may start it either: what it wrote then would be lost.
+        power::halted(now, facts, Power::Stop)?;
         recorded_machine(identity, machine)?;
         destroy::no_machine(now, facts)?;
     }
@@ -65,8 +80,36 @@ pub(super) fn complete(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity
     Err(record(switched(now, identity, replacement, fresh, lost)))
 }
 
-fn old_machine(now: Timestamp, facts: &Facts) -> Reached<Option<&MachineFact>> {
-    destroy::machine(now, facts)
+/// The Machine on the old volume. Whether a lost host answers again only the Machine itself tells, looked at anew.
+fn old_machine<'f>(
+    now: Timestamp,
+    facts: &'f Facts,
+    replacement: &Replacement,
+) -> Reached<Option<&'f MachineFact>> {
+    let machine = destroy::machine(now, facts)?;
+    let stale = |machine: &&MachineFact| {
+        machine.source == Source::List || machine.read_at.duration_until(now) >= HOST_PAUSE
+    };
+    if replacement.cause == ReplacementCause::HostLoss && machine.as_ref().is_some_and(stale) {
+        return Err(Step::Look(Look::Machine));
+    }
+    Ok(machine)
+}
+
+/// The move is dropped; what it made, if anything, never booted, and goes with the spares.
+pub(super) fn called_off(
+    now: Timestamp,
+    facts: &Facts,
+    identity: &RuntimeIdentity,
+) -> Reached<RuntimeIdentity> {
+    let mut dropped = RuntimeIdentity { replacement: None, ..identity.clone() };
+    match &facts.known.moving.fresh {
+        Known::Unknown => return Err(Step::Look(Look::NewVolume)),
+        Known::Missing(absence) => absence_proved(now, facts, *absence, Look::NewVolume, "volume")?,
+        Known::Present(volume) if volume.phase == VolumePhase::Going => {}
+        Known::Present(volume) => dropped.spare_volume_ids.push(volume.id.clone()),
+    }
+    Ok(dropped)
 }
 
 fn reachable(machine: Option<&MachineFact>) -> bool {
@@ -94,11 +137,14 @@ fn new_volume<'f>(
                 return Err(record(given_up(now, identity)));
             }
             absence_proved(now, facts, *absence, Look::NewVolume, "volume")?;
+            if is_overdue(now, replacement) {
+                return Err(record(given_up(now, identity)));
+            }
             Err(Step::Do(Effect::ReplaceVolume))
         }
         // Somebody took it away: another is made, under a number of its own.
         Known::Present(volume) if volume.phase == VolumePhase::Going => {
-            Err(record(again(identity, replacement)))
+            Err(record(again(now, identity, replacement)))
         }
         Known::Present(volume) if volume.filling == Filling::UnderWay => {
             Err(look_again(now, facts, Look::NewVolume, SignedDuration::from_secs(1), Waiting::NewVolume))
@@ -107,9 +153,20 @@ fn new_volume<'f>(
     }
 }
 
-fn again(identity: &RuntimeIdentity, replacement: &Replacement) -> RuntimeIdentity {
+fn again(now: Timestamp, identity: &RuntimeIdentity, replacement: &Replacement) -> RuntimeIdentity {
     let Replacement { cause, source, snapshot_time, task, .. } = replacement.clone();
-    begun(identity, Origin { cause, source, snapshot_time, task })
+    let mut again = begun(now, identity, Origin { cause, source, snapshot_time, task });
+    if let Some(next) = &mut again.replacement {
+        next.since = replacement.since;
+    }
+    again
+}
+
+/// Whether somebody asked for it, and should have had it by now. What serves isn't kept from everything else for ever;
+/// what was lost, or failed, has nothing to go back to.
+fn is_overdue(now: Timestamp, replacement: &Replacement) -> bool {
+    let asked = replacement.cause == ReplacementCause::Restore;
+    asked && replacement.since.is_some_and(|since| since.duration_until(now) > request::DEADLINE)
 }
 
 /// Fly won't make it: everything stays where it is, and a size that found no room is taken back. What an upgrade that
@@ -121,7 +178,7 @@ fn given_up(now: Timestamp, identity: &RuntimeIdentity) -> RuntimeIdentity {
         failed.message =
             upgrade::without_snapshot(&failed.message, "Fly couldn't restore the snapshot made before it");
     }
-    if let Some(resizing) = kept.resizing.take() {
+    if let Some(resizing) = kept.resizing.take_if(|_| cause == Some(ReplacementCause::Fork)) {
         let retry = now.saturating_add(COPY_PAUSE).unwrap_or(now);
         kept.refused_plan =
             Some(RefusedPlan { plan: kept.pin.plan.name.clone(), retry_time: whole_seconds(retry) });
@@ -201,7 +258,7 @@ pub(super) fn room(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) ->
         return Ok(());
     }
     let origin = Origin { cause: ReplacementCause::Fork, source: volume, snapshot_time: None, task: None };
-    Err(record(begun(identity, origin)))
+    Err(record(begun(now, identity, origin)))
 }
 
 /// For the person who reads why a size isn't taken on.

@@ -19,7 +19,7 @@ use crate::api::runtime_task::TaskResult;
 use crate::api::state::TaskState;
 
 /// Time after which a request that couldn't be carried out is given up.
-const DEADLINE: SignedDuration = SignedDuration::from_hours(1);
+pub(super) const DEADLINE: SignedDuration = SignedDuration::from_hours(1);
 /// Most times that a snapshot is asked for, should Fly take the request and list none.
 const MAX_TRIES: u32 = 3;
 

@@ -95,6 +95,7 @@ fn begin(
     };
     let Some(chosen) = chosen else { return failed(request, reason::SNAPSHOT_NOT_FOUND, NOT_FOUND) };
     record(begun(
+        now,
         identity,
         Origin {
             cause: ReplacementCause::Restore,

@@ -424,6 +424,7 @@ fn go_back(
     };
     let WayBack::Snapshot(snapshot) = way else { return record(back) };
     record(replace::begun(
+        now,
         &back,
         replace::Origin {
             cause: ReplacementCause::Rollback,
