@@ -28,6 +28,8 @@ pub struct Moves {
     pub full: Option<String>,
     /// Fly refuses to copy volumes.
     pub no_copies: bool,
+    /// The most memory for which any host has room where a Machine is made.
+    pub most_memory: Option<i32>,
     /// No host of the region has room for another volume, for now.
     pub full_region: bool,
     /// Snapshots that Fly won't restore.
@@ -273,6 +275,12 @@ impl World {
         match effect {
             Effect::UpdateMachine(_) if grows => known.moving.no_room += 1,
             Effect::StartMachine if full => known.moving.no_room += 1,
+            Effect::CreateMachine(_)
+                if self.moves.most_memory.is_some_and(|most| most < identity.pin.plan.memory_mb) =>
+            {
+                known.moving.no_room += 1;
+                known.machine = Known::Unknown;
+            }
             Effect::ReplaceVolume if self.restores_spoilt(identity) => {
                 let source = identity.replacement.as_ref().unwrap().source.clone();
                 known.moving.refused_snapshots.insert(source);

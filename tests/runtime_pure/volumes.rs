@@ -5,7 +5,7 @@ use moorage::api::NameRef;
 use moorage::api::condition::{ConditionType, find};
 use moorage::api::replacement::ReplacementCause;
 use moorage::api::runtime::{DeletionPolicy, HostLossPolicy, PowerState, Recovery};
-use moorage::control::runtime::facts::{MachinePhase, VolumePhase};
+use moorage::control::runtime::facts::{Knowledge, MachinePhase, VolumePhase};
 use moorage::control::runtime::step::Rest;
 
 const FAULTS: [Fault; 4] = [Fault::CrashBefore, Fault::CrashAfter, Fault::LostReply, Fault::LostRequest];
@@ -483,4 +483,62 @@ fn a_snapshot_that_fly_refuses_is_left_for_an_older_one() {
     world.find_host();
     assert_eq!(run(&mut world, None), Rest::Running);
     assert_eq!((world.content(), world.identity().incarnation), ("diary, continued", 0));
+}
+
+#[test]
+fn a_copy_that_finds_no_room_either_gives_way_to_what_it_is_a_copy_of() {
+    let begin = || {
+        let mut world = on_full_host();
+        world.moves.most_memory = Some(2048);
+        resize(&mut world, "pro");
+        world
+    };
+    let mut reference = begin();
+    let begun = reference.attempts;
+    let old = reference.identity().volume_id.unwrap();
+    assert!(matches!(run(&mut reference, None), Rest::Refused(..)));
+    let attempts = reference.attempts - begun;
+    for at in 0..=attempts {
+        for fault in FAULTS {
+            let mut world = begin();
+            let told = format!("{fault:?} at {at}");
+            let Rest::Refused(refusal, _) = run(&mut world, Some((at, fault))) else { panic!("{told}") };
+            assert_eq!(refusal.reason, "Capacity", "{told}");
+            for part in ["`pro`", "runs on with `trial`", "tried again"] {
+                assert!(refusal.message.contains(part), "{}", refusal.message);
+            }
+            let identity = world.identity();
+            assert_eq!((identity.volume_id.as_ref(), world.content()), (Some(&old), "diary"), "{told}");
+            assert_eq!(world.machine.as_ref().unwrap().phase, MachinePhase::Started, "{told}");
+            assert_eq!((world.moves.guest, identity.displaced.len()), (Some((2, 2048)), 1), "{told}");
+            let copies = world.ledger.iter().filter(|effect| **effect == "ReplaceVolume").count();
+            assert!(copies == 1 || fault != Fault::LostReply, "{told}: {:?}", world.ledger);
+        }
+    }
+    // The copy goes once the other has served for an hour, and the size is tried again a day later.
+    let mut world = reference;
+    for _ in 0..4 {
+        world.now += second(1800);
+        assert!(matches!(run(&mut world, None), Rest::Refused(..)));
+    }
+    assert_eq!((world.identity().displaced.len(), world.usable_volumes()), (0, 1));
+    assert_eq!(world.content(), "diary");
+    (world.moves.most_memory, world.moves.full) = (None, None);
+    world.now += second(24 * 3600);
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.moves.guest, Some((4, 4096)));
+}
+
+#[test]
+fn where_nothing_has_room_there_are_never_more_than_two_copies() {
+    let mut world = stopped();
+    world.fill_host();
+    world.power(PowerState::Running);
+    world.moves.most_memory = Some(0);
+    let (rest, known) = run_for(&mut world, Knowledge::default(), 20_000, None);
+    assert_eq!(rest, None);
+    assert_eq!((world.usable_volumes(), world.identity().displaced.len()), (2, 1), "{:?}", world.identity());
+    (world.moves.most_memory, world.moves.full) = (None, None);
+    assert_eq!(run_for(&mut world, known, 2_000, None).0, Some(Rest::Running));
+    assert_eq!(world.content(), "diary");
 }
