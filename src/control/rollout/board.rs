@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::pick::{Permit, Standing};
+use super::pick::{Permit, Proof, Standing};
 use super::report::Report;
 
 /// What is kept of rollouts. All of it can be found out again.
@@ -20,6 +20,8 @@ struct State {
     permits: HashMap<String, Use>,
     standings: HashMap<String, Standing>,
     reports: HashMap<String, Report>,
+    /// What was last seen to serve of each Blueprint.
+    proved: HashMap<String, String>,
 }
 
 /// Whether a permit is taken back safely.
@@ -100,6 +102,19 @@ impl Board {
     pub fn failed(&self, uid: &str) {
         if let Some(used) = self.lock().permits.get_mut(uid) {
             *used = Use::Unused;
+        }
+    }
+
+    /// Notes that this of a Blueprint serves somewhere.
+    pub fn prove(&self, blueprint: &str, mark: String) {
+        self.lock().proved.insert(blueprint.to_owned(), mark);
+    }
+
+    /// Whether this of a Blueprint was seen to serve.
+    pub fn proof(&self, blueprint: &str, mark: &str) -> Proof {
+        match self.lock().proved.get(blueprint) {
+            Some(seen) if seen == mark => Proof::Proved,
+            _ => Proof::None,
         }
     }
 

@@ -21,6 +21,8 @@ pub struct Member {
 pub enum Stage {
     /// It runs it.
     Current,
+    /// It was moved to it while it was off, and hasn't started since.
+    Unproved,
     /// It runs an older one.
     Outdated,
     /// It runs an older one and can't be moved: it is held, or its Plan is too small.
@@ -65,6 +67,15 @@ pub enum OnFailure {
     GoOn,
 }
 
+/// Whether what is rolled out has served anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// It has.
+    Proved,
+    /// It hasn't, as far as is known.
+    None,
+}
+
 /// How a Staged rollout goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
@@ -76,6 +87,8 @@ pub enum Progress {
     Waiting,
     /// None may begin, since one failed.
     Paused,
+    /// None of those that are off may begin, since it hasn't served anywhere yet.
+    Unproved,
 }
 
 /// Who may begin, and how it goes.
@@ -88,9 +101,11 @@ pub struct Picked {
 }
 
 impl Member {
-    /// Whether it counts against the limit.
-    pub fn is_busy(&self) -> bool {
+    /// Whether it counts against the limit. One that was moved while it was off may fail at its next start: until what
+    /// it was moved to has served anywhere, it counts.
+    pub fn is_busy(&self, proof: Proof) -> bool {
         matches!(self.stage, Stage::Moving | Stage::GoingBack)
+            || (self.stage == Stage::Unproved && proof == Proof::None)
             || self.permit == Permit::Granted
             || matches!(self.standing, Standing::Down | Standing::Unknown)
     }
@@ -100,34 +115,48 @@ impl Member {
         matches!(self.stage, Stage::Failed | Stage::GoingBack)
     }
 
-    fn is_candidate(&self) -> bool {
-        self.stage == Stage::Outdated && !self.is_busy()
+    fn is_candidate(&self, proof: Proof) -> bool {
+        self.stage == Stage::Outdated && !self.is_busy(proof)
+    }
+
+    /// Whether it is up and has a part in the rollout: it shows by itself whether the new one works.
+    fn may_prove(&self) -> bool {
+        let held = matches!(self.stage, Stage::Held | Stage::Unproved);
+        self.standing != Standing::Off && !held
     }
 }
 
-/// Picks those that may begin: those that serve first, since only they prove at once that the new one works.
-pub fn pick(max_unavailable: usize, on_failure: OnFailure, members: &[Member]) -> Picked {
+/// Picks those that may begin: those that serve first, since only they prove at once that the new one works. Those that
+/// are off fail no sooner than they start: they wait until it has served, if there is anyone who can show that.
+pub fn pick(max_unavailable: usize, on_failure: OnFailure, proof: Proof, members: &[Member]) -> Picked {
     let failed = members.iter().any(Member::has_failed);
     if failed && on_failure == OnFailure::Pause {
         return Picked { grants: Vec::new(), progress: Progress::Paused };
     }
-    let busy = members.iter().filter(|member| member.is_busy()).count();
-    let mut candidates: Vec<&Member> = members.iter().filter(|member| member.is_candidate()).collect();
+    let busy = members.iter().filter(|member| member.is_busy(proof)).count();
+    let blind = proof == Proof::None && members.iter().any(Member::may_prove);
+    let may_begin =
+        |member: &&Member| member.is_candidate(proof) && !(blind && member.standing == Standing::Off);
+    let mut candidates: Vec<&Member> = members.iter().filter(may_begin).collect();
     candidates.sort_by_key(|member| (member.standing != Standing::Serving, &member.uid));
     let free = max_unavailable.saturating_sub(busy);
     let grants: Vec<String> = candidates.iter().take(free).map(|member| member.uid.clone()).collect();
-    Picked { progress: progress(members, &grants), grants }
+    Picked { progress: progress(proof, members, &grants), grants }
 }
 
-fn progress(members: &[Member], grants: &[String]) -> Progress {
+fn progress(proof: Proof, members: &[Member], grants: &[String]) -> Progress {
     let moving = |member: &Member| {
         matches!(member.stage, Stage::Moving | Stage::GoingBack)
             || member.permit == Permit::Granted
             || (member.standing == Standing::Unknown && member.stage != Stage::Current)
     };
     let left = |member: &Member| matches!(member.stage, Stage::Outdated | Stage::Held);
+    let waits = |member: &Member| member.is_candidate(proof) && member.standing == Standing::Off;
+    let down = members.iter().any(|member| member.standing == Standing::Down);
     if !grants.is_empty() || members.iter().any(moving) {
         Progress::Going
+    } else if proof == Proof::None && !down && members.iter().any(waits) {
+        Progress::Unproved
     } else if members.iter().any(left) {
         Progress::Waiting
     } else {

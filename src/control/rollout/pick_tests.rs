@@ -19,6 +19,8 @@ enum Event {
     Break(usize),
     /// It is back, and the operator sees it.
     Mend(usize),
+    /// One that is off starts. What it was moved to meanwhile has to prove itself.
+    Start(usize),
     /// The operator restarts: permits and what it saw are lost, claims aren't.
     Restart,
 }
@@ -32,7 +34,8 @@ fn events(members: usize) -> impl Strategy<Value = Vec<Event>> {
         1 => any.clone().prop_map(Event::Fail),
         4 => any.clone().prop_map(Event::See),
         1 => any.clone().prop_map(Event::Break),
-        1 => any.prop_map(Event::Mend),
+        1 => any.clone().prop_map(Event::Mend),
+        1 => any.prop_map(Event::Start),
         1 => Just(Event::Restart),
     ];
     prop::collection::vec(one, 1..200)
@@ -42,6 +45,7 @@ fn events(members: usize) -> impl Strategy<Value = Vec<Event>> {
 struct Fleet {
     members: Vec<Member>,
     truth: Vec<Standing>,
+    proof: Proof,
 }
 
 impl Fleet {
@@ -57,7 +61,7 @@ impl Fleet {
                 permit: Permit::None,
             })
             .collect();
-        Self { members, truth }
+        Self { members, truth, proof: Proof::None }
     }
 
     fn at(&mut self, at: usize) -> (&mut Member, &mut Standing) {
@@ -75,7 +79,12 @@ impl Fleet {
     fn happen(&mut self, event: Event, max: usize, on_failure: OnFailure) -> usize {
         match event {
             Event::Pick => {
-                let picked = pick(max, on_failure, &self.members);
+                let serves =
+                    |member: &Member| (member.stage, member.standing) == (Stage::Current, Standing::Serving);
+                if self.members.iter().any(serves) {
+                    self.proof = Proof::Proved;
+                }
+                let picked = pick(max, on_failure, self.proof, &self.members);
                 for uid in &picked.grants {
                     let granted = self.members.iter_mut().find(|member| member.uid == *uid).unwrap();
                     assert_eq!((granted.stage, granted.permit), (Stage::Outdated, Permit::None));
@@ -97,17 +106,28 @@ impl Fleet {
             }
             Event::Break(at) => self.turn(at, Standing::Serving, Standing::Down),
             Event::Mend(at) => self.turn(at, Standing::Down, Standing::Serving),
-            Event::Restart => self.members.iter_mut().for_each(|member| {
-                (member.permit, member.standing) = (Permit::None, Standing::Unknown);
-            }),
+            Event::Start(at) => {
+                let (member, truth) = self.at(at);
+                if *truth == Standing::Off && member.stage == Stage::Unproved {
+                    member.stage = Stage::Moving;
+                }
+                self.turn(at, Standing::Off, Standing::Serving);
+            }
+            Event::Restart => {
+                self.proof = Proof::None;
+                self.members.iter_mut().for_each(|member| {
+                    (member.permit, member.standing) = (Permit::None, Standing::Unknown);
+                });
+            }
         }
         0
     }
 
+    /// One that is off comes to no end before it starts.
     fn end(&mut self, at: usize, stage: Stage) {
-        let (member, _) = self.at(at);
+        let (member, truth) = self.at(at);
         if member.stage == Stage::Moving {
-            member.stage = stage;
+            member.stage = if *truth == Standing::Off { Stage::Unproved } else { stage };
         }
     }
 
@@ -174,13 +194,14 @@ proptest! {
         }
         for _ in 0..=many + 1 {
             for at in 0..many {
-                for event in [Event::Mend(at), Event::See(at), Event::Begin(at), Event::Succeed(at)] {
+                let turn = [Event::Mend(at), Event::See(at), Event::Begin(at), Event::Succeed(at)];
+                for event in turn.into_iter().chain([Event::Start(at), Event::Succeed(at)]) {
                     fleet.happen(event, max, OnFailure::Pause);
                 }
             }
             fleet.happen(Event::Pick, max, OnFailure::Pause);
         }
-        let picked = pick(max, OnFailure::Pause, &fleet.members);
+        let picked = pick(max, OnFailure::Pause, fleet.proof, &fleet.members);
         prop_assert_eq!(picked.progress, Progress::Done);
     }
 }
@@ -193,6 +214,7 @@ fn within(event: Event, many: usize) -> Event {
         Event::See(at) => Event::See(at % many),
         Event::Break(at) => Event::Break(at % many),
         Event::Mend(at) => Event::Mend(at % many),
+        Event::Start(at) => Event::Start(at % many),
         Event::Pick | Event::Restart => event,
     }
 }
@@ -207,7 +229,7 @@ fn those_that_serve_go_first() {
     };
     let members =
         [member("a", Standing::Off), member("b", Standing::Serving), member("c", Standing::Serving)];
-    assert_eq!(pick(2, OnFailure::Pause, &members).grants, ["b", "c"]);
+    assert_eq!(pick(2, OnFailure::Pause, Proof::None, &members).grants, ["b", "c"]);
 }
 
 #[test]
@@ -219,6 +241,62 @@ fn what_is_down_holds_a_rollout_back_and_what_is_off_does_not() {
         permit: Permit::None,
     };
     let members = [member("a", Standing::Down), member("b", Standing::Off)];
-    assert_eq!(pick(1, OnFailure::Pause, &members), Picked { grants: vec![], progress: Progress::Waiting });
-    assert_eq!(pick(2, OnFailure::Pause, &members).grants, ["b"]);
+    let pick = |max| pick(max, OnFailure::Pause, Proof::Proved, &members);
+    assert_eq!(pick(1), Picked { grants: vec![], progress: Progress::Waiting });
+    assert_eq!(pick(2).grants, ["b"]);
+}
+
+/// A fleet of which one serves and twenty sleep, or of which all sleep.
+fn sleepers(serving: usize) -> Fleet {
+    let mut fleet = Fleet::new(serving, 20);
+    for at in 0..fleet.members.len() {
+        fleet.happen(Event::See(at), 3, OnFailure::Pause);
+    }
+    fleet
+}
+
+/// Lets happen what happens by itself: nobody starts. The last way in which it went on.
+fn by_itself(fleet: &mut Fleet) -> Progress {
+    for _ in 0..60 {
+        fleet.happen(Event::Pick, 3, OnFailure::Pause);
+        for at in 0..fleet.members.len() {
+            fleet.happen(Event::Begin(at), 3, OnFailure::Pause);
+            if fleet.truth[at] == Standing::Off {
+                fleet.happen(Event::Succeed(at), 3, OnFailure::Pause);
+            }
+        }
+    }
+    pick(3, OnFailure::Pause, fleet.proof, &fleet.members).progress
+}
+
+fn count(fleet: &Fleet, stage: Stage) -> usize {
+    fleet.members.iter().filter(|member| member.stage == stage).count()
+}
+
+#[test]
+fn those_that_are_off_wait_until_it_has_served() {
+    let mut fleet = sleepers(1);
+    assert_eq!(by_itself(&mut fleet), Progress::Going);
+    assert_eq!(count(&fleet, Stage::Unproved), 0, "the one that serves is on its way still");
+    let mut failed = sleepers(1);
+    by_itself(&mut failed);
+    failed.happen(Event::Fail(0), 3, OnFailure::GoOn);
+    by_itself(&mut failed);
+    assert_eq!(count(&failed, Stage::Unproved), 0, "nobody is moved to what nobody has proved");
+    let picked = pick(3, OnFailure::GoOn, failed.proof, &failed.members);
+    assert_eq!(picked, Picked { grants: vec![], progress: Progress::Unproved });
+    fleet.happen(Event::Succeed(0), 3, OnFailure::Pause);
+    assert_eq!(by_itself(&mut fleet), Progress::Done);
+    assert_eq!(count(&fleet, Stage::Unproved), 20);
+}
+
+#[test]
+fn where_all_are_off_only_so_many_are_moved_before_one_starts() {
+    let mut fleet = sleepers(0);
+    assert_eq!(by_itself(&mut fleet), Progress::Unproved);
+    assert_eq!(count(&fleet, Stage::Unproved), 3);
+    for event in [Event::Start(0), Event::Succeed(0)] {
+        fleet.happen(event, 3, OnFailure::Pause);
+    }
+    assert_eq!(by_itself(&mut fleet), Progress::Done);
 }

@@ -43,7 +43,7 @@ fn counts(all: &[Named]) -> RolloutCounts {
     };
     RolloutCounts {
         total: count(|_| true),
-        updated: count(|stage| stage == Stage::Current),
+        updated: count(|stage| matches!(stage, Stage::Current | Stage::Unproved)),
         updating: count(|stage| matches!(stage, Stage::Moving | Stage::GoingBack)),
         pending: count(|stage| matches!(stage, Stage::Outdated | Stage::Held)),
         failed: count(|stage| stage == Stage::Failed),
@@ -51,7 +51,7 @@ fn counts(all: &[Named]) -> RolloutCounts {
 }
 
 fn condition(blueprint: &str, rollout: &Rollout, all: &[Named], picked: Option<&Picked>) -> Wanted {
-    if all.iter().all(|one| one.member.stage == Stage::Current) {
+    if all.iter().all(|one| matches!(one.member.stage, Stage::Current | Stage::Unproved)) {
         return up_to_date();
     }
     let no = |reason, message| Wanted::new(ConditionType::RolledOut, ConditionStatus::False, reason, message);
@@ -64,6 +64,7 @@ fn condition(blueprint: &str, rollout: &Rollout, all: &[Named], picked: Option<&
             format!("Runtimes are upgraded, at most {} at a time.", rollout.max_unavailable),
         ),
         Progress::Waiting => no(reason::ROLLOUT_WAITING, waiting(all)),
+        Progress::Unproved => no(reason::ROLLOUT_WAITING, unproved(all)),
         Progress::Paused => no(reason::ROLLOUT_PAUSED, paused(blueprint, all)),
         Progress::Done => no(reason::UPDATE_FAILED, ended(all)),
     }
@@ -93,6 +94,19 @@ fn waiting(all: &[Named]) -> String {
     }
     format!(
         "As many Runtimes should serve and don't as `spec.rollout.maxUnavailable` allows: {down}. Mend or stop them, or allow more."
+    )
+}
+
+fn unproved(all: &[Named]) -> String {
+    let failed = names(all, Member::has_failed);
+    let moved = names(all, |member| member.stage == Stage::Unproved);
+    let why = match (failed.is_empty(), moved.is_empty()) {
+        (false, _) => format!("It failed on {failed}, where `UpdateAvailable` tells why"),
+        (true, false) => format!("{moved} were moved to it and haven't started since"),
+        (true, true) => "Those that are up don't run it".to_owned(),
+    };
+    format!(
+        "Those that are left are off, and wait until it has served somewhere. {why}. It goes on by itself once one of them has started and serves."
     )
 }
 

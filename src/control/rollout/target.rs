@@ -68,6 +68,13 @@ impl Current {
         Self { name: name.to_owned(), generation, content: Arc::new(pinned_content(spec)), image }
     }
 
+    /// What tells it from what it was before, and will be.
+    pub fn mark(&self) -> String {
+        let content = serde_json::json!([self.name, self.content]).to_string();
+        let digest = self.image.as_ref().map(|image| image.digest.as_str());
+        short_hash(&[&content, digest.unwrap_or_default()], 16)
+    }
+
     /// What a Runtime of this pin would be moved to; `None` if nothing that is pinned has changed. Its size isn't the
     /// Blueprint's and stays.
     pub fn update_of(&self, pin: &Pin) -> Option<Update> {

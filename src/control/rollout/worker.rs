@@ -10,7 +10,7 @@ use kube::runtime::reflector::ObjectRef;
 use tokio_util::sync::CancellationToken;
 
 use super::board::News;
-use super::pick::{Member, OnFailure, Permit, Picked, Stage, Standing, pick};
+use super::pick::{Member, OnFailure, Permit, Picked, Proof, Stage, Standing, pick};
 use super::report::{Named, report};
 use super::target::Current;
 use super::wire::named;
@@ -66,7 +66,7 @@ pub fn round(ctx: &Context) {
     }
     for (name, rows) in groups {
         if let Some(offer) = blueprints.get(name) {
-            attend(ctx, name, &offer.rollout, rows);
+            attend(ctx, name, offer, rows);
         }
     }
 }
@@ -132,7 +132,9 @@ fn stage(
             _ => {}
         }
     }
-    let Some(update) = offer.current.update_of(&identity.pin) else { return Stage::Current };
+    let Some(update) = offer.current.update_of(&identity.pin) else {
+        return if identity.upgrade.is_some() { Stage::Unproved } else { Stage::Current };
+    };
     let failed = identity.failed_upgrade.as_ref().is_some_and(|failed| failed.target == update.target());
     if failed {
         return Stage::Failed;
@@ -146,8 +148,15 @@ fn stage(
 }
 
 /// Lets the next ones begin, and says how it goes.
-fn attend(ctx: &Context, name: &str, rollout: &Rollout, mut rows: Vec<Row>) {
-    let picked = picked(rollout, &rows);
+fn attend(ctx: &Context, name: &str, offer: &Offer, mut rows: Vec<Row>) {
+    let (rollout, mark) = (&offer.rollout, offer.current.mark());
+    let serves = |row: &Row| {
+        (row.named.member.stage, row.named.member.standing) == (Stage::Current, Standing::Serving)
+    };
+    if rows.iter().any(serves) {
+        ctx.rollouts.prove(name, mark.clone());
+    }
+    let picked = picked(rollout, ctx.rollouts.proof(name, &mark), &rows);
     for row in &mut rows {
         let uid = &row.named.member.uid;
         match &picked {
@@ -166,11 +175,11 @@ fn attend(ctx: &Context, name: &str, rollout: &Rollout, mut rows: Vec<Row>) {
     }
 }
 
-fn picked(rollout: &Rollout, rows: &[Row]) -> Option<Picked> {
+fn picked(rollout: &Rollout, proof: Proof, rows: &[Row]) -> Option<Picked> {
     if rollout.strategy != RolloutStrategy::Staged {
         return None;
     }
     let members: Vec<Member> = rows.iter().map(|row| row.named.member.clone()).collect();
     let on_failure = if rollout.pause_on_failure { OnFailure::Pause } else { OnFailure::GoOn };
-    Some(pick(usize::try_from(rollout.max_unavailable).unwrap_or(1), on_failure, &members))
+    Some(pick(usize::try_from(rollout.max_unavailable).unwrap_or(1), on_failure, proof, &members))
 }

@@ -9,6 +9,7 @@ pub(super) mod claim;
 mod destroy;
 pub(super) mod displaced;
 mod drift;
+mod fork;
 pub mod hostname;
 pub(super) mod power;
 mod provision;
@@ -108,7 +109,7 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     provision::volume(now, facts, identity, &resolved)?;
     recover::host(now, facts, identity, &resolved)?;
     power::host_answers(now, facts)?;
-    replace::room(now, facts, identity)?;
+    fork::room(now, facts, identity)?;
     resize::sized(now, facts, identity)?;
     provision::machine(now, facts, identity, &resolved)?;
     resize::settled(facts, identity, &resolved)?;

@@ -10,8 +10,9 @@ use super::super::resolve::{
 };
 use super::super::sleep;
 use super::super::step::{Effect, Look, Rest, Step};
+use super::fork::no_room_for;
 use super::provision::lost;
-use super::replace::{no_room_for, record};
+use super::replace::record;
 use super::{Reached, absence_proved, power};
 use crate::api::name_claim::{Pin, PinnedPlan, RuntimeIdentity};
 use crate::api::reason;

@@ -3,33 +3,32 @@
 //!
 //! A Runtime that is off is moved without being started: it proves itself at its next start, whenever that is.
 
+mod asked;
+mod back;
+
+pub(super) use asked::attended;
+pub(super) use back::without_snapshot;
+use back::{failure, go_back, refused};
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::{
-    Facts, Idling, Known, MachineFact, MachinePhase, Refusal, Request, RequestKind, TroubleClass, VolumeFact,
-    VolumePhase,
+    Facts, Idling, Known, MachineFact, MachinePhase, Refusal, RequestKind, VolumeFact, VolumePhase,
 };
 use super::super::resolve::{Power, Resolved};
-use super::super::step::{Effect, Look, Rest, Step, Wait, Waiting};
+use super::super::step::{Effect, Look, Rest, Step};
+use super::replace::record;
 use super::snapshot::{self, Keeping};
-use super::{Reached, destroy, power, replace, request};
+use super::{Reached, destroy, power, request};
 use crate::api::condition::whole_seconds;
-use crate::api::name_claim::{FailedUpgrade, Pin, RuntimeIdentity, SnapshotRecord, Upgrade, UpgradePhase};
+use crate::api::name_claim::{RuntimeIdentity, SnapshotRecord, Upgrade, UpgradePhase};
 use crate::api::reason;
-use crate::api::replacement::ReplacementCause;
-use crate::api::state::TaskState;
 use crate::control::rollout::pick::Permit;
 use crate::control::rollout::target::Update;
 use crate::control::rollout::tell;
 
-/// How often Fly has to refuse a Machine before that is believed: an image that was just pushed takes some seconds.
-const REFUSALS: u32 = 3;
-/// Longest cause of a failure that a claim carries, in characters.
-const MOST_SAID: usize = 512;
 /// Nothing is given up on what was seen longer ago than this.
 const FRESH: SignedDuration = SignedDuration::from_secs(5);
-/// Time in which an edit of the Blueprint reaches us. The edit and the request come by different watches.
-const SETTLED: SignedDuration = SignedDuration::from_secs(5);
 
 /// The upgrade under way is as far as it can be before the Machine runs or rests.
 pub(super) fn under_way(
@@ -184,94 +183,6 @@ fn may_move(
     }
 }
 
-/// The step for a person's request, once the Runtime rests; else the Runtime's own.
-pub(super) fn attended(now: Timestamp, facts: &Facts, request: &Request, step: Step) -> Step {
-    let Some(identity) = facts.own_claim().and_then(|claim| claim.runtime.as_ref()) else { return step };
-    if let Some(failed) = taken_back(identity, request) {
-        return request::failed(
-            request,
-            reason::UPDATE_FAILED,
-            format!("It was taken back: {}", failed.message),
-        );
-    }
-    if request::is_late(now, request) {
-        return request::given_up(request, facts, &step);
-    }
-    let Step::Rest(rest) = &step else { return step };
-    let trial = match &identity.upgrade {
-        // One that is off and was moved before, by whomever it was asked.
-        Some(upgrade) if upgrade.phase == UpgradePhase::Trial && is_off(rest) => Some(upgrade),
-        Some(_) if !is_lost(rest) => return step,
-        _ => None,
-    };
-    match (tell::update(facts), rest) {
-        (_, Rest::Refused(refusal, _)) if is_lost(rest) => {
-            request::failed(request, refusal.reason, refusal.message.clone())
-        }
-        (None, _) if trial.is_some() => {
-            completed(request, "It is off and has been moved; it proves itself at its next start.")
-        }
-        (None, rest) => up_to_date(now, request, rest),
-        (Some(update), _) if !update.fits() => request::failed(
-            request,
-            reason::PLAN_TOO_SMALL,
-            "The Blueprint as it is now needs more memory than the Plan has. Choose a larger Plan.",
-        ),
-        (Some(update), _) if tell::failed(facts, &update).is_some() => {
-            let message = tell::failed(facts, &update).map(|failed| failed.message.clone());
-            let message = format!("It was taken back: {}", message.unwrap_or_default());
-            request::failed(request, reason::UPDATE_FAILED, message)
-        }
-        (Some(_), Rest::Refused(refusal, _)) => {
-            request::failed(request, refusal.reason, refusal.message.clone())
-        }
-        (Some(update), _) => trial.map_or(step, |trial| moved_on(now, identity, trial, update, request)),
-    }
-}
-
-fn is_off(rest: &Rest) -> bool {
-    matches!(rest, Rest::Sleeping | Rest::Stopped | Rest::Awaiting(_))
-}
-
-/// Whether its volume is gone: nothing comes of an upgrade then.
-fn is_lost(rest: &Rest) -> bool {
-    matches!(rest, Rest::Refused(refusal, _) if refusal.reason == reason::VOLUME_LOST)
-}
-
-/// One that is off and hasn't proved what it was moved to yet is moved to what is newer still. What it goes back to, if
-/// it fails, stays what has served.
-fn moved_on(
-    now: Timestamp,
-    identity: &RuntimeIdentity,
-    trial: &Upgrade,
-    update: Update,
-    request: &Request,
-) -> Step {
-    let request = Some(request.uid.clone());
-    let trial = Upgrade { begin_time: whole_seconds(now), request, ..trial.clone() };
-    let moved = RuntimeIdentity { pin: update.pin, upgrade: Some(trial), ..identity.clone() };
-    Step::Do(Effect::BeginUpgrade(Box::new(moved)))
-}
-
-/// There is nothing to move to, once an edit that was made just before the request would have been seen.
-fn up_to_date(now: Timestamp, request: &Request, rest: &Rest) -> Step {
-    let age = request.created.duration_until(now);
-    if age < SETTLED {
-        return Step::Wait(Wait { what: Waiting::Aside(Box::new(rest.clone())), again: SETTLED - age });
-    }
-    completed(request, "It runs the Blueprint as it is now.")
-}
-
-/// The failure of what this very request asked for, once nothing more is taken back.
-fn taken_back<'i>(identity: &'i RuntimeIdentity, request: &Request) -> Option<&'i FailedUpgrade> {
-    let failed = identity.failed_upgrade.as_ref().filter(|_| identity.upgrade.is_none())?;
-    (failed.request.as_ref() == Some(&request.uid)).then_some(failed)
-}
-
-fn completed(request: &Request, message: &str) -> Step {
-    request::finish(request, TaskState::Completed, reason::COMPLETED, message, None)
-}
-
 fn snapshot_first(facts: &Facts) -> bool {
     let rollout = facts.cluster.blueprint.as_ref().and_then(|(_, _, spec)| spec.rollout.as_ref());
     rollout.is_none_or(|rollout| rollout.snapshot_first)
@@ -344,30 +255,6 @@ fn moved(
     RuntimeIdentity { pin: update.pin, upgrade: Some(trial), ..identity.clone() }
 }
 
-/// Why the new pin can't be: Fly refuses the Machine or can't boot it, or it ended by itself.
-fn refused(now: Timestamp, facts: &Facts, upgrade: &Upgrade, resolved: &Resolved) -> Option<Refusal> {
-    let machine = facts.known.machine.present()?;
-    if !power::config_is_applied(facts, resolved) {
-        let late = upgrade.begin_time.duration_until(now) > facts.cluster.settings.start_deadline;
-        return refused_by_fly(facts, upgrade).or_else(|| late.then(|| too_late(facts)));
-    }
-    if resolved.power != Power::Run {
-        return None;
-    }
-    // One that Fly couldn't boot gets another start: its host may have been the cause.
-    let tried = facts.known.started.as_ref().is_some_and(|attempt| attempt.count > 0);
-    (machine.exit.is_some() || tried).then(|| power::ended(facts, machine)).flatten().map(|(why, _)| why)
-}
-
-/// Only refusals that came since the pin was moved are about it.
-fn refused_by_fly(facts: &Facts, upgrade: &Upgrade) -> Option<Refusal> {
-    let trouble = facts.known.trouble.as_ref()?;
-    let about_it = matches!(trouble.reason, reason::IMAGE_NOT_FOUND | reason::FLY_REFUSED | reason::INVALID);
-    let often = trouble.class == TroubleClass::Human && trouble.attempts >= REFUSALS;
-    let since = trouble.since >= upgrade.begin_time;
-    (about_it && often && since).then(|| Refusal::new(trouble.reason, trouble.message.clone()))
-}
-
 /// Whether it has been starting for longer than it may, as a fresh look tells.
 fn late(now: Timestamp, facts: &Facts) -> Reached<Option<Refusal>> {
     let Some(machine) = facts.known.machine.present() else { return Ok(None) };
@@ -395,100 +282,4 @@ fn too_late(facts: &Facts) -> Refusal {
         reason::DEADLINE_EXCEEDED,
         format!("The gateway didn't become ready within {minutes} minutes of its start."),
     )
-}
-
-/// Back to the old pin, and to the snapshot if the new one may have touched the volume.
-fn go_back(
-    now: Timestamp,
-    facts: &Facts,
-    identity: &RuntimeIdentity,
-    resolved: &Resolved,
-    refusal: &Refusal,
-) -> Step {
-    let Some(upgrade) = &identity.upgrade else { return Step::Look(Look::Machine) };
-    let tried = Update::between(&upgrade.from, identity.pin.clone());
-    let way = way_back(now, facts, identity, upgrade, resolved);
-    let mut failed = failure(&tried, upgrade, refusal);
-    if let WayBack::ImageAlone(why) = way {
-        failed.message = without_snapshot(&failed.message, why);
-    }
-    let back = RuntimeIdentity {
-        pin: Pin { plan: identity.pin.plan.clone(), ..upgrade.from.clone() },
-        upgrade: Some(Upgrade {
-            phase: UpgradePhase::Rollback,
-            begin_time: whole_seconds(now),
-            ..upgrade.clone()
-        }),
-        failed_upgrade: Some(failed),
-        ..identity.clone()
-    };
-    let WayBack::Snapshot(snapshot) = way else { return record(back) };
-    record(replace::begun(
-        now,
-        &back,
-        replace::Origin {
-            cause: ReplacementCause::Rollback,
-            source: snapshot.id.clone(),
-            snapshot_time: Some(upgrade.begin_time),
-            task: upgrade.request.clone(),
-        },
-    ))
-}
-
-fn record(identity: RuntimeIdentity) -> Step {
-    Step::Do(Effect::RecordIdentity(Box::new(identity)))
-}
-
-/// What goes back with the image.
-#[derive(Clone, Copy, Debug)]
-enum WayBack<'u> {
-    /// The volume as this snapshot has it.
-    Snapshot(&'u SnapshotRecord),
-    /// The new version never ran on the volume, which is as it was.
-    Untouched,
-    /// Nothing, for this reason.
-    ImageAlone(&'static str),
-}
-
-fn way_back<'u>(
-    now: Timestamp,
-    facts: &Facts,
-    identity: &RuntimeIdentity,
-    upgrade: &'u Upgrade,
-    resolved: &Resolved,
-) -> WayBack<'u> {
-    let untouched = facts.known.machine.present().is_some_and(|machine| {
-        let same = machine.image_digest.is_some() && machine.image_digest == upgrade.from.image_digest;
-        same && !power::config_is_applied(facts, resolved)
-    });
-    match &upgrade.snapshot {
-        _ if untouched => WayBack::Untouched,
-        None => WayBack::ImageAlone("No snapshot was made before it (the rollout's `snapshotFirst`)"),
-        Some(snapshot) if snapshot.expiry_time <= now => {
-            WayBack::ImageAlone("Fly has removed its snapshot meanwhile")
-        }
-        Some(_) if replace::is_crowded(identity) => WayBack::ImageAlone(
-            "Its snapshot wasn't restored, since too many earlier volumes wait to be removed",
-        ),
-        Some(snapshot) => WayBack::Snapshot(snapshot),
-    }
-}
-
-/// What is told of a failure after which the volume didn't go back.
-pub(super) fn without_snapshot(cause: &str, why: &str) -> String {
-    format!(
-        "{cause} {why}: only the image went back, and what the new version changed on the volume is still there."
-    )
-}
-
-/// What is remembered of an upgrade that failed.
-fn failure(update: &Update, upgrade: &Upgrade, refusal: &Refusal) -> FailedUpgrade {
-    FailedUpgrade {
-        target: update.target(),
-        blueprint_generation: update.pin.blueprint_generation,
-        image: update.pin.spec.image.clone(),
-        reason: refusal.reason.to_owned(),
-        message: refusal.message.chars().take(MOST_SAID).collect(),
-        request: upgrade.request.clone(),
-    }
 }
