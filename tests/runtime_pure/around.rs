@@ -40,7 +40,7 @@ impl World {
         let gone = given.is_some_and(|record| !self.certificates.contains_key(&record.name));
         facts.known.survey = Survey::of(Found {
             machines: self.around.machines.iter().cloned().collect(),
-            volumes: self.around.volumes.iter().filter(unknown).cloned().collect(),
+            volumes: self.around.volumes.iter().chain(&self.unrecorded()).filter(unknown).cloned().collect(),
             addresses: Vec::new(),
             secrets: self.around.secrets,
             certificate: if gone { Standing::Changed } else { Standing::AsMade },

@@ -13,6 +13,7 @@ mod drift;
 mod env;
 mod faults;
 mod hostnames;
+mod journeys;
 mod life_check;
 mod model_check;
 mod moves;

@@ -12,6 +12,7 @@ use moorage::control::runtime::desired;
 use moorage::control::runtime::facts::*;
 use moorage::control::runtime::moving::{COPY_PAUSE, Left, LeftState, Restorable};
 use moorage::control::runtime::step::{Clearing, Effect};
+use moorage::control::runtime::survey::knows_volume;
 use moorage::control::runtime::trouble::{Failure, Pace};
 use moorage::control::runtime::volume_facts::{LONGEST_KEPT, last_since};
 
@@ -155,7 +156,12 @@ impl World {
 
     /// Whether Fly keeps a snapshot of any volume of the app.
     pub fn has_snapshots(&self) -> bool {
-        self.moves.shots.iter().any(|shot| self.shot_fact(shot).expiry() > self.now)
+        self.moves.shots.iter().any(|shot| self.is_kept(shot))
+    }
+
+    /// Whether Fly keeps the snapshot still.
+    pub fn is_kept(&self, shot: &Shot) -> bool {
+        self.shot_fact(shot).expiry() > self.now
     }
 
     /// What was last written may go only once a snapshot has it, kept for as long as Fly can.
@@ -243,7 +249,9 @@ impl World {
         let identity = self.identity();
         let Some(left) = identity.displaced.iter().find(|left| left.machine_id.is_none()) else { return };
         let stands = self.volumes.contains(&(left.volume_id.clone(), VolumePhase::Usable));
-        let state = match last_since(self.listed_shots(&left.volume_id), left.since) {
+        // The claim tells no more than the second.
+        let since = left.since + second(1);
+        let state = match last_since(self.listed_shots(&left.volume_id), since) {
             _ if !stands => LeftState::Gone,
             None => LeftState::Bare,
             Some(mut shot) => {
@@ -271,15 +279,25 @@ impl World {
         };
         let full = self.moves.full.is_some() && self.moves.full == identity.volume_id;
         let grows = full && self.grows(facts);
+        let mounts = desired::with_volume(facts, identity).volume_id;
+        let without = mounts.is_some_and(|id| !self.volumes.contains(&(id, VolumePhase::Usable)));
         let known = &mut facts.known;
         match effect {
             Effect::UpdateMachine(_) if grows => known.moving.no_room += 1,
+            Effect::CreateMachine(_) if without => {
+                known.volume = Known::Unknown;
+                known.machine = Known::Unknown;
+            }
             Effect::StartMachine if full => known.moving.no_room += 1,
             Effect::CreateMachine(_)
                 if self.moves.most_memory.is_some_and(|most| most < identity.pin.plan.memory_mb) =>
             {
                 known.moving.no_room += 1;
                 known.machine = Known::Unknown;
+            }
+            Effect::ReplaceVolume if self.copies_nothing(identity) => {
+                known.moving.refused = Some("Fly can't find the volume.".into());
+                known.moving.no_copy_until = Some(self.now + COPY_PAUSE);
             }
             Effect::ReplaceVolume if self.restores_spoilt(identity) => {
                 let source = identity.replacement.as_ref().unwrap().source.clone();
@@ -296,6 +314,12 @@ impl World {
             _ => return false,
         }
         true
+    }
+
+    fn copies_nothing(&self, identity: &RuntimeIdentity) -> bool {
+        let Some(replacement) = &identity.replacement else { return false };
+        let stands = self.volumes.contains(&(replacement.source.clone(), VolumePhase::Usable));
+        replacement.cause == ReplacementCause::Fork && !stands
     }
 
     fn restores_spoilt(&self, identity: &RuntimeIdentity) -> bool {
@@ -418,6 +442,15 @@ impl World {
             }
             _ => {}
         }
+    }
+
+    /// Volumes that stand and that nothing records.
+    pub fn unrecorded(&self) -> Vec<String> {
+        let Some(identity) = self.claim.as_ref().and_then(|claim| claim.runtime.as_ref()) else {
+            return Vec::new();
+        };
+        let usable = self.volumes.iter().filter(|(_, phase)| *phase == VolumePhase::Usable);
+        usable.map(|(id, _)| id).filter(|id| !knows_volume(identity, id)).cloned().collect()
     }
 
     /// Volumes that may stand: one, those that others took the place of, and one that is being made.

@@ -17,7 +17,7 @@ use crate::world::{Broken, Fault, World, run, run_for, second};
 
 /// Something that a person does to the spec. The last of each kind is what counts.
 #[derive(Clone, Debug)]
-enum Edit {
+pub enum Edit {
     Power(PowerState),
     Persona(Option<&'static str>),
     Env(Option<&'static str>),
@@ -55,7 +55,7 @@ enum Event {
     Time(i64),
 }
 
-fn edit() -> impl Strategy<Value = Edit> {
+pub fn edit() -> impl Strategy<Value = Edit> {
     prop_oneof![
         prop_oneof![Just(PowerState::Running), Just(PowerState::Stopped)].prop_map(Edit::Power),
         prop_oneof![Just(None), Just(Some("Ada")), Just(Some("Bob"))].prop_map(Edit::Persona),
@@ -71,7 +71,7 @@ fn edit() -> impl Strategy<Value = Edit> {
     ]
 }
 
-fn faults() -> impl Strategy<Value = Fault> {
+pub fn faults() -> impl Strategy<Value = Fault> {
     prop_oneof![
         Just(Fault::CrashBefore),
         Just(Fault::CrashAfter),
@@ -95,7 +95,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-fn apply(world: &mut World, edit: &Edit) {
+pub fn apply(world: &mut World, edit: &Edit) {
     match edit {
         Edit::Power(state) => world.power(*state),
         Edit::Plan(name) => world.edit(|spec| spec.plan_ref = Some(NameRef::new(*name))),
@@ -194,7 +194,7 @@ pub fn projection(world: &World) -> String {
 }
 
 /// At rest secret values aren't kept.
-fn forget_secrets(known: &mut Knowledge) {
+pub fn forget_secrets(known: &mut Knowledge) {
     known.token = Token::Unknown;
     known.env = EnvFact::Unknown;
     known.secrets = None;
@@ -235,7 +235,7 @@ fn settled(world: &mut World) -> (Option<Rest>, String) {
 }
 
 /// An edit that can't be carried out is taken back in the end.
-fn mended(world: &mut World) {
+pub fn mended(world: &mut World) {
     let named = world.runtime.spec.plan_ref.as_ref().map(|reference| reference.name.as_str());
     if matches!(named, Some("tiny" | "nowhere")) {
         apply(world, &Edit::Plan("trial"));
@@ -246,7 +246,7 @@ fn mended(world: &mut World) {
 }
 
 /// A fresh creation of what `world` declares. An upgrade is asked for and may fail: what counts is the pin.
-fn created(world: &World) -> World {
+pub fn created(world: &World) -> World {
     let mut fresh = roomy();
     fresh.runtime.spec = world.runtime.spec.clone();
     fresh.base.clone_from(&world.base);

@@ -99,7 +99,7 @@ fn what_nobody_recorded_does_not_go_with_the_app() {
         for _ in 0..5 {
             let Rest::Refused(refusal, again) = run(&mut world, None) else { panic!("it went on") };
             assert_eq!(refusal.reason, reason);
-            for part in ["isn't removed yet", "theirs", "goes on by itself"] {
+            for part in ["doesn't know", "theirs", "goes on by itself"] {
                 assert!(refusal.message.contains(part), "{}", refusal.message);
             }
             world.now += again;

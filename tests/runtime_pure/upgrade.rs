@@ -398,3 +398,20 @@ fn an_upgrade_that_comes_to_nothing_is_given_up_after_an_hour_and_the_next_reque
     assert_eq!(run(&mut world, None), Rest::Running);
     assert_eq!(identity(&world).upgrade, None);
 }
+
+#[test]
+fn one_whose_machine_is_destroyed_and_whose_image_is_missing_goes_back() {
+    let mut world = stopped();
+    world.write("the customer's file");
+    world.broken.insert(NEW.into(), Broken::Missing);
+    roll_out(&mut world);
+    run_until(&mut world, |world| {
+        identity(world).upgrade.is_some_and(|upgrade| upgrade.phase == UpgradePhase::Trial)
+    });
+    world.machine = None;
+    world.moves.machines += 1;
+    world.power(PowerState::Running);
+    assert_eq!(settle(&mut world, None), Rest::Running, "{:?}", world.ledger);
+    assert_eq!((world.image.as_str(), world.content()), (OLD, "the customer's file"));
+    assert_eq!(identity(&world).failed_upgrade.unwrap().reason, "ImageNotFound");
+}

@@ -542,3 +542,38 @@ fn where_nothing_has_room_there_are_never_more_than_two_copies() {
     assert_eq!(run_for(&mut world, known, 2_000, None).0, Some(Rest::Running));
     assert_eq!(world.content(), "diary");
 }
+
+/// Fly has moved it to another host just now.
+fn migrated() -> World {
+    let mut world = running();
+    world.write("diary, on the new host");
+    let old = world.identity().volume_id.unwrap();
+    let detail = world.moves.volumes[&old].clone();
+    world.volumes.clear();
+    world.admit("vol_moved", detail.name, detail.size_gb, detail.content);
+    world.machine.as_mut().unwrap().volume = Some("vol_moved".into());
+    world
+}
+
+#[test]
+fn a_migration_right_before_something_else_is_followed_first() {
+    let mut world = migrated();
+    resize(&mut world, "pro");
+    assert_eq!(run(&mut world, None), Rest::Running);
+    let identity = world.identity();
+    assert_eq!((identity.volume_id.as_deref(), identity.volume_size()), (Some("vol_moved"), 20));
+    assert_eq!(world.moves.guest, Some((4, 4096)));
+    let mut world = migrated();
+    world.delete(DeletionPolicy::Delete);
+    assert_eq!(run(&mut world, None), Rest::Gone);
+    assert_eq!((world.app, world.usable_volumes()), (false, 0));
+    // The world itself sees to it that the snapshot has what was last written.
+    let mut world = migrated();
+    world.delete(DeletionPolicy::Snapshot);
+    assert_eq!(run(&mut world, None), Rest::Gone);
+    assert_eq!(world.identity().snapshot.unwrap().volume_id, "vol_moved");
+    let mut world = migrated();
+    world.delete(DeletionPolicy::Retain);
+    assert_eq!(run(&mut world, None), Rest::Gone);
+    assert_eq!(world.identity().volume_id.as_deref(), Some("vol_moved"));
+}

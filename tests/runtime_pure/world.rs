@@ -681,6 +681,7 @@ impl World {
             Effect::DeleteApp => {
                 assert!(self.machine.is_none(), "an app removed under its Machine");
                 let strangers = (&self.around.machines, &self.around.volumes);
+                assert_eq!(self.unrecorded(), [""; 0], "volumes went that nobody recorded");
                 assert!(strangers.0.is_empty() && strangers.1.is_empty(), "strangers went: {strangers:?}");
                 let kept =
                     self.identity().deletion_policy == DeletionPolicy::Snapshot && self.has_snapshots();

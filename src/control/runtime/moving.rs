@@ -123,6 +123,11 @@ impl Facts {
         if written.replacement.is_some() && written.last_incarnation > before.last_incarnation {
             self.known.moving.fresh = Known::Missing(not_made);
         }
+        if written.volume_id != before.volume_id
+            && self.known.volume.present().is_some_and(|it| Some(&it.id) != written.volume_id.as_ref())
+        {
+            self.known.volume = Known::Unknown;
+        }
         if written.incarnation > before.incarnation {
             self.known.machine = Known::Missing(not_made);
             self.known.volume = fresh;

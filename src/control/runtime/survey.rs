@@ -170,7 +170,7 @@ pub fn condition(facts: &Facts) -> Option<Wanted> {
     say(reason_of(&found), message(app, &found))
 }
 
-/// What stands in the app of a deleted Runtime that nobody recorded, and would go with the app.
+/// What stands in the app of a deleted Runtime that nobody recorded.
 pub fn in_the_way(facts: &Facts) -> Option<Refusal> {
     let mut found = foreign(facts)?;
     // Lists go on for a while to show what we removed.
@@ -181,9 +181,8 @@ pub fn in_the_way(facts: &Facts) -> Option<Refusal> {
     }
     let app = &facts.own_claim()?.runtime.as_ref()?.app;
     let message = format!(
-        "The app `{app}` isn't removed yet: {} would go with it, and Moorage didn't make {}. It goes on by itself once nothing else is there: save what is needed, then {}.",
+        "In the app `{app}` stands what Moorage doesn't know: {}. Nobody would know of it once the Runtime has gone, and it would go with the app. The deletion goes on by itself once nothing else is there: save what is needed, then {}.",
         standing_there(&found),
-        if found.machines.len() + found.volumes.len() == 1 { "it" } else { "them" },
         remedy(app, &found)
     );
     Some(Refusal::new(reason_of(&found), message))

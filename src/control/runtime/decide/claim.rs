@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::super::facts::{ClaimFact, Facts, Refusal};
 use super::super::resolve::Resolved;
 use super::super::step::{Effect, NewClaim, Rest, Step};
+use super::super::survey;
 use super::{Reached, power, refused, warm};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::{ClaimType, HostnameRecord, NameClaimSpec, RuntimeIdentity};
@@ -147,6 +148,20 @@ pub(super) fn funding_recorded(facts: &Facts, identity: &RuntimeIdentity) -> Rea
     }
     let changed = RuntimeIdentity { order: Some(order.uid.clone()), ..identity.clone() };
     Err(Step::Do(Effect::RecordIdentity(Box::new(changed))))
+}
+
+/// The claim knows the volume that the Machine is on: Fly moves both to another host at any time, and the volume has
+/// another id then.
+pub(super) fn volume_followed(facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+    let machine = facts.known.machine.present().filter(|_| identity.volume_id.is_some());
+    let volume = machine.and_then(|machine| machine.volume.as_ref());
+    match volume.filter(|volume| !survey::knows_volume(identity, volume)) {
+        Some(volume) => {
+            let moved = RuntimeIdentity { volume_id: Some(volume.clone()), ..identity.clone() };
+            Err(Step::Do(Effect::RecordIdentity(Box::new(moved))))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The claim knows the Machine and the digest that its tag stood for.

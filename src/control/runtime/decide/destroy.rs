@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::facts::{Absence, Facts, Known, MachineFact, MachinePhase, Proof, Services, VolumePhase};
+use super::super::facts::{
+    Absence, Facts, Known, MachineFact, MachinePhase, Proof, Services, Source, VolumePhase,
+};
 use super::super::moving::newest;
 use super::super::step::{Effect, Look, Release, Rest, Step, Waiting};
 use super::super::survey;
@@ -55,6 +57,7 @@ fn app_exists(now: Timestamp, facts: &Facts) -> Reached<bool> {
 fn remove_all(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
     no_addresses(now, facts)?;
     no_move(now, facts, identity)?;
+    followed(now, facts, identity)?;
     no_machine(now, facts)?;
     volume_recorded(now, facts, identity)?;
     no_volume(now, facts, identity)?;
@@ -66,7 +69,7 @@ fn remove_all(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reac
     Err(Step::Do(Effect::DeleteApp))
 }
 
-/// Nothing is left in the app that nobody recorded: the app takes along all that is in it.
+/// Nothing is left in the app that nobody recorded: it would go with the app, or cost and be known to nobody.
 fn alone(now: Timestamp, facts: &Facts) -> Reached<()> {
     let pause = SignedDuration::from_secs(30).min(facts.cluster.settings.slow_retry);
     let age = facts.known.since_look(Look::Remains, now);
@@ -82,6 +85,7 @@ fn alone(now: Timestamp, facts: &Facts) -> Reached<()> {
 fn keep_snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
     no_addresses(now, facts)?;
     no_move(now, facts, identity)?;
+    followed(now, facts, identity)?;
     machine_stopped(now, facts)?;
     volume_recorded(now, facts, identity)?;
     let Some(volume) = identity.volume_id.clone() else { return remove_all(now, facts, identity) };
@@ -101,6 +105,7 @@ fn keep_snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> R
     no_volume(now, facts, identity)?;
     displaced::taken_down(now, facts, identity, identity.deletion_policy)?;
     let Some(kept) = &identity.snapshot else { return remove_all(now, facts, identity) };
+    alone(now, facts)?;
     let message =
         format!("The snapshot {} is kept until Fly removes it, in the empty app {}.", kept.id, identity.app);
     Err(release(now, Some(without_name(identity)), &message))
@@ -126,6 +131,7 @@ fn without_name(identity: &RuntimeIdentity) -> RuntimeIdentity {
 }
 
 fn keep_all(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+    followed(now, facts, identity)?;
     machine_stopped(now, facts)?;
     if facts.known.machine.present().is_some_and(|machine| machine.services == Services::Public) {
         return Err(Step::Do(Effect::DetachServices));
@@ -142,6 +148,14 @@ fn keep_all(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reache
 fn release(now: Timestamp, left: Option<RuntimeIdentity>, message: &str) -> Step {
     let tombstone = Tombstone { release_time: whole_seconds(now), message: message.to_owned() };
     Step::Do(Effect::ReleaseClaim(Box::new(Release { tombstone, left })))
+}
+
+/// The claim records the volume that the Machine is on.
+fn followed(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reached<()> {
+    if machine(now, facts)?.is_some_and(|machine| machine.source == Source::List) {
+        return Err(Step::Look(Look::Machine));
+    }
+    super::claim::volume_followed(facts, identity)
 }
 
 /// No move is under way.

@@ -101,6 +101,7 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
         seen(&facts.known.machine, Look::Machine)?;
         power::halted(now, facts, resolved.power)?;
     }
+    claim::volume_followed(facts, identity)?;
     provision::app(now, facts)?;
     replace::complete(now, facts, identity)?;
     provision::addresses(now, facts)?;
@@ -111,6 +112,7 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     power::host_answers(now, facts)?;
     fork::room(now, facts, identity)?;
     resize::sized(now, facts, identity)?;
+    upgrade::can_be_made(now, facts, identity, &resolved)?;
     provision::machine(now, facts, identity, &resolved)?;
     resize::settled(facts, identity, &resolved)?;
     claim::everything_recorded(now, facts, identity, &resolved)?;

@@ -219,7 +219,7 @@ fn without_trial(identity: &RuntimeIdentity, replacement: &Replacement) -> Runti
         return identity.clone();
     };
     let pin = match upgrade.phase {
-        UpgradePhase::Trial if replacement.snapshot_time.is_none_or(|made| made >= upgrade.begin_time) => {
+        UpgradePhase::Trial if replacement.snapshot_time.is_some_and(|made| made > upgrade.begin_time) => {
             return identity.clone();
         }
         UpgradePhase::Trial => Pin { plan: identity.pin.plan.clone(), ..upgrade.from.clone() },

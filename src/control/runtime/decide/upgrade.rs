@@ -48,6 +48,21 @@ pub(super) fn under_way(
     }
 }
 
+/// Fly hasn't refused to make the Machine of a pin that has yet to prove itself.
+pub(super) fn can_be_made(
+    now: Timestamp,
+    facts: &Facts,
+    identity: &RuntimeIdentity,
+    resolved: &Resolved,
+) -> Reached<()> {
+    let missing = matches!(facts.known.machine, Known::Missing(_));
+    let trial = identity.upgrade.as_ref().filter(|upgrade| upgrade.phase == UpgradePhase::Trial && missing);
+    match trial.and_then(|trial| refused(now, facts, trial, resolved)) {
+        Some(refusal) => Err(go_back(now, facts, identity, resolved, &refusal)),
+        None => Ok(()),
+    }
+}
+
 /// What comes after the Machine runs or rests, or doesn't: the end of an upgrade, or the begin of one.
 pub(super) fn after(
     now: Timestamp,

@@ -26,7 +26,8 @@ pub(super) fn refused(
     upgrade: &Upgrade,
     resolved: &Resolved,
 ) -> Option<Refusal> {
-    let machine = facts.known.machine.present()?;
+    // Somebody destroyed the Machine, and it can't be made of the new pin.
+    let Some(machine) = facts.known.machine.present() else { return refused_by_fly(facts, upgrade) };
     if !power::config_is_applied(facts, resolved) {
         let late = upgrade.begin_time.duration_until(now) > facts.cluster.settings.start_deadline;
         return refused_by_fly(facts, upgrade).or_else(|| late.then(|| too_late(facts)));
