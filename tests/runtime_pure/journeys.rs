@@ -6,9 +6,7 @@ use jiff::SignedDuration;
 use moorage::api::runtime::{DeletionPolicy, HostLossPolicy, Recovery};
 use moorage::control::policy::Suspension;
 use moorage::control::rollout::pick::Permit;
-use moorage::control::runtime::facts::{
-    Compared, Host, Knowledge, Known, MachinePhase, RequestKind, VolumePhase,
-};
+use moorage::control::runtime::facts::{Compared, Host, Knowledge, Known, MachinePhase, RequestKind};
 use moorage::control::runtime::step::Rest;
 use proptest::prelude::*;
 
@@ -101,7 +99,7 @@ impl Journey {
     }
 
     fn happen(&mut self, event: &Event) {
-        let stands = self.stands();
+        let stands = self.world.stands();
         let world = &mut self.world;
         match event {
             Event::Edit(edit) => {
@@ -149,13 +147,6 @@ impl Journey {
         rest
     }
 
-    /// Whether its recorded volume stands, on a host that answers.
-    fn stands(&self) -> bool {
-        let recorded = self.world.claim.as_ref().and_then(|claim| claim.runtime.as_ref()?.volume_id.clone());
-        let stands = recorded.is_some_and(|id| self.world.volumes.contains(&(id, VolumePhase::Usable)));
-        stands && self.world.moves.lost.is_none()
-    }
-
     /// What an image that doesn't work makes of the volume isn't the customer's.
     fn write(&mut self) {
         let broken = self.world.broken.contains_key(&self.world.image);
@@ -184,29 +175,14 @@ impl Journey {
     }
 
     fn migrate(&mut self) {
-        let Some(old) = self.world.machine.as_ref().and_then(|machine| machine.volume.clone()) else {
-            return;
-        };
-        let moved = self.world.id("vol_moved");
-        let detail = self.world.moves.volumes[&old].clone();
-        self.world.moves.volumes.insert(moved.clone(), detail);
-        for (id, _) in self.world.volumes.iter_mut().filter(|(id, _)| *id == old) {
-            id.clone_from(&moved);
-        }
-        self.world.moves.full = self.world.moves.full.take().filter(|full| *full != old);
-        self.world.machine.as_mut().unwrap().volume = Some(moved);
+        self.world.migrate();
         self.known.machine = Known::Unknown;
     }
 
     fn lose_volume(&mut self) {
-        let Some(volume) = self.volume() else { return };
-        if self.world.machine.take().is_some() {
-            self.world.moves.machines += 1;
-        }
-        self.world.volumes.retain(|(id, _)| *id != volume);
+        self.world.lose_volume();
         self.lost = true;
-        self.known.machine = Known::Unknown;
-        self.known.volume = Known::Unknown;
+        (self.known.machine, self.known.volume) = (Known::Unknown, Known::Unknown);
     }
 
     /// Nothing more happens to it, what can be mended is, and everything is looked at again.
@@ -241,23 +217,9 @@ impl Journey {
         rest
     }
 
-    /// How many volumes stand that others took the place of.
-    fn displaced(&self) -> usize {
-        let stands =
-            |id: &str| self.world.volumes.iter().any(|(it, phase)| it == id && *phase == VolumePhase::Usable);
-        self.world.identity().displaced.iter().filter(|left| stands(&left.volume_id)).count()
-    }
-
     /// Whether what was last written is somewhere that a Restore, or a person at Fly, finds.
     fn keeps_the_last_page(&self) -> bool {
-        let page = format!("page {}", self.page);
-        let stands = |id: &String| self.world.volumes.contains(&(id.clone(), VolumePhase::Usable));
-        let mut volumes = self.world.moves.volumes.iter().filter(|(id, _)| stands(id));
-        let kept = self.world.moves.shots.iter().filter(|shot| self.world.is_kept(shot));
-        self.lost
-            || self.page == 0
-            || volumes.any(|(_, volume)| volume.content == page)
-            || kept.into_iter().any(|shot| shot.volume_now.content == page)
+        self.lost || self.page == 0 || self.world.is_kept_somewhere(&format!("page {}", self.page))
     }
 }
 
@@ -280,7 +242,7 @@ proptest! {
         let rest = journey.ends();
         let told = format!("{rest:?} after {:?}", journey.world.ledger);
         prop_assert!(journey.keeps_the_last_page(), "{}", told);
-        let displaced = journey.displaced();
+        let displaced = journey.world.displaced();
         if matches!(&rest, Some(Rest::Refused(refusal, _)) if refusal.reason == "VolumeLost") {
             let standing = displaced + journey.world.unrecorded().len();
             prop_assert!(journey.world.usable_volumes() <= standing, "{}", told);

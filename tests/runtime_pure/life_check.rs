@@ -1,21 +1,24 @@
-//! Explores the life of a Runtime that runs: every edit, and everything that somebody does to its Machine, at every
-//! point at which it makes a difference, with a fault. Each path ends in the state that a fresh creation of the final
-//! declaration has, with the customer's file, and with no volume too many or too few.
+//! Explores the life of a Runtime that runs: every edit, everything that somebody does to its Machine, and everything
+//! that may befall it at Fly, at every point at which it makes a difference, with a fault. Each path ends in the state
+//! that a fresh creation of the final declaration has, or says that its volume or its host is lost; with the customer's
+//! file, and with no volume too many or too few.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 
 use moorage::api::NameRef;
-use moorage::api::runtime::{Persona, PowerState, Sleep, SleepMode};
+use moorage::api::runtime::{HostLossPolicy, Persona, PowerState, Recovery, Sleep, SleepMode};
+use moorage::control::policy::Suspension;
+use moorage::control::rollout::pick::Permit;
 use moorage::control::runtime::decide::decide;
-use moorage::control::runtime::facts::{Knowledge, RequestKind};
-use moorage::control::runtime::step::Step;
+use moorage::control::runtime::facts::{Knowledge, Known, MachinePhase, RequestKind, Source};
+use moorage::control::runtime::step::{Rest, Step};
 use stateright::{Checker, Model, Property};
 
 use crate::hostnames::base;
 use crate::paths::{Drift, drift, projection, roomy};
-use crate::world::{self, Broken, Fault, World, run, run_for};
+use crate::world::{self, Broken, Fault, World, run, run_for, second};
 
 const NEW: &str = "ghcr.io/openclaw/openclaw:2026.10.1";
 const FILE: &str = "the customer's file";
@@ -25,8 +28,8 @@ const FILE: &str = "the customer's file";
 struct Life {
     world: World,
     known: Knowledge,
-    /// Events that may still come: edits, things done to the Machine, faults.
-    left: [u8; 3],
+    /// Events that may still come: edits, things done to the Machine, faults, and other fates.
+    left: [u8; 4],
     /// Whether it rests, and if so what is wrong with the end.
     end: Option<Option<String>>,
     /// What tells it from others, in short.
@@ -63,6 +66,91 @@ enum Event {
     Strike(Fault),
     Edit(Edit),
     Drift(Drift),
+    Fate(Fate),
+}
+
+/// What befalls it, beside what is done to its Machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// Its host doesn't answer any more, and what is to be done then is declared.
+    LoseHost,
+    /// It answers again.
+    FindHost,
+    /// Its host has no room for a start or another size.
+    FillHost,
+    /// Fly moves it to another host.
+    Migrate,
+    /// Somebody destroys its volume with its Machine.
+    LoseVolume,
+    Suspend,
+    Resume,
+    /// The Blueprint's image changes, and the rollout lets it begin.
+    RollOut,
+    BadRollOut,
+    /// Somebody asks for the newest snapshot.
+    Restore,
+}
+
+const FATES: [Fate; 10] = [
+    Fate::LoseHost,
+    Fate::FindHost,
+    Fate::FillHost,
+    Fate::Migrate,
+    Fate::LoseVolume,
+    Fate::Suspend,
+    Fate::Resume,
+    Fate::RollOut,
+    Fate::BadRollOut,
+    Fate::Restore,
+];
+
+fn befall(world: &mut World, known: &mut Knowledge, fate: Fate) {
+    match fate {
+        Fate::LoseHost => {
+            world.lose_host();
+            known.machine = Known::Unknown;
+        }
+        Fate::FindHost => {
+            world.find_host();
+            known.machine = Known::Unknown;
+        }
+        Fate::FillHost => world.fill_host(),
+        Fate::Migrate => {
+            world.migrate();
+            known.machine = Known::Unknown;
+        }
+        Fate::LoseVolume => {
+            world.lose_volume();
+            (known.machine, known.volume) = (Known::Unknown, Known::Unknown);
+        }
+        Fate::Suspend => world.policy.suspension = Suspension::Suspended,
+        Fate::Resume => world.policy.suspension = Suspension::Active,
+        Fate::RollOut | Fate::BadRollOut => {
+            world.broken = match fate {
+                Fate::BadRollOut => [(NEW.to_owned(), Broken::Crashes)].into(),
+                _ => BTreeMap::new(),
+            };
+            world.edit_blueprint(|spec| spec.image = NEW.into());
+            world.permit = Permit::Granted;
+        }
+        Fate::Restore => world.request("back", RequestKind::Restore { snapshot: None }),
+    }
+}
+
+/// Whether it can't happen, or would change nothing.
+fn is_out_of_place(world: &World, fate: Fate) -> bool {
+    let stands = world.stands();
+    match fate {
+        Fate::LoseHost | Fate::FillHost | Fate::LoseVolume => !stands,
+        Fate::Migrate => !stands || world.machine.is_none(),
+        Fate::FindHost => world.moves.lost.is_none(),
+        Fate::Suspend => world.policy.suspension == Suspension::Suspended,
+        Fate::Resume => world.policy.suspension == Suspension::Active,
+        Fate::RollOut | Fate::BadRollOut => world.blueprint.1.image == NEW,
+        Fate::Restore => {
+            world.requests.iter().any(|request| request.task == "back") || world.is_answered("back")
+        }
+    }
 }
 
 /// What people do.
@@ -135,15 +223,19 @@ struct Lives {
 }
 
 impl Lives {
-    fn new(edits: u8, drifts: u8, faults: u8) -> Self {
+    fn new(left: [u8; 4]) -> Self {
         let mut world = roomy();
         world.base = Some(base("old", "acme-ops.example.dev"));
+        world.runtime.spec.recovery =
+            Some(Recovery { on_host_loss: HostLossPolicy::Restore, after_minutes: 10 });
         run(&mut world, None);
         world.write(FILE);
+        world.backup();
+        world.now += second(60);
         world.ledger.clear();
         world.moves.machines = 1;
         let known = Knowledge::default();
-        let begin = Life { world, known, left: [edits, drifts, faults], end: Some(None), mark: 0 };
+        let begin = Life { world, known, left, end: Some(None), mark: 0 };
         Self { begin: begin.marked() }
     }
 }
@@ -157,7 +249,7 @@ impl Model for Lives {
     }
 
     fn actions(&self, life: &Life, actions: &mut Vec<Event>) {
-        let [edits, drifts, faults] = life.left;
+        let [edits, drifts, faults, fates] = life.left;
         let step = decide(life.world.now, &life.world.facts(life.known.clone()));
         if life.end.is_none() {
             actions.push(Event::Step);
@@ -177,6 +269,10 @@ impl Model for Lives {
             actions
                 .extend([Drift::Stopped, Drift::Destroyed, Drift::Resized, Drift::Edited].map(Event::Drift));
         }
+        if fates > 0 {
+            let may_be = |fate: &Fate| !is_out_of_place(&life.world, *fate);
+            actions.extend(FATES.into_iter().filter(may_be).map(Event::Fate));
+        }
     }
 
     fn next_state(&self, life: &Life, event: Event) -> Option<Life> {
@@ -195,6 +291,10 @@ impl Model for Lives {
             Event::Drift(what) => {
                 next.left[1] -= 1;
                 drift(&mut next.world, &mut next.known, what);
+            }
+            Event::Fate(what) => {
+                next.left[3] -= 1;
+                befall(&mut next.world, &mut next.known, what);
             }
         }
         Some(next.marked())
@@ -220,8 +320,23 @@ fn take(life: &mut Life, fault: Option<Fault>) {
     let (rest, known) = run_for(&mut life.world, known, 1, fault.map(|fault| (0, fault)));
     debug_assert!(life.world.attempts <= begun + 1);
     life.known = known;
-    if rest.is_some() {
-        life.end = Some(problem(&life.world));
+    // The slow sweep reads the Machine of one that rests on what the organisation's list shows.
+    let listed = life.known.machine.present().is_some_and(|machine| machine.source == Source::List);
+    if rest.is_some() && listed {
+        life.known.machine = Known::Unknown;
+        return;
+    }
+    // A host that is lost is waited for, and then left.
+    if let Some(Rest::Refused(refusal, again)) = &rest
+        && matches!(refusal.reason, "HostUnreachable")
+        && life.world.identity().displaced.is_empty()
+        && life.world.moves.lost.is_some()
+    {
+        life.world.now += *again.max(&second(600));
+        return;
+    }
+    if let Some(rest) = &rest {
+        life.end = Some(problem(&life.world, rest));
         life.known.token = Default::default();
         life.known.env = Default::default();
         life.known.secrets = None;
@@ -229,16 +344,27 @@ fn take(life: &mut Life, fault: Option<Fault>) {
 }
 
 /// What is wrong with a world at rest.
-fn problem(world: &World) -> Option<String> {
+fn problem(world: &World, rest: &Rest) -> Option<String> {
+    if matches!(rest, Rest::Refused(refusal, _) if refusal.reason == "VolumeLost") {
+        let left = world.usable_volumes() - world.displaced();
+        return (left > 0 || !world.is_kept_somewhere(FILE)).then(|| format!("{left} volumes are left"));
+    }
     let (here, wanted) = (projection(world), fresh(world));
-    if here != wanted {
+    // What is suspended is off, and waits with everything else.
+    let suspended = world.policy.suspension == Suspension::Suspended;
+    if suspended && world.machine.as_ref().is_some_and(|machine| machine.phase != MachinePhase::Stopped) {
+        return Some("it isn't stopped".into());
+    }
+    if here != wanted && !suspended {
         return Some(format!("{here}\nisn't\n{wanted}\nafter {:?}", world.ledger));
     }
-    let displaced = world.identity().displaced.len();
+    let displaced = world.displaced();
     if world.usable_volumes() != 1 + displaced {
         return Some(format!("{} volumes and {displaced} displaced", world.usable_volumes()));
     }
-    (world.content() != FILE || !world.requests.is_empty()).then(|| format!("{} is left", world.content()))
+    let waits = !world.requests.is_empty() && !suspended;
+    (!world.is_kept_somewhere(FILE) || world.content() != FILE || waits)
+        .then(|| format!("{} is left", world.content()))
 }
 
 /// The end of a fresh creation of what `world` declares, with the image that it is pinned to.
@@ -259,27 +385,45 @@ fn fresh(world: &World) -> String {
     end
 }
 
-/// How many situations there are with so many edits, things done to the Machine, and faults.
-fn explore(edits: u8, drifts: u8, faults: u8) -> usize {
-    let checked = Lives::new(edits, drifts, faults).checker().threads(2).spawn_bfs().join();
+/// How many situations there are with so many edits, things done to the Machine, faults, and other fates.
+fn explore(left: [u8; 4]) -> usize {
+    let checked = Lives::new(left).checker().threads(2).spawn_bfs().join();
     checked.assert_properties();
     checked.unique_state_count()
 }
 
 #[test]
 fn every_two_edits_with_a_fault_anywhere() {
-    let situations = explore(2, 0, 1);
+    let situations = explore([2, 0, 1, 0]);
     assert!(situations > 5_000, "only {situations}");
 }
 
 #[test]
 fn every_change_behind_our_back_while_an_edit_is_under_way_with_a_fault() {
-    let situations = explore(1, 1, 1);
+    let situations = explore([1, 1, 1, 0]);
     assert!(situations > 2_000, "only {situations}");
 }
 
 #[test]
 fn every_change_behind_our_back_between_two_edits() {
-    let situations = explore(2, 1, 0);
+    let situations = explore([2, 1, 0, 0]);
     assert!(situations > 5_000, "only {situations}");
+}
+
+#[test]
+fn every_two_fates_with_two_faults() {
+    let situations = explore([0, 0, 2, 2]);
+    assert!(situations > 2_000, "only {situations}");
+}
+
+#[test]
+fn every_fate_while_an_edit_is_under_way_with_a_fault() {
+    let situations = explore([1, 0, 1, 1]);
+    assert!(situations > 5_000, "only {situations}");
+}
+
+#[test]
+fn every_three_fates() {
+    let situations = explore([0, 0, 0, 3]);
+    assert!(situations > 2_000, "only {situations}");
 }

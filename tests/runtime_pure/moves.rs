@@ -444,6 +444,58 @@ impl World {
         }
     }
 
+    /// Whether its recorded volume stands, on a host that answers.
+    pub fn stands(&self) -> bool {
+        let recorded = self.claim.as_ref().and_then(|claim| claim.runtime.as_ref()?.volume_id.clone());
+        let stands = recorded.is_some_and(|id| self.volumes.contains(&(id, VolumePhase::Usable)));
+        stands && self.moves.lost.is_none()
+    }
+
+    /// How many volumes stand that others took the place of.
+    pub fn displaced(&self) -> usize {
+        let stands =
+            |id: &str| self.volumes.iter().any(|(it, phase)| it == id && *phase == VolumePhase::Usable);
+        self.identity().displaced.iter().filter(|left| stands(&left.volume_id)).count()
+    }
+
+    /// Fly moves the Machine to another host: its volume has another id there.
+    pub fn migrate(&mut self) {
+        let Some(old) = self.machine.as_ref().and_then(|machine| machine.volume.clone()) else { return };
+        let moved = self.id("vol_moved");
+        let detail = self.moves.volumes[&old].clone();
+        self.moves.volumes.insert(moved.clone(), detail);
+        for (id, _) in self.volumes.iter_mut().filter(|(id, _)| *id == old) {
+            id.clone_from(&moved);
+        }
+        self.moves.full = self.moves.full.take().filter(|full| *full != old);
+        self.machine.as_mut().unwrap().volume = Some(moved);
+    }
+
+    /// Somebody destroys the volume, and the Machine that is on it.
+    pub fn lose_volume(&mut self) {
+        let mounted = self.machine.as_ref().and_then(|machine| machine.volume.clone());
+        let Some(volume) = mounted.or_else(|| self.identity().volume_id) else { return };
+        if self.machine.take().is_some() {
+            // Another one is no second one.
+            self.moves.machines += 1;
+        }
+        self.volumes.retain(|(id, _)| *id != volume);
+    }
+
+    /// Whether this is on a volume, or in a snapshot that Fly keeps.
+    pub fn is_kept_somewhere(&self, content: &str) -> bool {
+        let stands = |id: &String| self.volumes.contains(&(id.clone(), VolumePhase::Usable));
+        let mut volumes = self.moves.volumes.iter().filter(|(id, _)| stands(id));
+        let mut shots = self.moves.shots.iter().filter(|shot| self.is_kept(shot));
+        volumes.any(|(_, volume)| volume.content == content)
+            || shots.any(|shot| shot.volume_now.content == content)
+    }
+
+    /// Whether a request was finished.
+    pub fn is_answered(&self, task: &str) -> bool {
+        self.finished.iter().any(|finish| finish.task == task)
+    }
+
     /// Volumes that stand and that nothing records.
     pub fn unrecorded(&self) -> Vec<String> {
         let Some(identity) = self.claim.as_ref().and_then(|claim| claim.runtime.as_ref()) else {

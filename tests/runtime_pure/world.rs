@@ -359,6 +359,7 @@ impl World {
             (&self.runtime.spec, &metadata.finalizers, metadata.deletion_timestamp.is_some(), status);
         let fly = (self.app, self.v6, self.v4, &self.volumes, machine, self.snapshots, &self.moves);
         let around = (self.blueprint.0, &self.base, &self.records, &self.certificates);
+        let around = (around, self.policy.suspension, self.permit);
         let asked = (self.requests.len(), self.finished.len(), &self.image, &self.app_secrets);
         format!("{:?}", (object, claim, &self.token, fly, self.gone, around, asked))
     }
