@@ -8,7 +8,7 @@ use testbed::eventually;
 use testbed::ledger::{Change, Intent};
 
 use crate::end::Case;
-use crate::histories::{adopt, host_loss, rotation, upgrade};
+use crate::histories::{adopt, full_fork, host_loss, meddled, rotation, upgrade};
 use crate::proxy::{Rest, Rests};
 use crate::support::{SOON, Tenant, condition, is_ready, text};
 
@@ -18,13 +18,16 @@ pub enum History {
     Create,
     Adopt,
     Stop,
+    Off,
     Start,
     Update,
     Sleep,
     Rotation,
     Drift,
+    Meddled,
     Resize,
     Fork,
+    FullFork,
     Restart,
     Keep,
     Restore,
@@ -36,17 +39,20 @@ pub enum History {
     Retain,
 }
 
-pub const ALL: [History; 19] = [
+pub const ALL: [History; 22] = [
     History::Create,
     History::Adopt,
     History::Stop,
+    History::Off,
     History::Start,
     History::Update,
     History::Sleep,
     History::Rotation,
     History::Drift,
+    History::Meddled,
     History::Resize,
     History::Fork,
+    History::FullFork,
     History::Restart,
     History::Keep,
     History::Restore,
@@ -88,6 +94,7 @@ impl History {
             Self::Create => {}
             Self::Adopt => adopt::make(tenant, name).await,
             Self::Start => tenant.declare(name, json!({"powerState": "Stopped"})).await.unwrap(),
+            Self::Off => tenant.declare(name, json!({"sleep": {"mode": "Stop"}})).await.unwrap(),
             Self::Rotation => rotation::declare(tenant, name).await,
             Self::HostLoss => host_loss::declare(tenant, name).await,
             Self::Upgrade | Self::Rollback => upgrade::declare(tenant, name).await,
@@ -97,8 +104,10 @@ impl History {
 
     /// What has to come about before, once it is what it is before.
     pub async fn arrange(self, tenant: &Tenant<'_>, name: &str) {
-        if let Self::Restore | Self::HostLoss = self {
-            keep(tenant, name).await;
+        match self {
+            Self::Restore | Self::HostLoss => keep(tenant, name).await,
+            Self::FullFork => full_fork::arrange(tenant, name).await,
+            _ => {}
         }
     }
 
@@ -109,15 +118,21 @@ impl History {
         match self {
             Self::Create => tenant.declare(name, json!({})).await,
             Self::Adopt => adopt::adopt(tenant, name).await,
-            Self::Stop => tenant.patch(name, power("Stopped")).await,
+            Self::Stop | Self::Off => tenant.patch(name, power("Stopped")).await,
             Self::Start => tenant.patch(name, power("Running")).await,
             Self::Update => tenant.patch(name, json!({"spec": {"persona": {"name": "Ada"}}})).await,
             Self::Sleep => tenant.patch(name, json!({"spec": {"sleep": {"mode": "Stop"}}})).await,
             Self::Rotation => rotation::rotate(tenant, name, "second").await,
             Self::Drift => destroyed(tenant, name).await,
+            Self::Meddled => meddled::begin(tenant, name).await,
             Self::Resize => tenant.patch(name, medium).await,
             Self::Fork => {
                 full_host(tenant, name).await;
+                tenant.patch(name, medium).await
+            }
+            Self::FullFork => {
+                full_host(tenant, name).await;
+                full_fork::watch(tenant, name).await.unwrap();
                 tenant.patch(name, medium).await
             }
             Self::Restart => tenant.ask(name, "Restart").await,
@@ -142,9 +157,13 @@ impl History {
         }
     }
 
-    /// Whether it ends on another volume than it began on.
-    pub fn moves(self) -> bool {
-        matches!(self, Self::Fork | Self::Restore | Self::HostLoss | Self::Rollback)
+    /// How many moves from volume to volume it takes.
+    pub fn moves(self) -> i32 {
+        match self {
+            Self::Fork | Self::Restore | Self::HostLoss | Self::Rollback => 1,
+            Self::FullFork => 2,
+            _ => 0,
+        }
     }
 
     /// Waits for the end.
@@ -156,18 +175,21 @@ impl History {
             Self::Rollback => drop(tenant.wait_task(name, "failed").await?),
             Self::Rotation => rotation::applied(tenant, name).await?,
             Self::Drift => made_again(tenant, name).await?,
+            Self::Meddled => meddled::put_back(tenant, name).await?,
             Self::Delete | Self::Snapshot | Self::Retain => return tenant.wait_gone(name).await,
             _ => {}
         }
-        if self == Self::Sleep {
-            drop(tenant.wait(name, "awake or asleep", is_up_or_asleep).await?);
-        } else {
-            let state = if self == Self::Stop { "stopped" } else { "running" };
-            drop(tenant.wait_ready(name, state).await?);
+        match self {
+            Self::Sleep => drop(tenant.wait(name, "awake or asleep", is_up_or_asleep).await?),
+            Self::FullFork => full_fork::taken_back(tenant, name).await?,
+            Self::Stop | Self::Off => drop(tenant.wait_ready(name, "stopped").await?),
+            _ => drop(tenant.wait_ready(name, "running").await?),
         }
         tenant.wait(name, "its hostname", has_its_hostname).await?;
-        if self.moves() {
-            let there = |identity: &Value| identity["incarnation"] == 1 && identity["replacement"].is_null();
+        if self.moves() > 0 {
+            let there = |identity: &Value| {
+                identity["incarnation"] == self.moves() && identity["replacement"].is_null()
+            };
             claimed(tenant, name, "on another volume", there).await?;
         }
         if self == Self::HostLoss { Ok(()) } else { self.cleared(tenant, name).await }
@@ -175,7 +197,7 @@ impl History {
 
     /// Waits until nothing is left to be cleared up.
     pub async fn cleared(self, tenant: &Tenant<'_>, name: &str) -> anyhow::Result<()> {
-        if !self.moves() && self != Self::Upgrade {
+        if self.moves() == 0 && self != Self::Upgrade {
             return Ok(());
         }
         let done = |identity: &Value| identity["displaced"].is_null() && identity["upgrade"].is_null();

@@ -81,7 +81,7 @@ fn end_state(case: &Case, standing: &Value) -> Vec<String> {
             .push(format!("app gone, Machines, volumes, addresses are {seen:?}, not {wanted:?}: {standing}"));
     }
     if machines == 1 {
-        let running = !matches!(case.history, History::Stop | History::Retain);
+        let running = !matches!(case.history, History::Stop | History::Off | History::Retain);
         let state = alive_state(standing);
         // What may sleep may be asleep by now.
         if case.history != History::Sleep && (state == "started") != running {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::Method;
 use serde_json::{Value, json};
 use testbed::name_server::{TSIG_KEY, TSIG_NAME};
 use testbed::{
@@ -36,6 +37,9 @@ impl Scene {
         let cluster = ControlPlane::start(&options).await.unwrap();
         let fly = FlySimOptions { rate_limits: RateLimits::Off, ..FlySimOptions::default() };
         let fly = FlySim::start(fly).await.unwrap();
+        // What may sleep is awake when a history begins, however long others take.
+        let awake = json!({"autostopIdleMs": 3_600_000});
+        fly.send(Method::POST, "settings", &awake).await.unwrap();
         let dns = NameServer::start(DOMAIN).await.unwrap();
         let client = cluster.client(&Identity::Admin).await.unwrap();
         platform::install_rights(&client, &[]).await.unwrap();

@@ -10,7 +10,8 @@ use testbed::Identity;
 
 use crate::support::Tenant;
 
-fn client(tenant: &Tenant<'_>) -> Client {
+/// Somebody at Fly.
+pub fn client(tenant: &Tenant<'_>) -> Client {
     let token = TokenSource::fixed("FlyV1 fm2_testbed".to_owned());
     Client::builder(token).base_url(tenant.fly.0.api_url()).build().unwrap()
 }

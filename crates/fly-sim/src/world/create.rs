@@ -105,9 +105,10 @@ impl State {
 
     fn admit(&mut self, app: &str, machine: Machine) -> Key {
         let key = Key { app: app.to_owned(), id: machine.id.clone() };
-        let detail =
-            json!({ "name": machine.name, "region": machine.region, "image": machine.config.parts().image });
         let volume = machine.config.parts().mounts.first().map(|mount| mount.volume.clone());
+        let image = &machine.config.parts().image;
+        let detail =
+            json!({ "name": machine.name, "region": machine.region, "image": image, "volume": volume });
         if let Some(volume) = volume {
             self.bind_volume(&key, &volume);
         }

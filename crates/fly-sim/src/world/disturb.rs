@@ -7,9 +7,11 @@ use super::boot::Boot;
 use super::destroy::Destroy;
 use super::halt::StopTerms;
 use super::state::{Key, State};
+use super::update::Update;
 use crate::error::{ApiError, ApiResult};
+use crate::model::config::MachineConfig;
 use crate::model::event::{Exit, Source};
-use crate::model::machine::MachineState;
+use crate::model::machine::{After, MachineState};
 use crate::model::volume::Hold;
 
 /// Something that happens once, at once.
@@ -38,6 +40,13 @@ pub enum Disturbance {
     MachineStart {
         /// The Machine.
         machine: String,
+    },
+    /// Someone else gives a Machine another configuration: these fields in the place of its own.
+    MachineUpdate {
+        /// The Machine.
+        machine: String,
+        /// The fields.
+        config: serde_json::Map<String, Value>,
     },
     /// Someone else destroys a Machine.
     MachineDestroy {
@@ -81,6 +90,9 @@ impl State {
                 let key = self.key_of(&machine)?;
                 self.start(&key).map(|_| ())
             }
+            Disturbance::MachineUpdate { machine, config } => {
+                self.key_of(&machine).and_then(|key| self.meddle(&key, config))
+            }
             Disturbance::MachineDestroy { machine } => {
                 let key = self.key_of(&machine)?;
                 self.destroy(&key, Destroy::Force)
@@ -94,6 +106,17 @@ impl State {
             }
             Disturbance::AppDelete { app } => self.delete_app(&app, Destroy::Force),
         }
+    }
+
+    fn meddle(&mut self, key: &Key, fields: serde_json::Map<String, Value>) -> ApiResult<()> {
+        let machine = self.machine(key).ok_or_else(ApiError::no_machine)?;
+        let mut config = machine.config.raw().value();
+        for (field, value) in fields {
+            config[field] = value;
+        }
+        let config = MachineConfig::from_client(config)?;
+        let (after, current_version) = (After::Start, String::new());
+        self.update_machine(key, Update { config, current_version, after, min_secrets_version: 0 })
     }
 
     /// Only what runs writes.
