@@ -1,6 +1,7 @@
 //! The stand-in for Fly, as a child process.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -77,6 +78,9 @@ pub struct FlySimOptions {
     pub latency_ms: u64,
     /// Where it takes its time from.
     pub clock: SimClock,
+    /// The name server that it looks hostnames up at, such as [`crate::NameServer::address`]; its own fake DNS if there
+    /// is none. See also [`FlySim::resolve_at`].
+    pub resolver: Option<SocketAddr>,
 }
 
 impl Default for FlySimOptions {
@@ -89,6 +93,7 @@ impl Default for FlySimOptions {
             delays: Delays::default(),
             latency_ms: 0,
             clock: SimClock::default(),
+            resolver: None,
         }
     }
 }
@@ -187,6 +192,12 @@ impl FlySim {
         self.send(http::Method::POST, "clock", &body).await.map(drop)
     }
 
+    /// Has it look hostnames up at this name server from now on, also after a restart.
+    pub async fn resolve_at(&mut self, server: SocketAddr) -> Result<()> {
+        self.options.resolver = Some(server);
+        self.send(http::Method::POST, "settings", &serde_json::json!({"resolver": server})).await.map(drop)
+    }
+
     /// An HTTP client that reaches `hostname` at the edge, as a browser would reach it at Fly: it resolves
     /// the name to the edge and trusts the edge's authority. The URL needs the edge's port.
     pub fn browser(&self, hostname: &str) -> Result<reqwest::Client> {
@@ -230,6 +241,9 @@ fn spawn(options: &FlySimOptions, dir: &Path, api: &str, edge: &str) -> Result<P
     command.args(["--rate-limits", if options.rate_limits == RateLimits::AsFly { "on" } else { "off" }]);
     command.args(["--profile", profile(options.delays)]);
     command.args(["--clock", if options.clock == SimClock::Real { "real" } else { "manual" }]);
+    if let Some(resolver) = options.resolver {
+        command.args(["--resolver", &resolver.to_string()]);
+    }
     match &options.driver {
         Driver::Instant => command.args(["--driver", "instant"]),
         Driver::Process { images } => command.args(["--driver", "process", "--images"]).arg(images),

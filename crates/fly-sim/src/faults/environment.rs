@@ -111,9 +111,34 @@ pub enum Environment {
         #[serde(default)]
         app: String,
     },
+    /// Looking at a hostname finds this wrong, whatever DNS says.
+    CertificateProblem {
+        /// The hostname; any when empty.
+        #[serde(default)]
+        hostname: String,
+        /// The code, such as `DNS_TIMEOUT`; none when absent, as Fly sometimes sends none.
+        #[serde(default)]
+        code: Option<String>,
+        /// What is wrong; the code's usual words when empty.
+        #[serde(default)]
+        message: String,
+        /// What to do; the code's usual words when empty.
+        #[serde(default)]
+        remediation: String,
+    },
+    /// Issuing a certificate takes so long.
+    CertificateIssue {
+        /// The hostname; any when empty.
+        #[serde(default)]
+        hostname: String,
+        /// How long, in milliseconds; it never ends when absent.
+        #[serde(default)]
+        ms: Option<i64>,
+    },
     /// Let's Encrypt refuses a hostname for a while.
     CertificateRateLimit {
-        /// The hostname.
+        /// The hostname; any when empty.
+        #[serde(default)]
         hostname: String,
         /// For how long, in milliseconds.
         ms: i64,
