@@ -1,5 +1,6 @@
 //! The stand-in for Fly, as a child process.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::hostnames::{History, histories};
 use crate::process::{POLL, Process};
-use crate::{janitor, kubeconfig, programs};
+use crate::{janitor, kubeconfig, ledger, programs};
 
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
@@ -196,6 +198,17 @@ impl FlySim {
     pub async fn resolve_at(&mut self, server: SocketAddr) -> Result<()> {
         self.options.resolver = Some(server);
         self.send(http::Method::POST, "settings", &serde_json::json!({"resolver": server})).await.map(drop)
+    }
+
+    /// A proxy stands before this hostname, such as Cloudflare's, and leads to this app.
+    pub async fn proxy(&self, hostname: &str, app: &str) -> Result<()> {
+        let body = serde_json::json!({"hostname": hostname, "app": app});
+        self.send(http::Method::POST, "dns/proxied", &body).await.map(drop)
+    }
+
+    /// What was done about each hostname, by the ledger.
+    pub async fn hostnames(&self) -> Result<BTreeMap<String, History>> {
+        Ok(histories(&ledger::changes(&self.read("ledger?kind=effect").await?)?))
     }
 
     /// An HTTP client that reaches `hostname` at the edge, as a browser would reach it at Fly: it resolves
