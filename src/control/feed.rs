@@ -22,6 +22,8 @@ use crate::api::{NameClaimSpec, Runtime};
 
 /// Changes take time to show in the list: each look reaches back this far.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(90);
+/// A list may begin so much earlier than it is asked to.
+const EXACTNESS: SignedDuration = SignedDuration::from_secs(1);
 /// Most rows of one page.
 const PAGE: u32 = 2000;
 /// Pause between two Runtimes of the sweep. With the feed it stays below one request a second.
@@ -137,7 +139,7 @@ impl Feed {
         Ok(changed)
     }
 
-    /// Where the next list begins. Once the newest change has been known for as long as changes take to show, nothing
+    /// Where the next list begins: after it, or with it. Once the newest change has been known for as long as changes take to show, nothing
     /// older can come any more: at rest the list is empty, however many changed at the end.
     fn since(&self) -> Option<Timestamp> {
         let newest = self.newest?;
@@ -145,10 +147,11 @@ impl Feed {
         if settled { Some(newest.changed) } else { newest.changed.checked_sub(OVERLAP).ok() }
     }
 
-    /// Forgets what can't be listed any more.
+    /// Forgets what can't be listed any more. Nobody says whether a list shows what changed at the very time that it is
+    /// asked from, nor how exactly it takes that time.
     fn forget(&mut self) {
-        let since = self.since();
-        self.seen.retain(|_, seen| seen.updated > since);
+        let shown = self.since().and_then(|since| since.checked_sub(EXACTNESS).ok());
+        self.seen.retain(|_, seen| seen.updated >= shown);
         self.seen.shrink_to(self.seen.len() * 2);
     }
 
@@ -302,7 +305,21 @@ mod tests {
         tokio::time::advance(Duration::from_secs(31)).await;
         assert_eq!(feed.since(), Some(second(1_000)));
         assert_eq!(take(&mut feed, &[]), 0);
-        assert!(feed.seen.is_empty());
+        assert_eq!(feed.seen.keys().collect::<Vec<_>>(), ["new"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_begins_with_the_newest_change_tells_nothing_new_at_rest() {
+        let mut feed = Feed::default();
+        let newest = [row("a", 1_000), row("b", 1_000), row("c", 999)];
+        assert_eq!(take(&mut feed, &newest), 3);
+        tokio::time::advance(Duration::from_mins(2)).await;
+        for _ in 0..3 {
+            assert_eq!(take(&mut feed, &newest), 0);
+            tokio::time::advance(Duration::from_secs(5)).await;
+        }
+        let changed = OrgMachine { state: fly_machines::types::MachineState::Stopped, ..row("a", 1_000) };
+        assert_eq!(take(&mut feed, &[changed]), 1, "what changes within that time is seen all the same");
     }
 
     #[tokio::test(start_paused = true)]

@@ -60,6 +60,10 @@ pub enum Environment {
         #[serde(default)]
         of: Scarce,
     },
+    /// Running Machines see at once that their volume has grown: `extend` asks for no restart.
+    VolumesGrowOnline,
+    /// An organisation's list also shows what changed at the very time that is asked from.
+    ListsIncludeTheTime,
     /// A host can't be asked.
     HostUnreachable {
         /// The host, or a Machine's or volume's id.
@@ -206,6 +210,16 @@ impl Environments {
     /// Whether there is none, which is nearly always so.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// Whether a running Machine sees at once that its volume has grown.
+    pub fn volumes_grow_online(&self) -> bool {
+        self.all.values().any(|environment| matches!(environment, Environment::VolumesGrowOnline))
+    }
+
+    /// Whether an organisation's list also shows what changed at the very time that is asked from.
+    pub fn lists_include_the_time(&self) -> bool {
+        self.all.values().any(|environment| matches!(environment, Environment::ListsIncludeTheTime))
     }
 
     /// Whether a Machine of this app that comes into this state stays in it.
