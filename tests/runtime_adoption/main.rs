@@ -20,7 +20,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use testbed::{Identity, Rig};
 
-use support::{Tenant, shared, text};
+use support::{Tenant, condition, shared, text};
 
 fn client(rig: &Rig) -> Client {
     let token = TokenSource::fixed("FlyV1 fm2_testbed".to_owned());
@@ -103,6 +103,40 @@ async fn an_app_made_by_hand_becomes_a_runtime_by_one_restart() {
     assert!(secrets.iter().any(|secret| secret.name == "OWN_KEY"), "its own secret is gone");
     let (well, said) = moorage(rig, &arguments("by-hand")).await;
     assert!(!well && said.contains("is the Runtime adopting/ops already"), "{said}");
+}
+
+#[tokio::test]
+async fn an_adopted_app_keeps_its_own_secrets_and_loses_what_is_removed_from_the_spec() {
+    let rig = shared().await;
+    let tenant = Tenant::new(&rig.cluster, &rig.fly, "secretive").await.unwrap();
+    app(rig, "secretive-app", None).await;
+    let data = volume(rig, "secretive-app").await;
+    let value = |text: &str| Some(SecretString::from(text.to_owned()));
+    let own = BTreeMap::from(["OWN_KEY", "OTHER"].map(|name| (name.to_owned(), value("kept"))));
+    client(rig).secrets("secretive-app").update(&own).await.unwrap();
+    machine(rig, "secretive-app", "claw-1", &data).await;
+    let arguments = ["adopt", "--app", "secretive-app", "--namespace", "secretive", "--name", "ops"];
+    let (well, said) = moorage(rig, &[&arguments[..], &["--plan", "small"]].concat()).await;
+    assert!(well, "{said}");
+    let labels = json!({"moorage.dev/use": "runtime-env"});
+    let keys = json!({"metadata": {"labels": labels}, "stringData": {"api": "one"}});
+    tenant.apply("v1", "Secret", "keys", keys).await.unwrap();
+    let settled = async |env: Value| {
+        tenant.patch("ops", json!({"spec": {"env": env}})).await.unwrap();
+        let object = tenant.wait_ready("ops", "running").await.unwrap();
+        assert_eq!(condition(&object, "ConfigApplied")["status"], "True");
+        let names = client(rig).secrets("secretive-app").list().await.unwrap();
+        let mut names: Vec<String> = names.into_iter().map(|secret| secret.name).collect();
+        names.sort();
+        names
+    };
+    let from = json!({"secretKeyRef": {"name": "keys", "key": "api"}});
+    let all = ["API_KEY", "OPENCLAW_GATEWAY_TOKEN", "OTHER", "OWN_KEY"];
+    let declared = json!([{"name": "API_KEY", "valueFrom": from}, {"name": "OTHER", "value": "literal"}]);
+    assert_eq!(settled(declared).await, all);
+    // What was declared as a literal hid a secret of the app's own; that stays.
+    assert_eq!(settled(json!([{"name": "API_KEY", "valueFrom": from}])).await, all);
+    assert_eq!(settled(json!([])).await, all[1..]);
 }
 
 #[tokio::test]

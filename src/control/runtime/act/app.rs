@@ -77,7 +77,7 @@ pub(super) async fn release_address(
     Ok(())
 }
 
-/// Sets what has changed, or isn't there, and removes what isn't wanted any more: every secret of the app is ours.
+/// Sets what has changed, or isn't there, and removes what isn't wanted any more.
 pub(super) async fn set_secrets(
     ctx: &Context,
     facts: &mut Facts,
@@ -90,17 +90,16 @@ pub(super) async fn set_secrets(
     let mut values: BTreeMap<String, Option<SecretString>> =
         wanted.into_iter().map(|(name, value)| (name, Some(value))).collect();
     let empty = facts.known.app == Known::Present(Origin::Made) && !facts.known.machine_exists();
-    // What an adopted app brought along stays.
-    if !empty && identity.network.is_none() {
-        for standing in secrets.list().await? {
-            match values.get(&standing.name) {
-                // The token goes along, so that there is always something to set: its answer tells the version.
-                Some(_) if standing.name == desired::TOKEN_ENV => {}
-                Some(_) if !env_marks::is_news(facts, &standing.name) => drop(values.remove(&standing.name)),
-                Some(_) => {}
-                None => drop(values.insert(standing.name, None)),
-            }
+    if !empty {
+        let standing: Vec<String> = secrets.list().await?.into_iter().map(|secret| secret.name).collect();
+        let unwanted = standing.iter().filter(|name| !values.contains_key(*name)).cloned().collect();
+        let unwanted = ours(ctx, facts, identity, unwanted).await?;
+        // The token goes along, so that there is always something to set: its answer tells the version.
+        let known = |name: &&String| *name != desired::TOKEN_ENV && !env_marks::is_news(facts, name);
+        for name in standing.iter().filter(known) {
+            values.remove(name);
         }
+        values.extend(unwanted.into_iter().map(|name| (name, None)));
     }
     let version = secrets.update(&values).await?.version;
     if facts.known.survey.found().is_some_and(|found| found.secrets == Standing::Changed) {
@@ -113,6 +112,27 @@ pub(super) async fn set_secrets(
     facts.known.survey.mended(|found| found.secrets = Standing::AsMade);
     facts.known.secrets = Some(SecretsFact { hash, version });
     Ok(())
+}
+
+/// Which of these secrets we have set: all of an app that we made. What an adopted app brought along is its own, and so
+/// is what stands behind a variable that was given as a literal.
+async fn ours(
+    ctx: &Context,
+    facts: &Facts,
+    identity: &RuntimeIdentity,
+    mut names: Vec<String>,
+) -> Result<Vec<String>, Failed> {
+    if identity.network.is_none() {
+        return Ok(names);
+    }
+    names.retain(|name| env_marks::knows(facts, name));
+    let Some(machine) = facts.known.machine.present().filter(|_| !names.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let config = ctx.fly.machines(&identity.app).get(&machine.id).await?.config;
+    let literal = |name: &String| config.as_ref().is_none_or(|config| config.env.contains_key(name));
+    names.retain(|name| !literal(name));
+    Ok(names)
 }
 
 pub(super) async fn delete_app(
