@@ -114,6 +114,8 @@ reasons! {
         FULFILLED = "Fulfilled";
         /// The image's tag stands for another image than when it was pinned.
         IMAGE_MOVED = "ImageMoved";
+        /// The operator brings another start script or base configuration than the Machine was given.
+        SEED_CHANGED = "SeedChanged";
     }
     "Waiting for a person" {
         /// The Plan needs an order that isn't there.

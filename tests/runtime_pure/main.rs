@@ -14,6 +14,7 @@ mod env;
 mod faults;
 mod hostnames;
 mod life_check;
+mod marks;
 mod model_check;
 mod moves;
 mod paths;

@@ -8,7 +8,7 @@ use moorage::api::name_claim::RuntimeIdentity;
 use moorage::api::replacement::ReplacementCause;
 use moorage::control::runtime::desired;
 use moorage::control::runtime::facts::*;
-use moorage::control::runtime::moving::{COPY_PAUSE, Left, LeftState, Restorable};
+use moorage::control::runtime::moving::{COPY_PAUSE, Grown, Left, LeftState, Restorable, Sight};
 use moorage::control::runtime::step::{Clearing, Effect};
 
 use crate::world::{World, plan, second};
@@ -22,6 +22,8 @@ pub struct Moves {
     pub full: Option<String>,
     /// Fly refuses to copy volumes.
     pub no_copies: bool,
+    /// A running Machine sees at once that its volume has grown.
+    pub online: bool,
     /// The volume whose host doesn't answer.
     pub lost: Option<String>,
     /// Machines on hosts that didn't answer.
@@ -61,6 +63,7 @@ impl World {
             "pro" => PlanSpec { cpus: 4, memory_mb: 4096, volume_gb: 20, ..free },
             "renamed" => PlanSpec { amount: 900, display_name: Some("Renamed".into()), ..free },
             "narrow" => PlanSpec { volume_gb: 5, ..free },
+            "deep" => PlanSpec { volume_gb: 20, ..free },
             "tiny" => PlanSpec { cpus: 1, memory_mb: 512, ..free },
             "sold" => PlanSpec { requires_order: true, ..free },
             _ => return None,
@@ -290,7 +293,9 @@ impl World {
                 let (id, phase) = self.volumes.last().unwrap();
                 facts.known.moving.fresh = Known::Present(self.volume_fact(id, *phase));
             }
-            Effect::ExtendVolume { id, .. } => {
+            Effect::ExtendVolume { id, size_gb } => {
+                let seen = if self.moves.online { Sight::AtOnce } else { Sight::AtNextStart };
+                facts.known.moving.grown = Some(Grown { size_gb: *size_gb, seen });
                 facts.known.volume = Known::Present(self.volume_fact(id, VolumePhase::Usable));
             }
             Effect::Clear(Clearing::Stop(id) | Clearing::Machine(id)) => {

@@ -21,7 +21,7 @@ use moorage::control::runtime::resolve::resolve;
 use moorage::control::runtime::step::{Effect, Finish, Launch, Look, Rest, Step};
 use moorage::control::runtime::survey::Standing;
 use moorage::control::runtime::view::{effect_name, view};
-use moorage::control::runtime::{desired, drift, warm};
+use moorage::control::runtime::{config_mark, desired, drift, warm};
 use moorage::engine::config::{DeletionBrake, Mode, Readiness};
 use moorage::gateway::exit::ExitCause;
 use secrecy::SecretString;
@@ -98,6 +98,8 @@ pub struct World {
     pub broken: BTreeMap<String, Broken>,
     /// Every effect that took place, in order.
     pub ledger: Vec<&'static str>,
+    /// Version of the files that the operator brings.
+    pub seed: u32,
     /// Time for which lists, and GET of an app, don't show what was just made.
     pub lag: SignedDuration,
     made: BTreeMap<&'static str, Timestamp>,
@@ -190,6 +192,7 @@ impl World {
             image: String::new(),
             broken: BTreeMap::new(),
             ledger: Vec::new(),
+            seed: 1,
             lag: SignedDuration::ZERO,
             made: BTreeMap::new(),
             counter: 0,
@@ -237,7 +240,7 @@ impl World {
                 namespace: NamespaceFact::Active,
                 request: self.requests.first().cloned(),
                 base: self.base.clone(),
-                settings: settings(),
+                settings: Settings { seed: self.seed, ..settings() },
             },
             known,
         };
@@ -586,6 +589,10 @@ impl World {
                 self.app_secrets = desired::secrets_hash(facts);
                 self.around.secrets = Standing::AsMade;
             }
+            Effect::MarkConfig => {
+                let mark = config_mark::mark(facts, &resolve(facts).unwrap());
+                self.machine.as_mut().unwrap().config_hash = Some(mark);
+            }
             Effect::MarkSecrets => {
                 assert_eq!(self.app_secrets, desired::secrets_hash(facts), "marked before it was set");
                 self.machine.as_mut().unwrap().secrets_hash = desired::secrets_hash(facts);
@@ -739,6 +746,8 @@ impl World {
             region: "fra".into(),
             volume: config.mounts.first().map(|mount| mount.volume.clone()),
             config_hash: mark(desired::metadata::CONFIG),
+            grown_gb: mark(desired::metadata::GROWN).map(|size| size.parse().unwrap()),
+            seed: mark(desired::metadata::SEED).unwrap().parse().unwrap(),
             secrets_hash: mark(desired::metadata::SECRETS),
             env_mark: mark(desired::metadata::ENV),
             drift: self.stubborn.then(|| crate::drift::reported("theirs")),
@@ -849,6 +858,7 @@ impl World {
             }
             Effect::CreateMachine(_)
             | Effect::UpdateMachine(_)
+            | Effect::MarkConfig
             | Effect::MarkSecrets
             | Effect::MarkSpelling
             | Effect::MarkOwner
@@ -1072,6 +1082,7 @@ fn settings() -> Settings {
         destroy_deadline: second(1800),
         slow_retry: second(600),
         keep_displaced: second(3600),
+        seed: 1,
     }
 }
 

@@ -26,6 +26,8 @@ pub fn machine_fact(now: Timestamp, machine: &Machine, before: Option<&MachineFa
         region: machine.region.clone(),
         volume: config.and_then(|config| config.mounts.first()).map(|mount| mount.volume.clone()),
         config_hash: mark(metadata::CONFIG),
+        grown_gb: mark(metadata::GROWN).and_then(|size| size.parse().ok()),
+        seed: seed(mark(metadata::SEED)),
         secrets_hash: mark(metadata::SECRETS),
         env_mark: mark(metadata::ENV),
         drift: machine.config.as_deref().and_then(drift),
@@ -71,6 +73,8 @@ pub fn listed_fact(now: Timestamp, row: &OrgMachine) -> Option<MachineFact> {
         region: row.region.clone(),
         volume: None,
         config_hash: mark(metadata::CONFIG),
+        grown_gb: mark(metadata::GROWN).and_then(|size| size.parse().ok()),
+        seed: seed(mark(metadata::SEED)),
         secrets_hash: mark(metadata::SECRETS),
         env_mark: mark(metadata::ENV),
         drift: None,
@@ -184,6 +188,11 @@ fn health(machine: &Machine) -> Health {
         return Health::Unknown;
     }
     if ours.all(|check| check.status == CheckResult::Passing) { Health::Passing } else { Health::Failing }
+}
+
+/// Machines that were made before there was a mark have the first version.
+fn seed(marked: Option<String>) -> u32 {
+    marked.and_then(|version| version.parse().ok()).unwrap_or(1)
 }
 
 fn split(marked: Option<&str>) -> Vec<String> {

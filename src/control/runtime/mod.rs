@@ -6,6 +6,7 @@
 pub mod act;
 pub mod claim;
 pub mod conditions;
+pub mod config_mark;
 pub mod decide;
 pub mod desired;
 pub mod drift;

@@ -84,6 +84,8 @@ pub enum Effect {
     ReleaseAddress(String),
     /// Set the app's secrets.
     SetSecrets,
+    /// Mark on the Machine in the present way what it was made from, without a new version of it.
+    MarkConfig,
     /// Mark on the Machine which secrets its app has, without a new version of it.
     MarkSecrets,
     /// Mark on the Machine how Fly puts what it was asked for, without a new version of it.

@@ -366,6 +366,7 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::RemoveRecords(_) => "RemoveRecords",
         Effect::ImportCertificate(_) => "ImportCertificate",
         Effect::DetachHostname(_) => "DetachHostname",
+        Effect::MarkConfig => "MarkConfig",
         Effect::MarkSecrets => "MarkSecrets",
         Effect::MarkSpelling => "MarkSpelling",
         Effect::TakeWarm(_) => "TakeWarm",

@@ -9,7 +9,7 @@ use super::super::look::note_machine;
 use super::super::sleep;
 use super::super::step::Launch;
 use super::super::trouble::Failure;
-use super::super::{desired, drift, warm};
+use super::super::{config_mark, desired, drift, warm};
 use super::{Failed, resolved, tell};
 use crate::api::name_claim::RuntimeIdentity;
 use crate::api::runtime::SleepMode;
@@ -80,6 +80,21 @@ pub(super) async fn update_machine(
 }
 
 /// Metadata make no new version: what runs is left alone.
+pub(super) async fn mark_config(
+    ctx: &Context,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+) -> Result<(), Failed> {
+    let Some(id) = machine_id(facts) else { return Ok(()) };
+    let mark = config_mark::mark(facts, &resolved(facts)?);
+    ctx.fly.metadata(&identity.app, &id).set(desired::metadata::CONFIG, &mark).await?;
+    if let Known::Present(machine) = &mut facts.known.machine {
+        machine.config_hash = Some(mark);
+    }
+    Ok(())
+}
+
+/// It says what the app has; the version that runs may have been given less.
 pub(super) async fn mark_secrets(
     ctx: &Context,
     facts: &mut Facts,

@@ -115,6 +115,7 @@ async fn on_fly(
         Effect::SnapshotBeforeUpgrade { id } => upgrade::snapshot(ctx, now, facts, identity, id).await,
         Effect::CreateMachine(launch) => machine::create_machine(ctx, now, facts, identity, *launch).await,
         Effect::UpdateMachine(launch) => machine::update_machine(ctx, now, facts, identity, *launch).await,
+        Effect::MarkConfig => machine::mark_config(ctx, facts, identity).await,
         Effect::MarkSecrets => machine::mark_secrets(ctx, facts, identity).await,
         Effect::MarkSpelling => machine::mark_spelling(ctx, facts, identity).await,
         Effect::MarkOwner => machine::mark_owner(ctx, facts, identity).await,

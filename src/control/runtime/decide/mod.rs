@@ -106,6 +106,7 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     recover::host(now, facts, identity, &resolved)?;
     power::host_answers(now, facts)?;
     replace::room(now, facts, identity)?;
+    power::marked_anew(facts, &resolved)?;
     resize::sized(now, facts, identity)?;
     provision::machine(now, facts, identity, &resolved)?;
     resize::settled(facts, identity, &resolved)?;
