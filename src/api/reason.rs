@@ -269,6 +269,10 @@ reasons! {
         HOSTNAME_TAKEN = "HostnameTaken";
         /// There is no wildcard certificate that could be imported.
         CERTIFICATE_MISSING = "CertificateMissing";
+        /// The base domain's certificate has expired: browsers refuse its hostnames.
+        CERTIFICATE_EXPIRED = "CertificateExpired";
+        /// There was a base domain, and its records still stand.
+        BASE_DOMAIN_REMOVED = "BaseDomainRemoved";
         /// The certificate authority refuses an order.
         CERTIFICATE_REFUSED = "CertificateRefused";
         /// The certificate authority doesn't answer, or answers with an error of its own.

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::facts::{
     Absence, Facts, Known, MachineFact, MachinePhase, Proof, Services, SnapshotPhase, VolumePhase,
 };
+use super::super::hostname;
 use super::super::step::{Effect, Look, Release, Rest, Step, Waiting};
 use super::{Reached, absence_proved, displaced, has_finalizer, look_again};
 use crate::api::condition::whole_seconds;
@@ -30,12 +31,22 @@ fn taken_down(now: Timestamp, facts: &Facts) -> Reached<()> {
     super::brake::released(facts, claim, identity)?;
     super::hostname::gone(facts, identity)?;
     if !app_exists(now, facts)? {
-        return Err(release(now, None, "Nothing is left at Fly."));
+        return Err(release(now, None, &nothing_left(facts, identity)));
     }
     match identity.deletion_policy {
         DeletionPolicy::Delete => remove_all(now, facts, identity),
         DeletionPolicy::Snapshot => keep_snapshot(now, facts, identity),
         DeletionPolicy::Retain => keep_all(now, facts, identity),
+    }
+}
+
+/// What is told of one that is gone. Without a base domain nobody here can take its records back.
+fn nothing_left(facts: &Facts, identity: &RuntimeIdentity) -> String {
+    match hostname::left_behind(facts, identity) {
+        Some(name) => format!(
+            "Nothing is left at Fly. Records of `{name}` still stand at the DNS provider: the base domain was taken out of the configuration before. Remove them there."
+        ),
+        None => "Nothing is left at Fly.".to_owned(),
     }
 }
 
