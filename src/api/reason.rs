@@ -90,7 +90,7 @@ reasons! {
         ROLLOUT_WAITING = "RolloutWaiting";
         /// An upgrade failed; no more Runtimes are upgraded until a person acts.
         ROLLOUT_PAUSED = "RolloutPaused";
-        /// The snapshot before an upgrade couldn't be made.
+        /// A snapshot isn't made, before an upgrade or of a deleted Runtime.
         SNAPSHOT_FAILED = "SnapshotFailed";
         /// It is paid.
         PAID = "Paid";

@@ -389,7 +389,7 @@ pub const MORE: &[Entry] = &[
     entry(
         r::SNAPSHOT_FAILED,
         "`moorage deployments -n NS`; `fly volumes snapshots list VOLUME`",
-        "Ask again: nothing is upgraded without a snapshot before",
+        "Ask again: without it nothing is upgraded, and no volume of a deleted Runtime removed",
     ),
     entry(
         r::ROLLOUT_PAUSED,

@@ -10,6 +10,7 @@
 
 mod around;
 mod drift;
+mod endings;
 mod env;
 mod faults;
 mod hostnames;

@@ -22,6 +22,8 @@ pub struct Moves {
     pub full: Option<String>,
     /// Fly refuses to copy volumes.
     pub no_copies: bool,
+    /// Snapshots come to nothing.
+    pub unmade: bool,
     /// A running Machine sees at once that its volume has grown.
     pub online: bool,
     /// The volume whose host doesn't answer.
@@ -165,6 +167,8 @@ impl World {
                 known.snapshot = Known::Present(SnapshotFact {
                     id: shot.id.clone(),
                     phase: SnapshotPhase::Created,
+                    status: "created".into(),
+                    made: shot.made,
                     expiry: self.now + second(5 * 86_400),
                 });
             }

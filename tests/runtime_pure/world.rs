@@ -453,7 +453,9 @@ impl World {
             Look::Snapshot if self.last_shot().is_some() => {
                 known.snapshot = Known::Present(SnapshotFact {
                     id: self.last_shot().unwrap(),
-                    phase: SnapshotPhase::Created,
+                    phase: if self.moves.unmade { SnapshotPhase::Pending } else { SnapshotPhase::Created },
+                    status: if self.moves.unmade { "failed".into() } else { "created".into() },
+                    made: self.moves.shots.last().unwrap().made,
                     expiry: now + second(60 * 86_400),
                 });
             }
@@ -470,6 +472,8 @@ impl World {
                         pursuit.snapshot = Known::Present(SnapshotFact {
                             id: format!("vs_{}", at.as_second()),
                             phase: if done { SnapshotPhase::Created } else { SnapshotPhase::Pending },
+                            status: String::new(),
+                            made: *at,
                             expiry: now + second(5 * 86_400),
                         });
                     }

@@ -340,6 +340,8 @@ fn snapshot_fact(now: Timestamp, snapshot: &fly::Snapshot) -> SnapshotFact {
     SnapshotFact {
         id: snapshot.id.clone(),
         phase: if snapshot.is_created() { SnapshotPhase::Created } else { SnapshotPhase::Pending },
+        status: snapshot.status.chars().take(32).collect(),
+        made,
         expiry: made.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX),
     }
 }

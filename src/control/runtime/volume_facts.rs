@@ -44,6 +44,10 @@ pub struct SnapshotFact {
     pub id: String,
     /// Whether it is made.
     pub phase: SnapshotPhase,
+    /// Fly's own word for that.
+    pub status: String,
+    /// When it was begun.
+    pub made: Timestamp,
     /// When Fly removes it.
     pub expiry: Timestamp,
 }
@@ -51,7 +55,7 @@ pub struct SnapshotFact {
 /// Whether a snapshot is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SnapshotPhase {
-    /// It is being made.
+    /// It is being made, or Fly says something of it that we don't know.
     Pending,
     /// It is made.
     Created,

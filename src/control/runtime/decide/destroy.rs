@@ -3,13 +3,15 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::{
-    Absence, Facts, Known, MachineFact, MachinePhase, Proof, Services, SnapshotPhase, VolumePhase,
+    Absence, Facts, Known, MachineFact, MachinePhase, Proof, Refusal, Services, SnapshotFact, SnapshotPhase,
+    VolumePhase,
 };
 use super::super::hostname;
 use super::super::step::{Effect, Look, Release, Rest, Step, Waiting};
 use super::{Reached, absence_proved, displaced, has_finalizer, look_again};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::{RuntimeIdentity, SnapshotRecord, Tombstone};
+use crate::api::reason;
 use crate::api::runtime::DeletionPolicy;
 
 /// The next step for a deleted Runtime.
@@ -103,7 +105,7 @@ fn keep_all(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reache
         return Err(Step::Do(Effect::DetachServices));
     }
     displaced::taken_down(now, facts, identity, identity.deletion_policy)?;
-    let cost = f64::from(identity.pin.plan.volume_gb) * 0.15;
+    let cost = f64::from(identity.volume_size()) * 0.15;
     let message = format!(
         "The app {} is kept, stopped and unreachable; its volume goes on to cost about ${cost:.2} a month.",
         identity.app
@@ -232,7 +234,7 @@ fn snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, volume: S
             Err(Step::Do(Effect::SnapshotVolume { id: volume }))
         }
         Known::Present(snapshot) if snapshot.phase == SnapshotPhase::Pending => {
-            Err(again(now, facts, Look::Snapshot, Waiting::Snapshot))
+            Err(unmade(now, facts, snapshot, volume))
         }
         Known::Present(snapshot) => {
             let record = SnapshotRecord {
@@ -244,6 +246,35 @@ fn snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, volume: S
             Err(Step::Do(Effect::RecordIdentity(Box::new(recorded))))
         }
     }
+}
+
+/// A snapshot that isn't made in time is told of, and another asked for now and then. Nothing is removed meanwhile.
+fn unmade(now: Timestamp, facts: &Facts, snapshot: &SnapshotFact, volume: String) -> Step {
+    let deadline = facts.cluster.settings.destroy_deadline;
+    let is_late = |since: Timestamp| since.duration_until(now) > deadline;
+    if is_late(snapshot.made) && facts.known.snapshot_asked.is_none_or(is_late) {
+        return Step::Do(Effect::SnapshotVolume { id: volume });
+    }
+    let deleted = facts.runtime.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+    let late = deleted.is_some_and(is_late);
+    // Ever more seldom: very many may go at once.
+    let longest = SignedDuration::from_secs(if late { 60 } else { 15 });
+    let age = snapshot.made.duration_until(now);
+    let pause = (age / 4).clamp(SignedDuration::from_secs(1), longest);
+    match look_again(now, facts, Look::Snapshot, pause, Waiting::Snapshot) {
+        Step::Wait(wait) if late => Step::Rest(Rest::Refused(never_made(snapshot, &volume), wait.again)),
+        step => step,
+    }
+}
+
+fn never_made(snapshot: &SnapshotFact, volume: &str) -> Refusal {
+    Refusal::new(
+        reason::SNAPSHOT_FAILED,
+        format!(
+            "The last snapshot isn't made in time: Fly says `{}` of it. The volume is kept until there is one, and another is asked for by itself. See `fly volumes snapshots list {volume}`, and Fly's status page.",
+            snapshot.status
+        ),
+    )
 }
 
 /// What was asked for and isn't listed after a while was never made.
