@@ -90,6 +90,8 @@ reasons! {
         ROLLOUT_WAITING = "RolloutWaiting";
         /// An upgrade failed; no more Runtimes are upgraded until a person acts.
         ROLLOUT_PAUSED = "RolloutPaused";
+        /// Apps at Fly carry our mark and no claim names them; an event of the operator's lease.
+        ORPHAN_APPS = "OrphanApps";
         /// A snapshot isn't made, before an upgrade or of a deleted Runtime.
         SNAPSHOT_FAILED = "SnapshotFailed";
         /// It is paid.
