@@ -16,11 +16,13 @@ use std::process::Command;
 
 use fly_machines::types as fly;
 use fly_machines::{Client, TokenSource};
+use kube::Api;
+use moorage::api::NameClaim;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use testbed::{Identity, Rig};
+use testbed::{Identity, Rig, apply, eventually};
 
-use support::{Tenant, condition, shared, text};
+use support::{SOON, Tenant, condition, shared, text};
 
 fn client(rig: &Rig) -> Client {
     let token = TokenSource::fixed("FlyV1 fm2_testbed".to_owned());
@@ -137,6 +139,48 @@ async fn an_adopted_app_keeps_its_own_secrets_and_loses_what_is_removed_from_the
     // What was declared as a literal hid a secret of the app's own; that stays.
     assert_eq!(settled(json!([{"name": "API_KEY", "valueFrom": from}])).await, all);
     assert_eq!(settled(json!([])).await, all[1..]);
+}
+
+/// A claim as a deletion under `Snapshot` leaves it, whose snapshot has expired.
+fn given_up(name: &str) -> Value {
+    let blueprint = json!({"image": "ghcr.io/openclaw/openclaw:2026.7.1", "command": ["node"], "port": 3000,
+        "mountPath": "/data", "minimumMemoryMB": 2048, "gateway": {"adapter": "OpenClaw"},
+        "healthCheck": {"path": "/healthz", "intervalSeconds": 15, "timeoutSeconds": 5, "gracePeriodSeconds": 60},
+        "stop": {"signal": "SIGTERM", "timeoutSeconds": 60}});
+    let plan = json!({"name": "small", "cpuKind": "Shared", "cpus": 2, "memoryMB": 2048, "volumeGB": 3});
+    let long_ago = "2020-01-01T00:00:00Z";
+    json!({"apiVersion": "moorage.dev/v1alpha1", "kind": "NameClaim", "metadata": {"name": format!("label.{name}")},
+        "spec": {"type": "Slug", "name": name, "holder": {"namespace": "leaving", "name": "ops", "uid": "earlier"},
+            "runtime": {"identity": name, "app": name, "deletionPolicy": "Snapshot", "volumeID": "vol_0000000000000000",
+                "snapshot": {"id": "vs_1", "volumeID": "vol_0000000000000000", "expiryTime": long_ago},
+                "pin": {"plan": plan, "blueprint": "openclaw", "blueprintGeneration": 1, "spec": blueprint}},
+            "tombstone": {"releaseTime": long_ago, "message": "kept"}}})
+}
+
+#[tokio::test]
+async fn what_a_name_left_behind_is_freed_once_nothing_is_in_it() {
+    let rig = shared().await;
+    let tenant = Tenant::new(&rig.cluster, &rig.fly, "leaving").await.unwrap();
+    for name in ["empty-one", "with-volume", "of-others"] {
+        let network = if name == "of-others" { "theirs".to_owned() } else { format!("m-{name}") };
+        app(rig, name, Some(&network)).await;
+        apply(&tenant.client, &given_up(name).to_string()).await.unwrap();
+    }
+    volume(rig, "with-volume").await;
+    let claims: Api<NameClaim> = Api::all(tenant.client.clone());
+    eventually("two names to be free", SOON, async || {
+        for name in ["empty-one", "of-others"] {
+            let left = claims.get_opt(&format!("label.{name}")).await?;
+            anyhow::ensure!(left.is_none(), "{left:?}");
+        }
+        Ok(())
+    })
+    .await
+    .unwrap();
+    assert!(tenant.fly.standing("empty-one").await.unwrap().is_null(), "the empty app is gone");
+    assert!(!tenant.fly.standing("of-others").await.unwrap().is_null(), "that of others isn't");
+    let kept = claims.get("label.with-volume").await.unwrap();
+    assert!(kept.spec.runtime.is_some() && !tenant.fly.standing("with-volume").await.unwrap().is_null());
 }
 
 #[tokio::test]

@@ -114,6 +114,17 @@ pub(super) async fn set_secrets(
     Ok(())
 }
 
+/// Removes the app of an identity whose time is over, in which nothing is left. It is refused if a Machine runs in it.
+///
+/// # Errors
+/// Fly's answer, or the lack of one.
+pub async fn remove_empty_app(ctx: &Context, identity: &RuntimeIdentity) -> fly_machines::Result<()> {
+    match ctx.fly.apps().delete(&identity.app, AppDeletion::IfStopped).await {
+        Err(error) if error.is_not_found() => Ok(()),
+        removed => removed,
+    }
+}
+
 /// Which of these secrets we have set: all of an app that we made. What an adopted app brought along is its own, and so
 /// is what stands behind a variable that was given as a literal.
 async fn ours(

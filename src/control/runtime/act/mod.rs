@@ -11,6 +11,7 @@ mod warm;
 
 use std::sync::Arc;
 
+pub use app::remove_empty_app;
 pub use request::begin;
 
 use fly_machines::{CapacityScope, ErrorClass};
