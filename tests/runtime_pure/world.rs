@@ -19,7 +19,7 @@ use moorage::control::runtime::facts::*;
 use moorage::control::runtime::hostname::{self, Base};
 use moorage::control::runtime::resolve::resolve;
 use moorage::control::runtime::step::{Effect, Finish, Launch, Look, Rest, Step};
-use moorage::control::runtime::survey::Standing;
+use moorage::control::runtime::survey::{Digests, Standing};
 use moorage::control::runtime::view::{effect_name, view};
 use moorage::control::runtime::{config_mark, desired, drift, warm};
 use moorage::engine::config::{DeletionBrake, Mode, Readiness};
@@ -70,6 +70,8 @@ pub struct World {
     pub next_token: &'static str,
     /// Hash of the secrets that the app has.
     pub app_secrets: Option<String>,
+    /// How often they were set, by whomever, and when last: Fly's digests of them are others each time.
+    pub secrets_set: (u32, Option<Timestamp>),
     /// Whether the round over all Secrets finds a change at each start of the operator.
     pub rotated: bool,
     /// Whether Fly reports a field of every Machine in words of its own.
@@ -178,6 +180,7 @@ impl World {
             secrets: BTreeMap::new(),
             next_token: "0123456789abcdef0123456789abcdef",
             app_secrets: None,
+            secrets_set: (0, None),
             rotated: false,
             stubborn: false,
             around: Around::default(),
@@ -592,6 +595,8 @@ impl World {
             Effect::SetSecrets => {
                 self.app_secrets = desired::secrets_hash(facts);
                 self.around.secrets = Standing::AsMade;
+                self.around.tampered = false;
+                self.secrets_set = (self.secrets_set.0 + 1, Some(self.now));
             }
             Effect::MarkConfig => {
                 let mark = config_mark::mark(facts, &resolve(facts).unwrap());
@@ -599,7 +604,17 @@ impl World {
             }
             Effect::MarkSecrets => {
                 assert_eq!(self.app_secrets, desired::secrets_hash(facts), "marked before it was set");
-                self.machine.as_mut().unwrap().secrets_hash = desired::secrets_hash(facts);
+                let machine = self.machine.as_mut().unwrap();
+                machine.secrets_hash = desired::secrets_hash(facts);
+                machine.digests = None;
+            }
+            Effect::MarkDigests => {
+                let Some(Digests::Unmarked(shown)) =
+                    facts.known.survey.found().map(|found| found.digests.clone())
+                else {
+                    panic!("nothing to mark")
+                };
+                self.machine.as_mut().unwrap().digests = Some(shown.into());
             }
             Effect::MarkSpelling => {
                 let drift = self.machine.as_mut().unwrap().drift.as_mut().unwrap();
@@ -694,6 +709,7 @@ impl World {
 
     /// The Machine boots.
     pub fn wake(&mut self) {
+        self.around.infected = self.around.tampered;
         let (started, broken) = (self.now - self.slow_clock, self.broken.get(&self.image).copied());
         if broken.is_some() {
             self.write("migrated");
@@ -753,6 +769,7 @@ impl World {
             grown_gb: mark(desired::metadata::GROWN).map(|size| size.parse().unwrap()),
             seed: mark(desired::metadata::SEED).unwrap().parse().unwrap(),
             secrets_hash: mark(desired::metadata::SECRETS),
+            digests: mark(desired::metadata::DIGESTS).map(Into::into),
             env_mark: mark(desired::metadata::ENV),
             drift: self.stubborn.then(|| crate::drift::reported("theirs")),
             addresses: mark(desired::metadata::ADDRESSES)
@@ -798,6 +815,11 @@ impl World {
             drift::note(now, facts, &resolved, &changed, &made.version);
         }
         let known = &mut facts.known;
+        match effect {
+            Effect::UpdateMachine(_) => known.survey.launched(),
+            Effect::MarkDigests => known.survey.mended(|found| found.digests = Digests::AsMarked),
+            _ => {}
+        }
         known.started = match (effect, known.started.take()) {
             (Effect::CreateMachine(_) | Effect::UpdateMachine(_), _) => Some(Attempt { at: now, count: 0 }),
             (Effect::StartMachine, before) => {
@@ -829,7 +851,10 @@ impl World {
                 if ip.contains(':') { known.v6 = gone } else { known.v4 = gone }
             }
             Effect::SetSecrets => {
-                known.survey.mended(|found| found.secrets = Standing::AsMade);
+                known.survey.mended(|found| {
+                    found.secrets = Standing::AsMade;
+                    found.digests.set();
+                });
                 if let Some(hash) = desired::secrets_hash(facts) {
                     facts.known.secrets = Some(SecretsFact { hash, version: 1 });
                 }
@@ -863,6 +888,7 @@ impl World {
             Effect::CreateMachine(_)
             | Effect::UpdateMachine(_)
             | Effect::MarkConfig
+            | Effect::MarkDigests
             | Effect::MarkSecrets
             | Effect::MarkSpelling
             | Effect::MarkOwner

@@ -43,6 +43,8 @@ pub mod metadata {
     pub const SEED: &str = "moorage_seed";
     /// Hash of the secrets.
     pub const SECRETS: &str = "moorage_secrets";
+    /// Fly's digests of the secrets, as they were shown after they were set.
+    pub const DIGESTS: &str = "moorage_digests";
     /// Hashes of the fields that were asked for.
     pub const ASKED: &str = "moorage_asked";
     /// Hashes of the fields as Fly put them then.
@@ -240,7 +242,12 @@ fn marks(
     marks.extend(grown_gb(facts).map(|size| (metadata::GROWN.to_owned(), size.to_string())));
     marks.extend(hostname::wanted(facts).map(|host| (metadata::HOSTNAME.to_owned(), host.to_owned())));
     marks.extend(super::warm::owner(facts, identity).map(|slug| (metadata::OWNER.to_owned(), slug)));
-    marks.extend(secrets_hash(facts).map(|hash| (metadata::SECRETS.to_owned(), hash)));
+    // What was marked of secrets holds until others are set.
+    let secrets = secrets_hash(facts);
+    let same = facts.known.machine.present().filter(|machine| machine.secrets_hash == secrets);
+    let digests = same.and_then(|machine| machine.digests.as_deref());
+    marks.extend(digests.map(|digests| (metadata::DIGESTS.to_owned(), digests.to_owned())));
+    marks.extend(secrets.map(|hash| (metadata::SECRETS.to_owned(), hash)));
     marks.extend(resolved.restarted_at.clone().map(|at| (metadata::RESTARTED_AT.to_owned(), at)));
     marks
 }

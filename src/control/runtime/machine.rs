@@ -29,6 +29,8 @@ pub struct MachineFact {
     pub seed: u32,
     /// Hash of the secrets that its app was last given, as far as we know them.
     pub secrets_hash: Option<String>,
+    /// Fly's digests of those, as they were shown after they were set.
+    pub digests: Option<Box<str>>,
     /// What it was given of each variable.
     pub env_mark: Option<String>,
     /// How what Fly reports of it differs from what we asked for, if it does.

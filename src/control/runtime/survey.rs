@@ -13,7 +13,10 @@ use super::step::Look;
 use crate::api::condition::{ConditionStatus, ConditionType, Wanted, find};
 use crate::api::name_claim::RuntimeIdentity;
 use crate::api::reason;
+use crate::engine::hash::short_hash;
 
+/// Characters of the mark of digests.
+const DIGESTS: usize = 8;
 /// Most ids of a kind that are named.
 const NAMED: usize = 5;
 
@@ -40,10 +43,59 @@ pub struct Found {
     pub volumes: Vec<String>,
     /// Addresses beside the app's own two.
     pub addresses: Vec<String>,
-    /// Whether the app has the secrets that it should have.
+    /// Whether the app has the secrets that it should have, by their names.
     pub secrets: Standing,
+    /// Whether their values are those that were set, by Fly's digests.
+    pub digests: Digests,
     /// Whether the app has the certificate that it was given.
     pub certificate: Standing,
+}
+
+/// How the digests that Fly shows of the app's secrets stand to those that are marked on the Machine. What a digest is
+/// made of nobody says: it tells a change and no more. After each change of ours they are marked anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Digests {
+    /// They are those that are marked, as far as is known.
+    #[default]
+    AsMarked,
+    /// None are marked since the secrets were last set; these are shown.
+    Unmarked(String),
+    /// Somebody else has set a value, at this time by Fly's clock.
+    Changed(Timestamp),
+    /// The values were set again. A gateway that was started since that time has got the other one.
+    SetAgain(Timestamp),
+    /// What is marked doesn't count any more, and what is shown has to be looked at.
+    Stale,
+}
+
+impl Digests {
+    /// What a look came to, when these are shown, of which the newest was set at `set`.
+    pub fn seen(marked: Option<&str>, before: &Self, shown: String, set: Option<Timestamp>) -> Self {
+        match (before, set) {
+            _ if marked == Some(shown.as_str()) => Self::AsMarked,
+            (Self::AsMarked | Self::Unmarked(_) | Self::Changed(_), Some(set)) if marked.is_some() => {
+                Self::Changed(set)
+            }
+            _ => Self::Unmarked(shown),
+        }
+    }
+
+    /// After our own setting of the secrets.
+    pub fn set(&mut self) {
+        *self = match self {
+            Self::Changed(at) => Self::SetAgain(*at),
+            _ => Self::Stale,
+        };
+    }
+}
+
+/// The mark of digests, by the names of secrets that are ours.
+pub fn digests<'s>(facts: &Facts, shown: impl Iterator<Item = (&'s str, &'s str)>) -> String {
+    let ours = |name: &str| secret_names(facts).any(|wanted| wanted == name);
+    let mut shown: Vec<[&str; 2]> =
+        shown.filter(|(name, _)| ours(name)).map(|(name, digest)| [name, digest]).collect();
+    shown.sort_unstable();
+    short_hash(shown.as_flattened(), DIGESTS)
 }
 
 /// Whether something that we made stands.
@@ -62,12 +114,29 @@ impl Survey {
         if found == Found::default() { Self::Clear } else { Self::Found(Box::new(found)) }
     }
 
+    /// It is to be looked at. What is being put right is looked at in the end anyway.
+    pub fn ask(&mut self) {
+        let under_way = |found: &Found| matches!(found.digests, Digests::Changed(_) | Digests::SetAgain(_));
+        if !self.found().is_some_and(under_way) {
+            *self = Self::Due;
+        }
+    }
+
     /// What was found amiss.
     pub fn found(&self) -> Option<&Found> {
         match self {
             Self::Found(found) => Some(found),
             Self::Unknown | Self::Due | Self::Clear => None,
         }
+    }
+
+    /// Whatever runs is started anew: it gets the values that were set again.
+    pub fn launched(&mut self) {
+        self.mended(|found| {
+            if matches!(found.digests, Digests::SetAgain(_)) {
+                found.digests = Digests::Stale;
+            }
+        });
     }
 
     /// Notes what has been put right.

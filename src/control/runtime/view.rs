@@ -368,6 +368,7 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::DetachHostname(_) => "DetachHostname",
         Effect::MarkConfig => "MarkConfig",
         Effect::MarkSecrets => "MarkSecrets",
+        Effect::MarkDigests => "MarkDigests",
         Effect::MarkSpelling => "MarkSpelling",
         Effect::TakeWarm(_) => "TakeWarm",
         Effect::MarkOwner => "MarkOwner",

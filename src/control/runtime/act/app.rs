@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::super::desired;
 use super::super::env_marks;
 use super::super::facts::{Absence, AbsenceKind, Facts, Family, Known, Origin, SecretsFact};
-use super::super::survey::Standing;
+use super::super::survey::{Digests, Standing};
 use super::{Failed, tell};
 use crate::api::name_claim::RuntimeIdentity;
 use crate::control::context::Context;
@@ -90,12 +90,15 @@ pub(super) async fn set_secrets(
     let mut values: BTreeMap<String, Option<SecretString>> =
         wanted.into_iter().map(|(name, value)| (name, Some(value))).collect();
     let empty = facts.known.app == Known::Present(Origin::Made) && !facts.known.machine_exists();
+    let found = facts.known.survey.found();
+    let is_tampered = found.is_some_and(|found| matches!(found.digests, Digests::Changed(_)));
     if !empty {
         let standing: Vec<String> = secrets.list().await?.into_iter().map(|secret| secret.name).collect();
         let unwanted = standing.iter().filter(|name| !values.contains_key(*name)).cloned().collect();
         let unwanted = ours(ctx, facts, identity, unwanted).await?;
         // The token goes along, so that there is always something to set: its answer tells the version.
-        let known = |name: &&String| *name != desired::TOKEN_ENV && !env_marks::is_news(facts, name);
+        let known =
+            |name: &&String| !is_tampered && *name != desired::TOKEN_ENV && !env_marks::is_news(facts, name);
         for name in standing.iter().filter(known) {
             values.remove(name);
         }
@@ -109,7 +112,17 @@ pub(super) async fn set_secrets(
             "Somebody else changed which secrets the app has at Fly; they are as declared again.",
         );
     }
-    facts.known.survey.mended(|found| found.secrets = Standing::AsMade);
+    if is_tampered {
+        tell(
+            ctx,
+            facts,
+            "The value of a secret was changed at Fly by somebody else; it is as declared again.",
+        );
+    }
+    facts.known.survey.mended(|found| {
+        found.secrets = Standing::AsMade;
+        found.digests.set();
+    });
     facts.known.secrets = Some(SecretsFact { hash, version });
     Ok(())
 }

@@ -118,6 +118,7 @@ async fn on_fly(
         Effect::UpdateMachine(launch) => machine::update_machine(ctx, now, facts, identity, *launch).await,
         Effect::MarkConfig => machine::mark_config(ctx, facts, identity).await,
         Effect::MarkSecrets => machine::mark_secrets(ctx, facts, identity).await,
+        Effect::MarkDigests => machine::mark_digests(ctx, facts, identity).await,
         Effect::MarkSpelling => machine::mark_spelling(ctx, facts, identity).await,
         Effect::MarkOwner => machine::mark_owner(ctx, facts, identity).await,
         Effect::KeepOff => machine::keep_off(ctx, now, facts, identity).await,

@@ -4,7 +4,9 @@ use fly_machines::types::{self as fly, ListMachines};
 use jiff::Timestamp;
 
 use super::super::facts::Facts;
-use super::super::survey::{Found, Standing, Survey, knows_machine, knows_volume, secrets_stand};
+use super::super::survey::{
+    self, Digests, Found, Standing, Survey, knows_machine, knows_volume, secrets_stand,
+};
 use super::identity;
 use crate::api::name_claim::RuntimeIdentity;
 use crate::control::context::Context;
@@ -37,6 +39,7 @@ async fn survey(
     let strange = |machine: &fly::Machine| {
         !machine.state.is_gone() && own.as_ref() != Some(&machine.id) && !knows_machine(identity, &machine.id)
     };
+    let digests = digests(facts, &secrets);
     let names: Vec<String> = secrets.into_iter().map(|secret| secret.name).collect();
     Ok(Found {
         machines: sorted(machines.into_iter().filter(strange).map(|machine| machine.id)),
@@ -48,8 +51,19 @@ async fn survey(
         ),
         addresses: sorted(super::note_addresses(now, facts, &addresses).into_iter()),
         secrets: secrets_stand(facts, identity, &names),
+        digests,
         certificate,
     })
+}
+
+fn digests(facts: &Facts, secrets: &[fly::AppSecret]) -> Digests {
+    let Some(machine) = facts.known.machine.present() else { return Digests::AsMarked };
+    let shown = secrets.iter().map(|secret| (secret.name.as_str(), secret.digest.as_str()));
+    let shown = survey::digests(facts, shown);
+    let ours = |secret: &&fly::AppSecret| survey::secret_names(facts).any(|name| name == secret.name);
+    let set = secrets.iter().filter(ours).filter_map(|secret| secret.updated_at).max();
+    let before = facts.known.survey.found().map(|found| found.digests.clone()).unwrap_or_default();
+    Digests::seen(machine.digests.as_deref(), &before, shown, set)
 }
 
 fn sorted(ids: impl Iterator<Item = String>) -> Vec<String> {
