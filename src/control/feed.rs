@@ -1,7 +1,7 @@
 //! Follows what changes at Fly: one list for the whole organisation, so that cost follows change and not the number
 //! of Runtimes; and a slow sweep for what that list doesn't show.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -232,6 +232,7 @@ fn wake(ctx: &Context, machine: &OrgMachine) {
 /// organisation's list doesn't show.
 pub async fn sweep(ctx: Arc<Context>, shutdown: CancellationToken) {
     let mut round: Vec<Arc<Runtime>> = Vec::new();
+    let mut tokens = Tokens::new();
     loop {
         tokio::select! {
             () = tokio::time::sleep(SWEEP_PAUSE) => {}
@@ -239,23 +240,41 @@ pub async fn sweep(ctx: Arc<Context>, shutdown: CancellationToken) {
         }
         if round.is_empty() {
             round = ctx.stores.runtimes.state();
+            let there: HashSet<String> = round.iter().filter_map(|runtime| runtime.uid()).collect();
+            tokens.retain(|uid, _| there.contains(uid));
         }
         if let Some(runtime) = round.pop() {
             look_again(&ctx, &runtime);
-            if token_is_gone(&ctx, &runtime).await {
+            if token_has_changed(&ctx, &mut tokens, &runtime).await {
                 rotation::compare(&ctx, &runtime);
             }
         }
     }
 }
 
-/// Whether the Secret with its token was deleted.
-async fn token_is_gone(ctx: &Context, runtime: &Runtime) -> bool {
+/// The version of each Secret with a gateway's token, by the UID of its Runtime.
+type Tokens = HashMap<String, String>;
+
+/// Whether the Secret with its token was deleted, or is another than the last time.
+async fn token_has_changed(ctx: &Context, tokens: &mut Tokens, runtime: &Runtime) -> bool {
     let shown = runtime.status.as_ref().and_then(|status| status.gateway.as_ref());
-    let (Some(gateway), Some(namespace)) = (shown, runtime.namespace()) else { return false };
+    let (Some(gateway), Some(namespace), Some(uid)) = (shown, runtime.namespace(), runtime.uid()) else {
+        return false;
+    };
     let secrets: Api<Secret> = Api::namespaced(ctx.kube.clone(), &namespace);
     let name = token_secret(&runtime.name_any());
-    gateway.token_secret_ref.name == name && matches!(secrets.get_metadata_opt(&name).await, Ok(None))
+    if gateway.token_secret_ref.name != name {
+        return false;
+    }
+    match secrets.get_metadata_opt(&name).await {
+        Ok(None) => true,
+        Ok(Some(secret)) => {
+            let version = secret.resource_version().unwrap_or_default();
+            let before = tokens.insert(uid, version.clone());
+            before.is_some_and(|before| before != version)
+        }
+        Err(_) => false,
+    }
 }
 
 fn look_again(ctx: &Context, runtime: &Runtime) {
