@@ -3,6 +3,7 @@
 use crate::faults::running;
 use crate::world::{World, run, run_for, second};
 use moorage::api::NameRef;
+use moorage::api::condition::{ConditionType, is_true};
 use moorage::api::runtime::DeletionPolicy;
 use moorage::control::runtime::facts::Knowledge;
 use moorage::control::runtime::step::Rest;
@@ -32,6 +33,20 @@ fn a_snapshot_that_comes_to_nothing_is_told_of_and_another_asked_for_while_all_i
     assert_eq!(world.usable_volumes(), 1);
     world.moves.unmade = false;
     assert_eq!(run(&mut world, None), Rest::Gone);
+}
+
+#[test]
+fn one_whose_deletion_is_held_is_told_to_serve_for_as_long_as_it_does() {
+    let mut world = running();
+    world.brake = true;
+    world.delete(DeletionPolicy::Delete);
+    assert!(matches!(run(&mut world, None), Rest::Awaiting(_)));
+    let serves =
+        |world: &World| is_true(&world.runtime.status.as_ref().unwrap().conditions, ConditionType::Available);
+    assert!(serves(&world));
+    // The sweep comes by: nothing is known of the Machine.
+    assert!(matches!(run_for(&mut world, Knowledge::default(), 100, None).0, Some(Rest::Awaiting(_))));
+    assert!(serves(&world));
 }
 
 #[test]
