@@ -9,6 +9,7 @@ pub mod conditions;
 pub mod config_mark;
 pub mod decide;
 pub mod desired;
+pub mod digests;
 pub mod drift;
 pub mod env;
 pub mod env_marks;

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::super::desired;
 use super::super::env_marks;
 use super::super::facts::{Absence, AbsenceKind, Facts, Family, Known, Origin, SecretsFact};
-use super::super::survey::{Digests, Standing};
+use super::super::survey::{Found, Standing};
 use super::{Failed, tell};
 use crate::api::name_claim::RuntimeIdentity;
 use crate::control::context::Context;
@@ -90,34 +90,12 @@ pub(super) async fn set_secrets(
     let mut values: BTreeMap<String, Option<SecretString>> =
         wanted.into_iter().map(|(name, value)| (name, Some(value))).collect();
     let empty = facts.known.app == Known::Present(Origin::Made) && !facts.known.machine_exists();
-    let found = facts.known.survey.found();
-    let is_tampered = found.is_some_and(|found| matches!(found.digests, Digests::Changed(_)));
     if !empty {
-        let standing: Vec<String> = secrets.list().await?.into_iter().map(|secret| secret.name).collect();
-        let unwanted = standing.iter().filter(|name| !values.contains_key(*name)).cloned().collect();
-        let unwanted = ours(ctx, facts, identity, unwanted).await?;
-        // The token goes along, so that there is always something to set: its answer tells the version.
-        let known =
-            |name: &&String| !is_tampered && *name != desired::TOKEN_ENV && !env_marks::is_news(facts, name);
-        for name in standing.iter().filter(known) {
-            values.remove(name);
-        }
-        values.extend(unwanted.into_iter().map(|name| (name, None)));
+        reduced(ctx, facts, identity, &mut values).await?;
     }
     let version = secrets.update(&values).await?.version;
-    if facts.known.survey.found().is_some_and(|found| found.secrets == Standing::Changed) {
-        tell(
-            ctx,
-            facts,
-            "Somebody else changed which secrets the app has at Fly; they are as declared again.",
-        );
-    }
-    if is_tampered {
-        tell(
-            ctx,
-            facts,
-            "The value of a secret was changed at Fly by somebody else; it is as declared again.",
-        );
+    if let Some(found) = facts.known.survey.found() {
+        told(found).iter().for_each(|note| tell(ctx, facts, note));
     }
     facts.known.survey.mended(|found| {
         found.secrets = Standing::AsMade;
@@ -125,6 +103,36 @@ pub(super) async fn set_secrets(
     });
     facts.known.secrets = Some(SecretsFact { hash, version });
     Ok(())
+}
+
+/// Leaves out what the app has already, and adds what it has and shouldn't.
+async fn reduced(
+    ctx: &Context,
+    facts: &Facts,
+    identity: &RuntimeIdentity,
+    values: &mut BTreeMap<String, Option<SecretString>>,
+) -> Result<(), Failed> {
+    let listed = ctx.fly.secrets(&identity.app).list().await?;
+    let standing: Vec<String> = listed.into_iter().map(|secret| secret.name).collect();
+    let unwanted = standing.iter().filter(|name| !values.contains_key(*name)).cloned().collect();
+    let unwanted = ours(ctx, facts, identity, unwanted).await?;
+    // Which of them somebody has set otherwise isn't known.
+    let tampered = facts.known.survey.found().is_some_and(|found| found.digests.are_changed());
+    // The token goes along, so that there is always something to set: its answer tells the version.
+    let known = |name: &&String| !tampered && *name != desired::TOKEN_ENV && !env_marks::is_news(facts, name);
+    for name in standing.iter().filter(known) {
+        values.remove(name);
+    }
+    values.extend(unwanted.into_iter().map(|name| (name, None)));
+    Ok(())
+}
+
+/// What people are told of what somebody else did to the secrets.
+fn told(found: &Found) -> Vec<&'static str> {
+    let names = "Somebody else changed which secrets the app has at Fly; they are as declared again.";
+    let values = "The value of a secret was changed at Fly by somebody else; it is as declared again.";
+    let all = [(found.secrets == Standing::Changed, names), (found.digests.are_changed(), values)];
+    all.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note).collect()
 }
 
 /// Removes the app of an identity whose time is over, in which nothing is left. It is refused if a Machine runs in it.

@@ -3,10 +3,9 @@
 use fly_machines::types::{self as fly, ListMachines};
 use jiff::Timestamp;
 
+use super::super::digests::{self, Digests};
 use super::super::facts::Facts;
-use super::super::survey::{
-    self, Digests, Found, Standing, Survey, knows_machine, knows_volume, secrets_stand,
-};
+use super::super::survey::{self, Found, Standing, Survey, knows_machine, knows_volume, secrets_stand};
 use super::identity;
 use crate::api::name_claim::RuntimeIdentity;
 use crate::control::context::Context;
@@ -39,7 +38,7 @@ async fn survey(
     let strange = |machine: &fly::Machine| {
         !machine.state.is_gone() && own.as_ref() != Some(&machine.id) && !knows_machine(identity, &machine.id)
     };
-    let digests = digests(facts, &secrets);
+    let digests = seen_digests(facts, &secrets);
     let names: Vec<String> = secrets.into_iter().map(|secret| secret.name).collect();
     Ok(Found {
         machines: sorted(machines.into_iter().filter(strange).map(|machine| machine.id)),
@@ -56,10 +55,10 @@ async fn survey(
     })
 }
 
-fn digests(facts: &Facts, secrets: &[fly::AppSecret]) -> Digests {
+fn seen_digests(facts: &Facts, secrets: &[fly::AppSecret]) -> Digests {
     let Some(machine) = facts.known.machine.present() else { return Digests::AsMarked };
     let shown = secrets.iter().map(|secret| (secret.name.as_str(), secret.digest.as_str()));
-    let shown = survey::digests(facts, shown);
+    let shown = digests::mark(facts, shown);
     let ours = |secret: &&fly::AppSecret| survey::secret_names(facts).any(|name| name == secret.name);
     let set = secrets.iter().filter(ours).filter_map(|secret| secret.updated_at).max();
     let before = facts.known.survey.found().map(|found| found.digests.clone()).unwrap_or_default();
