@@ -90,7 +90,9 @@ reasons! {
         ROLLOUT_WAITING = "RolloutWaiting";
         /// An upgrade failed; no more Runtimes are upgraded until a person acts.
         ROLLOUT_PAUSED = "RolloutPaused";
-        /// The snapshot before an upgrade couldn't be made.
+        /// Apps at Fly carry our mark and no claim names them; an event of the operator's lease.
+        ORPHAN_APPS = "OrphanApps";
+        /// A snapshot isn't made, before an upgrade or of a deleted Runtime.
         SNAPSHOT_FAILED = "SnapshotFailed";
         /// It is paid.
         PAID = "Paid";
@@ -114,6 +116,8 @@ reasons! {
         FULFILLED = "Fulfilled";
         /// The image's tag stands for another image than when it was pinned.
         IMAGE_MOVED = "ImageMoved";
+        /// The operator brings another start script or base configuration than the Machine was given.
+        SEED_CHANGED = "SeedChanged";
     }
     "Waiting for a person" {
         /// The Plan needs an order that isn't there.
@@ -268,6 +272,10 @@ reasons! {
         HOSTNAME_TAKEN = "HostnameTaken";
         /// There is no wildcard certificate that could be imported.
         CERTIFICATE_MISSING = "CertificateMissing";
+        /// The base domain's certificate has expired: browsers refuse its hostnames.
+        CERTIFICATE_EXPIRED = "CertificateExpired";
+        /// There was a base domain, and its records still stand.
+        BASE_DOMAIN_REMOVED = "BaseDomainRemoved";
         /// The certificate authority refuses an order.
         CERTIFICATE_REFUSED = "CertificateRefused";
         /// The certificate authority doesn't answer, or answers with an error of its own.

@@ -110,4 +110,8 @@ pub struct RefusedPlan {
 pub struct Resizing {
     /// The size to go back to if Fly has no room for the new one.
     pub from: PinnedPlan,
+    /// Size in GB to which the volume has grown, where the Machine has to be started anew to see it.
+    #[serde(rename = "grownGB", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 500))]
+    pub grown_gb: Option<i32>,
 }

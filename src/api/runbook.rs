@@ -342,6 +342,16 @@ pub const ENTRIES: &[Entry] = &[
         "Provide the wildcard certificate, or let it be ordered",
     ),
     entry(
+        r::CERTIFICATE_EXPIRED,
+        "what should have renewed it: the operator's log for ACME, or whoever keeps its Secret",
+        "Have it renewed; it reaches every app by itself",
+    ),
+    entry(
+        r::BASE_DOMAIN_REMOVED,
+        "the operator's configuration, and the zone: beside each record stands a text `_moorage.{hostname}`",
+        "Configure `baseDomain` again, or remove those records at the DNS provider",
+    ),
+    entry(
         r::CERTIFICATE_REFUSED,
         "the operator's log: what the authority said",
         "Correct CAA records or the account; mind its rate limits",
@@ -379,7 +389,7 @@ pub const MORE: &[Entry] = &[
     entry(
         r::SNAPSHOT_FAILED,
         "`moorage deployments -n NS`; `fly volumes snapshots list VOLUME`",
-        "Ask again: nothing is upgraded without a snapshot before",
+        "Ask again: without it nothing is upgraded, and no volume of a deleted Runtime removed",
     ),
     entry(
         r::ROLLOUT_PAUSED,

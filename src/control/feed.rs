@@ -1,7 +1,7 @@
 //! Follows what changes at Fly: one list for the whole organisation, so that cost follows change and not the number
 //! of Runtimes; and a slow sweep for what that list doesn't show.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ use crate::api::{NameClaimSpec, Runtime};
 
 /// Changes take time to show in the list: each look reaches back this far.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(90);
+/// A list may begin so much earlier than it is asked to.
+const EXACTNESS: SignedDuration = SignedDuration::from_secs(1);
 /// Most rows of one page.
 const PAGE: u32 = 2000;
 /// Pause between two Runtimes of the sweep. With the feed it stays below one request a second.
@@ -137,7 +139,7 @@ impl Feed {
         Ok(changed)
     }
 
-    /// Where the next list begins. Once the newest change has been known for as long as changes take to show, nothing
+    /// Where the next list begins: after it, or with it. Once the newest change has been known for as long as changes take to show, nothing
     /// older can come any more: at rest the list is empty, however many changed at the end.
     fn since(&self) -> Option<Timestamp> {
         let newest = self.newest?;
@@ -145,10 +147,11 @@ impl Feed {
         if settled { Some(newest.changed) } else { newest.changed.checked_sub(OVERLAP).ok() }
     }
 
-    /// Forgets what can't be listed any more.
+    /// Forgets what can't be listed any more. Nobody says whether a list shows what changed at the very time that it is
+    /// asked from, nor how exactly it takes that time.
     fn forget(&mut self) {
-        let since = self.since();
-        self.seen.retain(|_, seen| seen.updated > since);
+        let shown = self.since().and_then(|since| since.checked_sub(EXACTNESS).ok());
+        self.seen.retain(|_, seen| seen.updated >= shown);
         self.seen.shrink_to(self.seen.len() * 2);
     }
 
@@ -229,6 +232,7 @@ fn wake(ctx: &Context, machine: &OrgMachine) {
 /// organisation's list doesn't show.
 pub async fn sweep(ctx: Arc<Context>, shutdown: CancellationToken) {
     let mut round: Vec<Arc<Runtime>> = Vec::new();
+    let mut tokens = Tokens::new();
     loop {
         tokio::select! {
             () = tokio::time::sleep(SWEEP_PAUSE) => {}
@@ -236,23 +240,41 @@ pub async fn sweep(ctx: Arc<Context>, shutdown: CancellationToken) {
         }
         if round.is_empty() {
             round = ctx.stores.runtimes.state();
+            let there: HashSet<String> = round.iter().filter_map(|runtime| runtime.uid()).collect();
+            tokens.retain(|uid, _| there.contains(uid));
         }
         if let Some(runtime) = round.pop() {
             look_again(&ctx, &runtime);
-            if token_is_gone(&ctx, &runtime).await {
+            if token_has_changed(&ctx, &mut tokens, &runtime).await {
                 rotation::compare(&ctx, &runtime);
             }
         }
     }
 }
 
-/// Whether the Secret with its token was deleted.
-async fn token_is_gone(ctx: &Context, runtime: &Runtime) -> bool {
+/// The version of each Secret with a gateway's token, by the UID of its Runtime.
+type Tokens = HashMap<String, String>;
+
+/// Whether the Secret with its token was deleted, or is another than the last time.
+async fn token_has_changed(ctx: &Context, tokens: &mut Tokens, runtime: &Runtime) -> bool {
     let shown = runtime.status.as_ref().and_then(|status| status.gateway.as_ref());
-    let (Some(gateway), Some(namespace)) = (shown, runtime.namespace()) else { return false };
+    let (Some(gateway), Some(namespace), Some(uid)) = (shown, runtime.namespace(), runtime.uid()) else {
+        return false;
+    };
     let secrets: Api<Secret> = Api::namespaced(ctx.kube.clone(), &namespace);
     let name = token_secret(&runtime.name_any());
-    gateway.token_secret_ref.name == name && matches!(secrets.get_metadata_opt(&name).await, Ok(None))
+    if gateway.token_secret_ref.name != name {
+        return false;
+    }
+    match secrets.get_metadata_opt(&name).await {
+        Ok(None) => true,
+        Ok(Some(secret)) => {
+            let version = secret.resource_version().unwrap_or_default();
+            let before = tokens.insert(uid, version.clone());
+            before.is_some_and(|before| before != version)
+        }
+        Err(_) => false,
+    }
 }
 
 fn look_again(ctx: &Context, runtime: &Runtime) {
@@ -302,7 +324,21 @@ mod tests {
         tokio::time::advance(Duration::from_secs(31)).await;
         assert_eq!(feed.since(), Some(second(1_000)));
         assert_eq!(take(&mut feed, &[]), 0);
-        assert!(feed.seen.is_empty());
+        assert_eq!(feed.seen.keys().collect::<Vec<_>>(), ["new"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_begins_with_the_newest_change_tells_nothing_new_at_rest() {
+        let mut feed = Feed::default();
+        let newest = [row("a", 1_000), row("b", 1_000), row("c", 999)];
+        assert_eq!(take(&mut feed, &newest), 3);
+        tokio::time::advance(Duration::from_mins(2)).await;
+        for _ in 0..3 {
+            assert_eq!(take(&mut feed, &newest), 0);
+            tokio::time::advance(Duration::from_secs(5)).await;
+        }
+        let changed = OrgMachine { state: fly_machines::types::MachineState::Stopped, ..row("a", 1_000) };
+        assert_eq!(take(&mut feed, &[changed]), 1, "what changes within that time is seen all the same");
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::resting::Kept;
-use super::runtime::facts::{Compared, Knowledge, Known, MachineFact, Survey};
+use super::runtime::facts::{Compared, Knowledge, Known, MachineFact};
 use crate::api::Runtime;
 
 /// What is remembered, by UID.
@@ -48,7 +48,7 @@ impl Memory {
             entry.known.compared = Some(Compared::Never);
         }
         if all.surveys.remove(uid) {
-            entry.known.survey = Survey::Due;
+            entry.known.survey.ask();
         }
         entry
     }

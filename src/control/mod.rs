@@ -17,6 +17,7 @@ pub mod memory;
 pub mod order;
 pub mod orphans;
 pub mod policy;
+pub mod remains;
 pub mod resting;
 pub mod rollout;
 pub mod rotation;

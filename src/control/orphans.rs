@@ -26,18 +26,41 @@ use super::runtime::step::{Effect, Rest, Step};
 use super::runtime::trouble::note;
 use crate::api::runtime::DeletionPolicy;
 use crate::api::{FIELD_MANAGER, NameClaim, RUNTIME_FINALIZER, Runtime, RuntimeSpec};
+use crate::engine::backoff::Backoff;
 use crate::engine::config::Mode;
 
 /// Pause between two looks for orphans.
 const PAUSE: Duration = Duration::from_secs(5);
 /// Most steps for one orphan at a time.
 const MAX_STEPS: usize = 64;
+/// Most that are attended to in one round.
+const MOST: usize = 50;
+/// Pauses before an owner that wasn't proved gone is asked for again: after a restore thousands may wait for theirs, for
+/// days.
+const UNPROVED: Backoff = Backoff::between(PAUSE, Duration::from_mins(10));
 
 /// What is remembered of a claim without an owner.
 #[derive(Debug)]
 struct Orphan {
     missed: Timestamp,
+    /// When it is attended to again, at the earliest.
+    next: Timestamp,
+    /// How often its owner was asked for and not proved gone.
+    asked: u32,
     known: Knowledge,
+}
+
+impl Orphan {
+    /// Missed for the first time. It isn't attended to before the grace is over.
+    fn missed(now: Timestamp, grace: SignedDuration) -> Self {
+        let next = now.saturating_add(grace).unwrap_or(Timestamp::MAX);
+        Self { missed: now, next, asked: 0, known: Knowledge::default() }
+    }
+
+    fn put_off(&mut self, now: Timestamp, key: &str) {
+        self.asked = self.asked.saturating_add(1);
+        self.next = now.saturating_add(UNPROVED.pause(key, self.asked)).unwrap_or(Timestamp::MAX);
+    }
 }
 
 /// Looks for claims without an owner, and finishes them, until `shutdown`.
@@ -48,38 +71,54 @@ pub async fn finish(ctx: Arc<Context>, shutdown: CancellationToken) {
             () = tokio::time::sleep(PAUSE) => {}
             () = shutdown.cancelled() => return,
         }
-        let missing: Vec<Arc<NameClaim>> =
-            ctx.claims.held_slugs().into_iter().filter(|claim| !is_owned(&ctx, claim)).collect();
-        orphans.retain(|key, _| missing.iter().any(|claim| claim.name_any() == *key));
-        for claim in missing {
-            let now = ctx.clock.now();
-            let orphan = orphans
-                .entry(claim.name_any())
-                .or_insert_with(|| Orphan { missed: now, known: Knowledge::default() });
-            if proved(&ctx, now, orphan, &claim).await {
-                take_down(&ctx, &claim, orphan).await;
-            }
+        if ctx.config.mode != Mode::ReadOnly {
+            round(&ctx, &mut orphans).await;
         }
     }
 }
 
+async fn round(ctx: &Context, orphans: &mut HashMap<String, Orphan>) {
+    let (now, grace) =
+        (ctx.clock.now(), SignedDuration::from_secs(ctx.config.timing.absence_grace_seconds.into()));
+    let missing = ctx.claims.held_slugs().into_iter().filter(|claim| !is_owned(ctx, claim));
+    let missing: HashMap<String, Arc<NameClaim>> = missing.map(|claim| (claim.name_any(), claim)).collect();
+    orphans.retain(|key, _| missing.contains_key(key));
+    for key in missing.keys().filter(|key| !orphans.contains_key(*key)).cloned().collect::<Vec<_>>() {
+        orphans.insert(key, Orphan::missed(now, grace));
+    }
+    for key in due(now, orphans) {
+        let (Some(claim), Some(orphan)) = (missing.get(&key), orphans.get_mut(&key)) else { continue };
+        if proved(ctx, claim).await {
+            orphan.asked = 0;
+            take_down(ctx, claim, orphan).await;
+        } else {
+            orphan.put_off(now, &key);
+        }
+    }
+}
+
+/// Those whose turn it is, the longest overdue first.
+fn due(now: Timestamp, orphans: &HashMap<String, Orphan>) -> Vec<String> {
+    let mut due: Vec<_> = orphans.iter().filter(|(_, orphan)| orphan.next <= now).collect();
+    due.sort_by_key(|(key, orphan)| (orphan.next, *key));
+    due.into_iter().take(MOST).map(|(key, _)| key.clone()).collect()
+}
+
 /// Whether the cache has the object that holds the claim.
 fn is_owned(ctx: &Context, claim: &NameClaim) -> bool {
-    let holder = &claim.spec.holder;
-    let reference = ObjectRef::<Runtime>::new(&holder.name).within(&holder.namespace);
-    ctx.stores.runtimes.get(&reference).is_some_and(|runtime| runtime.uid().as_ref() == Some(&holder.uid))
+    let uid = &claim.spec.holder.uid;
+    ctx.stores.runtimes.get(&owner(claim)).is_some_and(|runtime| runtime.uid().as_ref() == Some(uid))
 }
 
 /// The cache has missed it for longer than the grace, and asking for it says the same.
-async fn proved(ctx: &Context, now: Timestamp, orphan: &Orphan, claim: &NameClaim) -> bool {
-    let grace = SignedDuration::from_secs(ctx.config.timing.absence_grace_seconds.into());
-    if orphan.missed.duration_until(now) < grace || ctx.config.mode == Mode::ReadOnly {
+async fn proved(ctx: &Context, claim: &NameClaim) -> bool {
+    let holder = &claim.spec.holder;
+    // Another object of the same name has to be confirmed by the platform: what stands is kept for it.
+    if ctx.stores.runtimes.get(&owner(claim)).is_some() {
         return false;
     }
-    let holder = &claim.spec.holder;
     let gone =
         match Api::<Runtime>::namespaced(ctx.kube.clone(), &holder.namespace).get_opt(&holder.name).await {
-            // Another object of the same name has to be confirmed by the platform: what stands is kept for it.
             Ok(found) => found.is_none(),
             Err(error) => {
                 tracing::debug!(claim = claim.name_any(), %error, "its owner can't be asked for");
@@ -87,6 +126,10 @@ async fn proved(ctx: &Context, now: Timestamp, orphan: &Orphan, claim: &NameClai
             }
         };
     gone && was_ours(ctx, claim).await
+}
+
+fn owner(claim: &NameClaim) -> ObjectRef<Runtime> {
+    ObjectRef::new(&claim.spec.holder.name).within(&claim.spec.holder.namespace)
 }
 
 /// Whether we have written the claim as it stands: one that was restored has been written by somebody else only.
@@ -178,6 +221,26 @@ mod tests {
     fn written(by: &str, at: i64) -> ManagedFieldsEntry {
         let time = Some(Time(Timestamp::from_second(at).unwrap()));
         ManagedFieldsEntry { manager: Some(by.to_owned()), time, ..ManagedFieldsEntry::default() }
+    }
+
+    #[test]
+    fn an_owner_who_is_waited_for_is_asked_for_ever_more_seldom_and_only_some_at_once() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let grace = SignedDuration::from_secs(30);
+        let mut orphans: HashMap<String, Orphan> =
+            (0..200).map(|number| (format!("label.r{number}"), Orphan::missed(at(0), grace))).collect();
+        assert_eq!(due(at(29), &orphans), [""; 0], "within the grace");
+        let (mut asked, mut most) = (0, 0);
+        for second in (30..3630).step_by(5) {
+            let due = due(at(second), &orphans);
+            most = most.max(due.len());
+            asked += due.len();
+            for key in due {
+                orphans.get_mut(&key).unwrap().put_off(at(second), &key);
+            }
+        }
+        assert_eq!(most, MOST);
+        assert!(orphans.values().all(|orphan| (8..=14).contains(&orphan.asked)), "{asked} in an hour");
     }
 
     #[test]

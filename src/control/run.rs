@@ -30,7 +30,7 @@ use super::runtime::visit::visit;
 use super::workspace::memory::{Memory as WorkspaceMemory, Spec};
 use super::workspace::pace::News;
 use super::workspace::{visit as workspace_visit, wire};
-use super::{feed, gauges, orphans, rotation, strays, surveys, tombstones, warm};
+use super::{feed, gauges, orphans, remains, rotation, strays, surveys, tombstones, warm};
 use crate::api::name_claim::ClaimType;
 use crate::api::{
     Blueprint, NameClaim, PaymentReceipt, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy,
@@ -180,6 +180,7 @@ fn keep_rounds(ctx: &Arc<Context>, tasks: &mut JoinSet<()>, shutdown: &Cancellat
     tasks.spawn(gauges::keep(on(), stop()));
     tasks.spawn(base_domain::keep(on(), stop()));
     tasks.spawn(tombstones::free(on(), stop()));
+    tasks.spawn(remains::clear(on(), stop()));
     tasks.spawn(surveys::go_round(on(), stop()));
 }
 

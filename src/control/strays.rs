@@ -1,13 +1,19 @@
 //! Apps at Fly that carry our mark and that no claim names: counted and told, never touched. The platform lists and
 //! removes them by `moorage orphans`.
+//!
+//! Such an app belongs to no object, so it can't be a condition of one. It is told as an event of the operator's lease.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use fly_machines::types::App;
+use k8s_openapi::api::coordination::v1::Lease;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
+use super::history::announce::{News, Tone};
+use crate::api::reason;
+use crate::rights;
 
 /// Pause between two looks at all apps of the organisation.
 const PAUSE: Duration = Duration::from_mins(10);
@@ -21,9 +27,15 @@ pub fn is_stray(app: &App, prefix: &str, is_claimed: impl Fn(&str) -> bool) -> b
 
 /// Counts until `shutdown`.
 pub async fn count(ctx: Arc<Context>, shutdown: CancellationToken) {
+    let mut told = Vec::new();
     loop {
-        if ctx.leadership.is_current() {
-            look(&ctx).await;
+        if ctx.leadership.is_current()
+            && let Some(names) = look(&ctx).await
+        {
+            if let Some(news) = news(&names, &told) {
+                ctx.history.announcer.say(&lease(&ctx), news);
+            }
+            told = names;
         }
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
@@ -32,26 +44,53 @@ pub async fn count(ctx: Arc<Context>, shutdown: CancellationToken) {
     }
 }
 
-async fn look(ctx: &Context) {
+async fn look(ctx: &Context) -> Option<Vec<String>> {
     let apps = match ctx.fly.apps().list(&ctx.config.fly.organization).await {
         Ok(apps) => apps,
         Err(error) => {
             tracing::debug!(%error, "the organisation's apps can't be listed; they are later");
-            return;
+            return None;
         }
     };
     let claimed = |name: &str| ctx.claims.by_app(name).is_some();
-    let stray = |app: &&App| is_stray(app, &ctx.config.fly.app_prefix, claimed);
-    let names: Vec<&str> = apps.iter().filter(stray).map(|app| app.name.as_str()).collect();
+    let stray = |app: &App| is_stray(app, &ctx.config.fly.app_prefix, claimed);
+    let mut names: Vec<String> = apps.into_iter().filter(stray).map(|app| app.name).collect();
+    names.sort();
     ctx.metrics.orphan_apps(names.len());
     if !names.is_empty() {
-        let some = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
         tracing::warn!(
             apps = names.len(),
-            some,
+            some = some(&names),
             "apps carry our mark and no claim names them; see `moorage orphans`"
         );
     }
+    Some(names)
+}
+
+fn some(names: &[String]) -> String {
+    names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// What is told of them: once, until they are others.
+fn news(names: &[String], told: &[String]) -> Option<News> {
+    let more = if names.len() > NAMED { " …" } else { "" };
+    (!names.is_empty() && names != told).then(|| News {
+        tone: Tone::Warning,
+        reason: reason::ORPHAN_APPS.into(),
+        note: format!(
+            "Apps at Fly carry our mark and no claim names them: {}{more} ({} in all). They cost, and are left alone; `moorage orphans` shows them, and removes one that it is told to.",
+            some(names),
+            names.len()
+        ),
+    })
+}
+
+/// The operator's own object, whether replicas elect by it or not.
+fn lease(ctx: &Context) -> Lease {
+    let mut lease = Lease::default();
+    lease.metadata.name = Some(rights::NAME.to_owned());
+    lease.metadata.namespace = Some(ctx.config.namespace.clone());
+    lease
 }
 
 #[cfg(test)]
@@ -67,5 +106,14 @@ mod tests {
         assert!(!is_stray(&app("ops-abc", "m-abc"), "m-", free));
         assert!(!is_stray(&app("m-ops-abc", "default"), "m-", free));
         assert!(!is_stray(&app("m-ops-abc", "m-abc"), "m-", |_| true));
+    }
+
+    #[test]
+    fn they_are_told_once_until_they_are_others() {
+        let names = |count: usize| (0..count).map(|at| format!("app-{at:02}")).collect::<Vec<_>>();
+        let note = |count| news(&names(count), &names(1)).map(|news| news.note);
+        assert!(note(0).is_none() && note(1).is_none());
+        assert!(note(2).unwrap().contains("app-00, app-01 (2 in all)"));
+        assert!(note(300).unwrap().contains("app-09 … (300 in all)"), "it stays short");
     }
 }

@@ -20,12 +20,11 @@ const PAUSE: Duration = Duration::from_mins(1);
 
 /// Frees names until `shutdown`.
 pub async fn free(ctx: Arc<Context>, shutdown: CancellationToken) {
-    // A claim isn't removed while its deletion still counts.
-    let counts = SignedDuration::from_mins(ctx.config.deletion_brake.window_minutes.into());
-    let kept = SignedDuration::from_secs(ctx.config.timing.tombstone_seconds.into()).max(counts);
+    let pause = PAUSE.min(Duration::from_secs(ctx.config.timing.slow_retry_seconds.into()));
+    let kept = kept(&ctx);
     loop {
         tokio::select! {
-            () = tokio::time::sleep(PAUSE) => {}
+            () = tokio::time::sleep(pause) => {}
             () = shutdown.cancelled() => return,
         }
         if ctx.config.mode == Mode::ReadOnly || !ctx.leadership.is_current() {
@@ -36,6 +35,12 @@ pub async fn free(ctx: Arc<Context>, shutdown: CancellationToken) {
             remove(&ctx, &claim).await;
         }
     }
+}
+
+/// How long a name is kept for its last holder. A claim isn't removed while its deletion still counts.
+pub(super) fn kept(ctx: &Context) -> SignedDuration {
+    let counts = SignedDuration::from_mins(ctx.config.deletion_brake.window_minutes.into());
+    SignedDuration::from_secs(ctx.config.timing.tombstone_seconds.into()).max(counts)
 }
 
 /// Whether nothing is left under the name, and its last holder's time is over. A namespace's claim is never over: it

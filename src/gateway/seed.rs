@@ -12,6 +12,11 @@ use super::config::{ABSENT, Dialect, ENTRIES_SINCE, owned_config};
 use super::identity::identity_markdown;
 use super::settings::GatewaySettings;
 
+/// Version of what is laid on a Machine beside what people declare: the scripts and the owned configuration. It is raised
+/// with each change that gateways have to take up, and is marked on each Machine. Nothing is restarted for it: it comes
+/// with the next update that a Machine gets.
+pub const VERSION: u32 = 1;
+
 /// The program that the Machine's command runs, in front of the gateway.
 pub const ENTRY_PATH: &str = "/opt/moorage/entry.mjs";
 
@@ -170,6 +175,18 @@ mod tests {
         assert_eq!(hash("Ada", "3000").len(), 64);
         assert_ne!(hash("Ada", "3000"), hash("Bea", "3000"));
         assert_ne!(hash("Ada", "3000"), hash("Ada", "3001"));
+    }
+
+    /// If gateways have to take the change up, raise [`VERSION`]: it is then told of on each Runtime. In either case put
+    /// the new hash here. Machines that still carry the earlier kind of configuration mark (`config_mark::earlier`) would
+    /// be restarted for it: either none is left by then, or what version 1 laid on them has to be kept for them.
+    #[test]
+    fn whoever_changes_what_is_laid_on_machines_thinks_of_its_version() {
+        let settings = GatewaySettings { model: Some("gpt-5.5".into()), ..settings("Ada") };
+        assert_eq!(
+            (VERSION, seed(&settings, &command("3000")).hash.as_str()),
+            (1, "e00be7e69ff85b00c71929e8563546801487f0d52db86822e889dba663f8a8db")
+        );
     }
 
     #[test]

@@ -16,11 +16,13 @@ use std::process::Command;
 
 use fly_machines::types as fly;
 use fly_machines::{Client, TokenSource};
+use kube::Api;
+use moorage::api::NameClaim;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use testbed::{Identity, Rig};
+use testbed::{Identity, Rig, apply, eventually};
 
-use support::{Tenant, shared, text};
+use support::{SOON, Tenant, condition, shared, text};
 
 fn client(rig: &Rig) -> Client {
     let token = TokenSource::fixed("FlyV1 fm2_testbed".to_owned());
@@ -103,6 +105,82 @@ async fn an_app_made_by_hand_becomes_a_runtime_by_one_restart() {
     assert!(secrets.iter().any(|secret| secret.name == "OWN_KEY"), "its own secret is gone");
     let (well, said) = moorage(rig, &arguments("by-hand")).await;
     assert!(!well && said.contains("is the Runtime adopting/ops already"), "{said}");
+}
+
+#[tokio::test]
+async fn an_adopted_app_keeps_its_own_secrets_and_loses_what_is_removed_from_the_spec() {
+    let rig = shared().await;
+    let tenant = Tenant::new(&rig.cluster, &rig.fly, "secretive").await.unwrap();
+    app(rig, "secretive-app", None).await;
+    let data = volume(rig, "secretive-app").await;
+    let value = |text: &str| Some(SecretString::from(text.to_owned()));
+    let own = BTreeMap::from(["OWN_KEY", "OTHER"].map(|name| (name.to_owned(), value("kept"))));
+    client(rig).secrets("secretive-app").update(&own).await.unwrap();
+    machine(rig, "secretive-app", "claw-1", &data).await;
+    let arguments = ["adopt", "--app", "secretive-app", "--namespace", "secretive", "--name", "ops"];
+    let (well, said) = moorage(rig, &[&arguments[..], &["--plan", "small"]].concat()).await;
+    assert!(well, "{said}");
+    let labels = json!({"moorage.dev/use": "runtime-env"});
+    let keys = json!({"metadata": {"labels": labels}, "stringData": {"api": "one"}});
+    tenant.apply("v1", "Secret", "keys", keys).await.unwrap();
+    let settled = async |env: Value| {
+        tenant.patch("ops", json!({"spec": {"env": env}})).await.unwrap();
+        let object = tenant.wait_ready("ops", "running").await.unwrap();
+        assert_eq!(condition(&object, "ConfigApplied")["status"], "True");
+        let names = client(rig).secrets("secretive-app").list().await.unwrap();
+        let mut names: Vec<String> = names.into_iter().map(|secret| secret.name).collect();
+        names.sort();
+        names
+    };
+    let from = json!({"secretKeyRef": {"name": "keys", "key": "api"}});
+    let all = ["API_KEY", "OPENCLAW_GATEWAY_TOKEN", "OTHER", "OWN_KEY"];
+    let declared = json!([{"name": "API_KEY", "valueFrom": from}, {"name": "OTHER", "value": "literal"}]);
+    assert_eq!(settled(declared).await, all);
+    // What was declared as a literal hid a secret of the app's own; that stays.
+    assert_eq!(settled(json!([{"name": "API_KEY", "valueFrom": from}])).await, all);
+    assert_eq!(settled(json!([])).await, all[1..]);
+}
+
+/// A claim as a deletion under `Snapshot` leaves it, whose snapshot has expired.
+fn given_up(name: &str) -> Value {
+    let blueprint = json!({"image": "ghcr.io/openclaw/openclaw:2026.7.1", "command": ["node"], "port": 3000,
+        "mountPath": "/data", "minimumMemoryMB": 2048, "gateway": {"adapter": "OpenClaw"},
+        "healthCheck": {"path": "/healthz", "intervalSeconds": 15, "timeoutSeconds": 5, "gracePeriodSeconds": 60},
+        "stop": {"signal": "SIGTERM", "timeoutSeconds": 60}});
+    let plan = json!({"name": "small", "cpuKind": "Shared", "cpus": 2, "memoryMB": 2048, "volumeGB": 3});
+    let long_ago = "2020-01-01T00:00:00Z";
+    json!({"apiVersion": "moorage.dev/v1alpha1", "kind": "NameClaim", "metadata": {"name": format!("label.{name}")},
+        "spec": {"type": "Slug", "name": name, "holder": {"namespace": "leaving", "name": "ops", "uid": "earlier"},
+            "runtime": {"identity": name, "app": name, "deletionPolicy": "Snapshot", "volumeID": "vol_0000000000000000",
+                "snapshot": {"id": "vs_1", "volumeID": "vol_0000000000000000", "expiryTime": long_ago},
+                "pin": {"plan": plan, "blueprint": "openclaw", "blueprintGeneration": 1, "spec": blueprint}},
+            "tombstone": {"releaseTime": long_ago, "message": "kept"}}})
+}
+
+#[tokio::test]
+async fn what_a_name_left_behind_is_freed_once_nothing_is_in_it() {
+    let rig = shared().await;
+    let tenant = Tenant::new(&rig.cluster, &rig.fly, "leaving").await.unwrap();
+    for name in ["empty-one", "with-volume", "of-others"] {
+        let network = if name == "of-others" { "theirs".to_owned() } else { format!("m-{name}") };
+        app(rig, name, Some(&network)).await;
+        apply(&tenant.client, &given_up(name).to_string()).await.unwrap();
+    }
+    volume(rig, "with-volume").await;
+    let claims: Api<NameClaim> = Api::all(tenant.client.clone());
+    eventually("two names to be free", SOON, async || {
+        for name in ["empty-one", "of-others"] {
+            let left = claims.get_opt(&format!("label.{name}")).await?;
+            anyhow::ensure!(left.is_none(), "{left:?}");
+        }
+        Ok(())
+    })
+    .await
+    .unwrap();
+    assert!(tenant.fly.standing("empty-one").await.unwrap().is_null(), "the empty app is gone");
+    assert!(!tenant.fly.standing("of-others").await.unwrap().is_null(), "that of others isn't");
+    let kept = claims.get("label.with-volume").await.unwrap();
+    assert!(kept.spec.runtime.is_some() && !tenant.fly.standing("with-volume").await.unwrap().is_null());
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What else somebody made in the app, or took away from it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::ensure;
 use fly_machines::types as fly;
@@ -107,4 +108,49 @@ async fn another_volume_does_not_go_with_the_app_of_a_deleted_runtime() {
     fly.volumes(&scene.app).delete(&theirs.id).await.unwrap();
     scene.tenant.wait_gone("ops").await.unwrap();
     assert!(scene.tenant.fly.standing(&scene.app).await.unwrap().is_null());
+}
+
+#[tokio::test]
+async fn a_value_that_was_changed_is_set_again_and_only_a_gateway_that_has_it_is_restarted() {
+    let scene = running("tampered", json!({})).await;
+    let fly = somebody().await;
+    let secrets = fly.secrets(&scene.app);
+    let digests = async || {
+        let listed = secrets.list().await.unwrap();
+        listed.into_iter().map(|secret| (secret.name, secret.digest)).collect::<BTreeMap<_, _>>()
+    };
+    let before = digests().await;
+    let machine = scene.machine.clone();
+    let marked = async || {
+        let standing = fly.machines(&scene.app).get(&machine).await?;
+        ensure!(standing.metadata("moorage_digests").is_some(), "it isn't marked yet");
+        Ok(())
+    };
+    eventually("the mark of digests", SOON, marked).await.unwrap();
+    let hold = async |held: Value| {
+        let annotations = json!({"metadata": {"annotations": {"moorage.dev/paused": held}}});
+        scene.tenant.patch("ops", annotations).await.unwrap();
+    };
+    for restarts in [0, 1] {
+        // While it is held, somebody starts its gateway with the other value.
+        hold(if restarts == 1 { json!("true") } else { Value::Null }).await;
+        let name = before.keys().next().unwrap().clone();
+        let theirs = Some(SecretString::from(format!("theirs-{restarts}")));
+        secrets.update(&BTreeMap::from([(name, theirs)])).await.unwrap();
+        if restarts == 1 {
+            fly.machines(&scene.app).restart(&machine, &fly::RestartMachine::default()).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            hold(Value::Null).await;
+        }
+        eventually("the value to be as it was", SOON, async || {
+            ensure!(digests().await == before, "not yet");
+            ensure!(scene.counted("machine.update").await == restarts, "restarted otherwise");
+            Ok(())
+        })
+        .await
+        .unwrap();
+        eventually("the mark of digests", SOON, marked).await.unwrap();
+    }
+    scene.unharmed().await;
+    scene.told("Drifted", "value of a secret").await;
 }

@@ -60,6 +60,8 @@ async fn a_runtime_is_reached_at_its_hostname_with_the_wildcard_and_leaves_nothi
         "certificate": {"acme": {"directoryURL": pebble.directory(), "caFile": pebble.ca_file()}},
     });
     let mut rig = start(vec![("/baseDomain", base)]).await.unwrap();
+    // Fly shows no certificate before the hostname's records lead to the app.
+    rig.fly.resolve_at(dns.address()).await.unwrap();
     let tenant = Tenant::new(&rig.cluster, &rig.fly, "named").await.unwrap();
     let host = format!("{}.{DOMAIN}", tenant.slug("ops"));
 

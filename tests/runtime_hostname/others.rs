@@ -112,6 +112,9 @@ async fn prepared() -> (Rig, Elsewhere) {
     let rig = start(vec![("/baseDomain", json!({"name": DOMAIN, "dns": dns, "certificate": certificate}))]);
     let rig = rig.await.unwrap();
     let client = rig.client().await.unwrap();
+    // Fly finds soon that the records lead to the app.
+    let soon = json!({"certificateRecheckMs": 500});
+    rig.fly.send(http::Method::POST, "settings", &soon).await.unwrap();
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "certificates"}});
     apply(&client, &namespace.to_string()).await.unwrap();
     (rig, Elsewhere::new())
@@ -131,12 +134,16 @@ async fn external_dns_is_told_and_a_certificate_that_is_swapped_reaches_every_ap
     apply(&tenant.client, DEFINITION).await.unwrap();
     for name in ["one", "two"] {
         let object = in_service(&tenant, name).await;
-        records_lead_to(&tenant, name, &object["status"]["external"]["addresses"]).await;
+        let records = records_lead_to(&tenant, name, &object["status"]["external"]["addresses"]).await;
+        rig.fly.send(http::Method::POST, "dns", &records).await.unwrap();
     }
     let hosts = ["one", "two"].map(|name| format!("{}.{DOMAIN}", tenant.slug(name)));
     let mut first = Vec::new();
     for host in &hosts {
-        first.push(shown(&rig, host, &elsewhere.root).await.unwrap());
+        let at_edge = eventually("the certificate at the edge", SOON, async || {
+            shown(&rig, host, &elsewhere.root).await
+        });
+        first.push(at_edge.await.unwrap());
     }
     assert_eq!(first[0], first[1], "one certificate for all");
 
@@ -150,20 +157,24 @@ async fn external_dns_is_told_and_a_certificate_that_is_swapped_reaches_every_ap
     assert_eq!(rig.problems(&["others"], None).await.unwrap(), [""; 0]);
 }
 
-async fn records_lead_to(tenant: &Tenant<'_>, name: &str, addresses: &Value) {
+/// What external-dns would make of what it is told, once it is seen to be right.
+async fn records_lead_to(tenant: &Tenant<'_>, name: &str, addresses: &Value) -> Value {
     let host = format!("{}.{DOMAIN}", tenant.slug(name));
     let all = told(tenant).await.unwrap();
     let mut targets: Vec<Value> = Vec::new();
+    let mut records = json!({"name": host});
     for kind in ["A", "AAAA"] {
         let of: Vec<_> = all.iter().filter(|it| it["dnsName"] == *host && it["recordType"] == kind).collect();
         assert_eq!(of.len(), 1, "{kind} of {all:?}");
         targets.extend(of[0]["targets"].as_array().unwrap().clone());
+        records[kind.to_lowercase()] = of[0]["targets"].clone();
     }
     assert_eq!(targets.len(), 2, "{targets:?}");
     assert!(
         targets.iter().all(|one| addresses.as_array().unwrap().contains(one)),
         "{targets:?} of {addresses}"
     );
+    records
 }
 
 /// The Secret holds another certificate: each app is given it once, and nothing is restarted or written.

@@ -83,6 +83,25 @@ async fn what_runs_as_declared_costs_a_start_one_list_and_no_write() {
     assert_eq!(versions(&rig).await, before);
 }
 
+/// Longer than what changes take to show in the list.
+const SETTLED: Duration = Duration::from_secs(100);
+
+#[tokio::test]
+async fn at_rest_a_list_that_begins_with_the_newest_change_is_asked_for_as_seldom_as_one_that_begins_after_it()
+ {
+    let rig = start(Vec::new()).await.unwrap();
+    let tenant = Tenant::new(&rig.cluster, &rig.fly, "in").await.unwrap();
+    tenant.fly.world(json!({"kind": "lists_include_the_time"})).await.unwrap();
+    tenant.declare("ops", json!({})).await.unwrap();
+    tenant.wait_ready("ops", "running").await.unwrap();
+    tokio::time::sleep(SETTLED).await;
+    let head = tenant.fly.head().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let asked = requests(&rig, head).await;
+    let lists = asked.get(&format!("GET {LIST}")).copied().unwrap_or_default();
+    assert!((3..=5).contains(&lists), "once in five seconds: {asked:?}");
+}
+
 #[tokio::test]
 async fn without_the_list_each_machine_is_asked_for() {
     let (mut rig, names) = at_rest().await;

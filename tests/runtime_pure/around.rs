@@ -8,7 +8,7 @@ use crate::world::{World, run, run_for, second};
 use moorage::api::condition::{Condition, ConditionType, find};
 use moorage::control::runtime::facts::{Facts, Knowledge, Survey};
 use moorage::control::runtime::step::Rest;
-use moorage::control::runtime::survey::{Found, Standing, knows_volume};
+use moorage::control::runtime::survey::{Digests, Found, Standing, knows_volume};
 
 /// What somebody else made in the app, or took away from it.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +21,10 @@ pub struct Around {
     pub taken: u32,
     /// Whether the app has its secrets.
     pub secrets: Standing,
+    /// Whether somebody else has set the value of one.
+    pub tampered: bool,
+    /// Whether the gateway was started with that value.
+    pub infected: bool,
     /// Whether the slow round comes by right after each start of the operator.
     pub turns: bool,
 }
@@ -34,6 +38,11 @@ impl World {
     pub fn look_around(&self, facts: &mut Facts) {
         use moorage::control::runtime::step::Look;
         self.look(Look::Addresses, facts);
+        let before = facts.known.survey.found().map(|found| found.digests.clone()).unwrap_or_default();
+        let digests = facts.known.machine.present().map(|machine| {
+            let shown = format!("digests-{}", self.secrets_set.0);
+            Digests::seen(machine.digests.as_deref(), &before, shown, self.secrets_set.1)
+        });
         let identity = self.identity();
         let unknown = |id: &&String| !knows_volume(&identity, id);
         let given = identity.hostname.as_ref().filter(|record| record.certificate.is_some());
@@ -43,6 +52,7 @@ impl World {
             volumes: self.around.volumes.iter().chain(&self.unrecorded()).filter(unknown).cloned().collect(),
             addresses: Vec::new(),
             secrets: self.around.secrets,
+            digests: digests.unwrap_or_default(),
             certificate: if gone { Standing::Changed } else { Standing::AsMade },
         });
     }
@@ -67,7 +77,7 @@ fn take_address(world: &mut World) {
 
 #[test]
 fn an_address_that_was_taken_away_is_replaced_and_the_gateway_told() {
-    let mut world = running();
+    let mut world = marked();
     take_address(&mut world);
     world.turn();
     assert_eq!(world.ledger, ["AllocateAddress", "EnsureToken", "UpdateMachine"]);
@@ -81,10 +91,90 @@ fn an_address_that_was_taken_away_is_replaced_and_the_gateway_told() {
 
 #[test]
 fn secrets_that_were_taken_away_are_set_again_without_a_restart() {
-    let mut world = running();
+    let mut world = marked();
     world.around.secrets = Standing::Changed;
     world.turn();
-    assert_eq!(world.ledger, ["EnsureToken", "SetSecrets"]);
+    assert_eq!(world.ledger, ["EnsureToken", "SetSecrets", "MarkDigests"]);
+    world.ledger.clear();
+    world.turn();
+    assert_eq!(world.ledger, [""; 0]);
+}
+
+/// Somebody sets another value at Fly.
+fn tamper(world: &mut World) {
+    world.now += second(5);
+    world.secrets_set = (world.secrets_set.0 + 1, Some(world.now));
+    world.around.tampered = true;
+    world.now += second(5);
+}
+
+/// One whose turn has come before.
+fn marked() -> World {
+    let mut world = running();
+    world.turn();
+    assert_eq!(world.ledger, ["MarkDigests"], "once, without a restart");
+    world.ledger.clear();
+    world.turn();
+    assert_eq!(world.ledger, [""; 0]);
+    world
+}
+
+#[test]
+fn a_value_that_was_changed_by_hand_is_set_again_without_a_restart_if_no_gateway_has_it() {
+    let mut world = marked();
+    tamper(&mut world);
+    world.turn();
+    assert_eq!(world.ledger, ["EnsureToken", "SetSecrets", "MarkDigests"]);
+    assert!(!world.around.tampered);
+    world.ledger.clear();
+    world.turn();
+    assert_eq!(world.ledger, [""; 0]);
+}
+
+#[test]
+fn a_gateway_that_was_started_with_it_is_restarted_once() {
+    let mut world = marked();
+    tamper(&mut world);
+    world.wake();
+    assert!(world.around.infected);
+    world.turn();
+    assert_eq!(world.ledger, ["EnsureToken", "SetSecrets", "UpdateMachine", "MarkDigests"]);
+    assert!(!world.around.tampered && !world.around.infected);
+    world.ledger.clear();
+    world.turn();
+    assert_eq!(world.ledger, [""; 0]);
+}
+
+#[test]
+fn another_turn_in_between_forgets_nothing() {
+    let mut world = marked();
+    tamper(&mut world);
+    world.wake();
+    // As far as the values are set again; then the list tells of something in the app.
+    let mut known = Knowledge { survey: Survey::Due, ..world.fresh() };
+    while world.around.tampered {
+        known = run_for(&mut world, known, 1, None).1;
+    }
+    known.survey.ask();
+    assert_eq!(run_for(&mut world, known, 500, None).0, Some(Rest::Running));
+    assert!(!world.around.infected && world.ledger.contains(&"UpdateMachine"), "{:?}", world.ledger);
+}
+
+#[test]
+fn what_we_set_ourselves_is_no_change_by_hand() {
+    let mut world = marked();
+    world.token = None;
+    world.next_token = "fedcba9876543210fedcba9876543210";
+    world.rotated = true;
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.ledger, ["EnsureToken", "SetSecrets", "UpdateMachine"]);
+    world.rotated = false;
+    world.ledger.clear();
+    world.turn();
+    assert_eq!(world.ledger, ["MarkDigests"]);
+    // An update for another reason keeps the mark.
+    world.edit(|spec| spec.persona = Some(moorage::api::runtime::Persona { name: "Ada".into() }));
+    assert_eq!(run(&mut world, None), Rest::Running);
     world.ledger.clear();
     world.turn();
     assert_eq!(world.ledger, [""; 0]);
@@ -94,6 +184,7 @@ fn secrets_that_were_taken_away_are_set_again_without_a_restart() {
 fn a_certificate_that_has_gone_is_imported_again_at_once() {
     let mut world = hosted();
     assert_eq!(run(&mut world, None), Rest::Running);
+    world.turn();
     world.ledger.clear();
     let standing = std::mem::take(&mut world.certificates);
     world.turn();
@@ -106,7 +197,7 @@ fn a_certificate_that_has_gone_is_imported_again_at_once() {
 
 #[test]
 fn what_nobody_here_made_is_told_left_alone_and_forgotten_once_it_is_gone() {
-    let mut world = running();
+    let mut world = marked();
     world.around.machines.insert("3d8d".into());
     world.around.volumes.insert("vol_theirs".into());
     let known = world.turn();
@@ -134,7 +225,7 @@ fn what_nobody_here_made_is_told_left_alone_and_forgotten_once_it_is_gone() {
 
 #[test]
 fn what_the_claim_knows_is_no_stranger() {
-    let mut world = running();
+    let mut world = marked();
     let own = world.identity();
     world.around.volumes.extend(own.volume_id);
     world.around.machines.extend(own.machine_id);
@@ -147,11 +238,12 @@ fn one_fault_at_every_effect_of_putting_it_right_changes_nothing_in_the_end() {
     // The round comes by again: a start of the operator alone doesn't look.
     type Change = fn(&mut World);
     let secrets: Change = |world| world.around.secrets = Standing::Changed;
-    for (name, change) in [("an address", take_address as Change), ("secrets", secrets)] {
+    let changes = [("an address", take_address as Change), ("secrets", secrets), ("a value", tamper)];
+    for (name, change) in changes {
         let change = |world: &mut World| {
             change(world);
             world.around.turns = true;
         };
-        every_fault(name, running, change, Rest::Running);
+        every_fault(name, marked, change, Rest::Running);
     }
 }

@@ -1,6 +1,6 @@
 //! A Runtime's hostname: what is set, in which order, and what its troubles don't touch.
 
-use moorage::api::condition::{ConditionStatus, ConditionType, find};
+use moorage::api::condition::{ConditionStatus, ConditionType, find, is_true};
 use moorage::api::reason;
 use moorage::api::runtime::{DeletionPolicy, RuntimeStatus};
 use moorage::control::runtime::decide::decide;
@@ -163,6 +163,53 @@ fn without_a_certificate_the_name_is_not_called_in_service() {
     world.base = Some(base("old", HOST));
     assert_eq!(run(&mut world, None), Rest::Running);
     assert_eq!(shown(&world), (ConditionStatus::True, reason::HOSTNAME_IN_SERVICE.into()));
+}
+
+#[test]
+fn an_expired_certificate_takes_the_name_out_of_service_until_it_is_renewed() {
+    let mut world = running(hosted());
+    world.ledger.clear();
+    let expired = Offer::Expired("The certificate has expired, and browsers refuse it.".into());
+    world.base = Some(Base { certificate: expired, ..base("old", HOST) });
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(shown(&world), (ConditionStatus::False, reason::CERTIFICATE_EXPIRED.into()));
+    assert!(status(&world).url.as_deref().unwrap().ends_with(".fly.dev"));
+    assert!(is_true(&status(&world).conditions, ConditionType::Ready));
+    assert_eq!(world.ledger, [""; 0]);
+    world.base = Some(base("new", HOST));
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(shown(&world), (ConditionStatus::True, reason::HOSTNAME_IN_SERVICE.into()));
+    assert_eq!(status(&world).url.as_deref(), Some("https://acme-ops.example.dev"));
+    assert_eq!(world.certificates[HOST], "new");
+}
+
+#[test]
+fn without_one_to_offer_what_the_app_was_given_counts_for_as_long_as_fly_has_it() {
+    let mut world = running(hosted());
+    let missing = Offer::Missing("The certificate's Secret a/b doesn't exist.".into());
+    world.base = Some(Base { certificate: missing, ..base("old", HOST) });
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(shown(&world), (ConditionStatus::True, reason::HOSTNAME_IN_SERVICE.into()));
+    // Fly hasn't got it any more, or it has expired there.
+    world.certificates.clear();
+    world.around.turns = true;
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(shown(&world), (ConditionStatus::False, reason::CERTIFICATE_MISSING.into()));
+    assert!(status(&world).url.as_deref().unwrap().ends_with(".fly.dev"));
+}
+
+#[test]
+fn records_of_a_base_domain_that_was_taken_away_are_told_of_and_named_at_the_end() {
+    let mut world = running(hosted());
+    world.base = None;
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(shown(&world), (ConditionStatus::False, reason::BASE_DOMAIN_REMOVED.into()));
+    assert!(status(&world).url.as_deref().unwrap().ends_with(".fly.dev"));
+    world.records.clear();
+    world.delete(DeletionPolicy::Delete);
+    assert_eq!(run(&mut world, None), Rest::Gone);
+    let told = world.claim.unwrap().tombstone.unwrap().message;
+    assert!(told.contains(HOST) && told.contains("DNS provider"), "{told}");
 }
 
 #[test]

@@ -10,11 +10,13 @@
 
 mod around;
 mod drift;
+mod endings;
 mod env;
 mod faults;
 mod hostnames;
 mod journeys;
 mod life_check;
+mod marks;
 mod model_check;
 mod moves;
 mod paths;

@@ -10,7 +10,7 @@ use moorage::api::runtime::DeletionPolicy;
 use moorage::control::runtime::decide::quiet_since;
 use moorage::control::runtime::desired;
 use moorage::control::runtime::facts::*;
-use moorage::control::runtime::moving::{COPY_PAUSE, Left, LeftState, Restorable};
+use moorage::control::runtime::moving::{COPY_PAUSE, Grown, Left, LeftState, Restorable, Sight};
 use moorage::control::runtime::step::{Clearing, Effect};
 use moorage::control::runtime::survey::knows_volume;
 use moorage::control::runtime::trouble::{Failure, Pace};
@@ -35,6 +35,10 @@ pub struct Moves {
     pub full_region: bool,
     /// Snapshots that Fly won't restore.
     pub spoilt: BTreeSet<String>,
+    /// Snapshots come to nothing.
+    pub unmade: bool,
+    /// A running Machine sees at once that its volume has grown.
+    pub online: bool,
     /// The volume whose host doesn't answer.
     pub lost: Option<String>,
     /// Machines on hosts that didn't answer.
@@ -78,6 +82,7 @@ impl World {
             "pro" => PlanSpec { cpus: 4, memory_mb: 4096, volume_gb: 20, ..free },
             "renamed" => PlanSpec { amount: 900, display_name: Some("Renamed".into()), ..free },
             "narrow" => PlanSpec { volume_gb: 5, ..free },
+            "deep" => PlanSpec { volume_gb: 20, ..free },
             "tiny" => PlanSpec { cpus: 1, memory_mb: 512, ..free },
             "sold" => PlanSpec { requires_order: true, ..free },
             _ => return None,
@@ -117,10 +122,11 @@ impl World {
     }
 
     fn shot_fact(&self, shot: &Shot) -> SnapshotFact {
-        let made = shot.made.duration_until(self.now) >= self.moves.slow_shots;
+        let made = shot.made.duration_until(self.now) >= self.moves.slow_shots && !self.moves.unmade;
         SnapshotFact {
             id: shot.id.clone(),
             phase: if made { SnapshotPhase::Created } else { SnapshotPhase::Pending },
+            status: if self.moves.unmade { "failed".into() } else { "created".into() },
             made: shot.made,
             days: shot.volume_now.days,
         }
@@ -128,7 +134,7 @@ impl World {
 
     /// Whether Fly makes a snapshot of the volume right now, and takes no request for another.
     fn is_shooting(&self, volume: &str) -> bool {
-        self.listed_shots(volume).any(|shot| shot.phase == SnapshotPhase::Pending)
+        !self.moves.unmade && self.listed_shots(volume).any(|shot| shot.phase == SnapshotPhase::Pending)
     }
 
     /// What a look finds of the volume as the Machine left it.
@@ -424,7 +430,9 @@ impl World {
                 let (id, phase) = self.volumes.last().unwrap();
                 facts.known.moving.fresh = Known::Present(self.volume_fact(id, *phase));
             }
-            Effect::ExtendVolume { id, .. } => {
+            Effect::ExtendVolume { id, size_gb } => {
+                let seen = if self.moves.online { Sight::AtOnce } else { Sight::AtNextStart };
+                facts.known.moving.grown = Some(Grown { size_gb: *size_gb, seen });
                 facts.known.volume = Known::Present(self.volume_fact(id, VolumePhase::Usable));
             }
             Effect::Clear(Clearing::Stop(id) | Clearing::Machine(id)) => {

@@ -186,7 +186,9 @@ pub fn projection(world: &World) -> String {
     // Without a base domain nobody is there to take a name back.
     let host = world.base.as_ref().and_then(|base| base.host.as_ref());
     let names = host.map(|host| (world.records.get(host), world.certificates.get(host)));
-    let fly = (world.app, world.v6, world.v4, world.moves.guest, &world.app_secrets);
+    // A Machine that was destroyed behind our back, and can't be made again, has no size.
+    let guest = world.machine.as_ref().and(world.moves.guest);
+    let fly = (world.app, world.v6, world.v4, guest, &world.app_secrets);
     let ready =
         world.runtime.status.as_ref().and_then(|status| find(&status.conditions, ConditionType::Ready));
     let ready = ready.filter(|_| !may_sleep).map(|ready| (ready.status, &ready.reason));

@@ -77,7 +77,7 @@ fn a_change_reaches_one_that_sleeps_without_waking_it() {
     assert_eq!(run(&mut world, None), Rest::Sleeping);
     let after = world.machine.clone().unwrap();
     assert_eq!((after.phase, after.boot), (MachinePhase::Stopped, Boot::Done));
-    assert_ne!(after.config_hash, before.config_hash);
+    assert_ne!(after.env_mark, before.env_mark);
     assert!(!world.ledger.contains(&"StartMachine"), "{:?}", world.ledger);
 }
 

@@ -12,8 +12,12 @@ const FAULTS: [Fault; 4] = [Fault::CrashBefore, Fault::CrashAfter, Fault::LostRe
 
 fn running() -> World {
     let mut world = World::new();
-    world.policy.plans =
-        Some(["trial", "pro", "renamed", "narrow", "tiny", "sold"].map(str::to_owned).into_iter().collect());
+    world.policy.plans = Some(
+        ["trial", "pro", "renamed", "narrow", "deep", "tiny", "sold"]
+            .map(str::to_owned)
+            .into_iter()
+            .collect(),
+    );
     world.runtime.spec.plan_ref = Some(NameRef::new("trial"));
     assert_eq!(run(&mut world, None), Rest::Running);
     world.write("diary");
@@ -84,6 +88,13 @@ fn histories() -> Vec<History> {
             name: "resize down",
             before: running,
             change: |world| resize(world, "narrow"),
+            end: Rest::Running,
+            content: "diary",
+        },
+        History {
+            name: "larger disk",
+            before: running,
+            change: |world| resize(world, "deep"),
             end: Rest::Running,
             content: "diary",
         },
@@ -198,6 +209,51 @@ fn a_smaller_plan_keeps_the_larger_volume_and_says_so() {
     assert_eq!(world.identity().volume_size(), 10);
     let told = message(&world, ConditionType::Provisioned);
     assert!(told.contains("keeps its 10 GB") && told.contains("`narrow` has 5"), "{told}");
+}
+
+fn restarts(world: &World) -> usize {
+    world.ledger.iter().filter(|effect| **effect == "UpdateMachine").count()
+}
+
+#[test]
+fn a_smaller_disk_alone_restarts_nothing() {
+    let mut world = running();
+    resize(&mut world, "narrow");
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!((restarts(&world), world.identity().pin.plan.name.as_str()), (0, "narrow"));
+    resize(&mut world, "trial");
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!((restarts(&world), world.identity().pin.plan.name.as_str()), (0, "trial"));
+}
+
+#[test]
+fn a_larger_disk_alone_restarts_only_if_fly_says_so() {
+    for (online, expected) in [(true, 0), (false, 1)] {
+        let mut world = running();
+        world.moves.online = online;
+        resize(&mut world, "deep");
+        assert_eq!(run(&mut world, None), Rest::Running);
+        let identity = world.identity();
+        assert_eq!((restarts(&world), identity.volume_size()), (expected, 20), "{:?}", world.ledger);
+        assert!(identity.resizing.is_none(), "it is over");
+        world.ledger.clear();
+        assert_eq!(run(&mut world, None), Rest::Running);
+        assert_eq!(world.ledger, [""; 0]);
+    }
+}
+
+#[test]
+fn an_answer_that_was_lost_costs_one_restart_at_most() {
+    for at in 0..4 {
+        for fault in FAULTS {
+            let mut world = running();
+            world.moves.online = true;
+            resize(&mut world, "deep");
+            assert_eq!(run(&mut world, Some((at, fault))), Rest::Running);
+            assert!(restarts(&world) <= 1, "{fault:?} at {at}: {:?}", world.ledger);
+            assert_eq!(world.identity().volume_size(), 20);
+        }
+    }
 }
 
 #[test]

@@ -19,9 +19,9 @@ use moorage::control::runtime::facts::*;
 use moorage::control::runtime::hostname::{self, Base};
 use moorage::control::runtime::resolve::resolve;
 use moorage::control::runtime::step::{Effect, Finish, Launch, Look, Rest, Step};
-use moorage::control::runtime::survey::Standing;
+use moorage::control::runtime::survey::{Digests, Standing};
 use moorage::control::runtime::view::{effect_name, view};
-use moorage::control::runtime::{desired, drift, warm};
+use moorage::control::runtime::{config_mark, desired, drift, warm};
 use moorage::engine::config::{DeletionBrake, Mode, Readiness};
 use moorage::gateway::exit::ExitCause;
 use secrecy::SecretString;
@@ -70,6 +70,8 @@ pub struct World {
     pub next_token: &'static str,
     /// Hash of the secrets that the app has.
     pub app_secrets: Option<String>,
+    /// How often they were set, by whomever, and when last: Fly's digests of them are others each time.
+    pub secrets_set: (u32, Option<Timestamp>),
     /// Whether the round over all Secrets finds a change at each start of the operator.
     pub rotated: bool,
     /// Whether Fly reports a field of every Machine in words of its own.
@@ -98,6 +100,8 @@ pub struct World {
     pub broken: BTreeMap<String, Broken>,
     /// Every effect that took place, in order.
     pub ledger: Vec<&'static str>,
+    /// Version of the files that the operator brings.
+    pub seed: u32,
     /// Time for which lists, and GET of an app, don't show what was just made.
     pub lag: SignedDuration,
     /// What Fly said to the last request for a snapshot.
@@ -178,6 +182,7 @@ impl World {
             secrets: BTreeMap::new(),
             next_token: "0123456789abcdef0123456789abcdef",
             app_secrets: None,
+            secrets_set: (0, None),
             rotated: false,
             stubborn: false,
             around: Around::default(),
@@ -192,6 +197,7 @@ impl World {
             image: String::new(),
             broken: BTreeMap::new(),
             ledger: Vec::new(),
+            seed: 1,
             lag: SignedDuration::ZERO,
             shot_reply: SnapshotReply::Lost,
             made: BTreeMap::new(),
@@ -240,7 +246,7 @@ impl World {
                 namespace: NamespaceFact::Active,
                 request: self.requests.first().cloned(),
                 base: self.base.clone(),
-                settings: settings(),
+                settings: Settings { seed: self.seed, ..settings() },
             },
             known,
         };
@@ -465,6 +471,7 @@ impl World {
                         pursuit.snapshot = Known::Present(SnapshotFact {
                             id: format!("vs_{}", at.as_second()),
                             phase: if done { SnapshotPhase::Created } else { SnapshotPhase::Pending },
+                            status: String::new(),
                             made: *at,
                             days: 5,
                         });
@@ -584,10 +591,26 @@ impl World {
             Effect::SetSecrets => {
                 self.app_secrets = desired::secrets_hash(facts);
                 self.around.secrets = Standing::AsMade;
+                self.around.tampered = false;
+                self.secrets_set = (self.secrets_set.0 + 1, Some(self.now));
+            }
+            Effect::MarkConfig => {
+                let mark = config_mark::mark(facts, &resolve(facts).unwrap());
+                self.machine.as_mut().unwrap().config_hash = Some(mark);
             }
             Effect::MarkSecrets => {
                 assert_eq!(self.app_secrets, desired::secrets_hash(facts), "marked before it was set");
-                self.machine.as_mut().unwrap().secrets_hash = desired::secrets_hash(facts);
+                let machine = self.machine.as_mut().unwrap();
+                machine.secrets_hash = desired::secrets_hash(facts);
+                machine.digests = None;
+            }
+            Effect::MarkDigests => {
+                let Some(Digests::Unmarked(shown)) =
+                    facts.known.survey.found().map(|found| found.digests.clone())
+                else {
+                    panic!("nothing to mark")
+                };
+                self.machine.as_mut().unwrap().digests = Some(shown.into());
             }
             Effect::MarkSpelling => {
                 let drift = self.machine.as_mut().unwrap().drift.as_mut().unwrap();
@@ -703,6 +726,7 @@ impl World {
 
     /// The Machine boots.
     pub fn wake(&mut self) {
+        self.around.infected = self.around.tampered;
         let (started, broken) = (self.now - self.slow_clock, self.broken.get(&self.image).copied());
         if broken.is_some() {
             self.write("migrated");
@@ -763,7 +787,10 @@ impl World {
             region: "fra".into(),
             volume: config.mounts.first().map(|mount| mount.volume.clone()),
             config_hash: mark(desired::metadata::CONFIG),
+            grown_gb: mark(desired::metadata::GROWN).map(|size| size.parse().unwrap()),
+            seed: mark(desired::metadata::SEED).unwrap().parse().unwrap(),
             secrets_hash: mark(desired::metadata::SECRETS),
+            digests: mark(desired::metadata::DIGESTS).map(Into::into),
             env_mark: mark(desired::metadata::ENV),
             drift: self.stubborn.then(|| crate::drift::reported("theirs")),
             addresses: mark(desired::metadata::ADDRESSES)
@@ -810,6 +837,11 @@ impl World {
             drift::note(now, facts, &resolved, &changed, &made.version);
         }
         let known = &mut facts.known;
+        match effect {
+            Effect::UpdateMachine(_) => known.survey.launched(),
+            Effect::MarkDigests => known.survey.mended(|found| found.digests = Digests::AsMarked),
+            _ => {}
+        }
         known.started = match (effect, known.started.take()) {
             (Effect::CreateMachine(_) | Effect::UpdateMachine(_), _) => Some(Attempt { at: now, count: 0 }),
             (Effect::StartMachine, before) => {
@@ -841,7 +873,10 @@ impl World {
                 if ip.contains(':') { known.v6 = gone } else { known.v4 = gone }
             }
             Effect::SetSecrets => {
-                known.survey.mended(|found| found.secrets = Standing::AsMade);
+                known.survey.mended(|found| {
+                    found.secrets = Standing::AsMade;
+                    found.digests.set();
+                });
                 if let Some(hash) = desired::secrets_hash(facts) {
                     facts.known.secrets = Some(SecretsFact { hash, version: 1 });
                 }
@@ -883,6 +918,8 @@ impl World {
             }
             Effect::CreateMachine(_)
             | Effect::UpdateMachine(_)
+            | Effect::MarkConfig
+            | Effect::MarkDigests
             | Effect::MarkSecrets
             | Effect::MarkSpelling
             | Effect::MarkOwner
@@ -1111,6 +1148,7 @@ fn settings() -> Settings {
         destroy_deadline: second(1800),
         slow_retry: second(600),
         keep_displaced: second(3600),
+        seed: 1,
     }
 }
 

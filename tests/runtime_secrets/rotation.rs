@@ -134,3 +134,23 @@ async fn a_token_that_was_deleted_is_made_anew_with_one_restart() {
     let seen = effects(&tenant, head).await;
     assert_eq!(seen.iter().filter(|it| *it == "machine.update").count(), 1, "{seen:?}");
 }
+
+#[tokio::test]
+async fn a_token_that_somebody_puts_there_reaches_the_gateway_once_the_sweep_has_seen_it() {
+    let tenant = tenant("given").await;
+    let secrets = tenant.api("v1", "Secret").await.unwrap();
+    let set = async |token: &str| {
+        let patch = json!({"stringData": {"token": token}});
+        let params = kube::api::PatchParams::default();
+        secrets.patch("ops-gateway-token", &params, &kube::api::Patch::Merge(patch)).await.unwrap();
+    };
+    // The sweep has to come by once to know the one that is there.
+    let sweep = Duration::from_secs(3 * 8);
+    tokio::time::sleep(sweep).await;
+    let head = tenant.fly.head().await.unwrap();
+    set("ffffffffffffffffffffffffffffffff").await;
+    wait_effect(&tenant, head, "machine.update").await;
+    tenant.wait_ready("ops", "running").await.unwrap();
+    let seen = effects(&tenant, head).await;
+    assert_eq!(seen.iter().filter(|it| *it == "machine.update").count(), 1, "{seen:?}");
+}

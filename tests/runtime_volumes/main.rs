@@ -27,6 +27,13 @@ spec:
 ---
 apiVersion: moorage.dev/v1alpha1
 kind: Plan
+metadata: {name: tiny}
+spec:
+  {displayName: Small with a larger disk, cpuKind: Shared, cpus: 2, memoryMB: 2048, volumeGB: 8, amount: 0, currency: USD,
+   interval: Month, requiresOrder: false}
+---
+apiVersion: moorage.dev/v1alpha1
+kind: Plan
 metadata: {name: sold}
 spec:
   {displayName: Sold, cpuKind: Shared, cpus: 4, memoryMB: 4096, volumeGB: 5, amount: 900, currency: USD,
@@ -103,6 +110,28 @@ async fn another_size_grows_the_volume_and_restarts_once() {
     assert_eq!(object["status"]["external"]["volumeGB"], 5, "a volume never shrinks");
     assert!(text(&condition(&object, "Provisioned"), "/message").contains("keeps its 5 GB"));
     assert_eq!(tenant.problems(&["ops"], &[]).await.unwrap(), [""; 0]);
+}
+
+#[tokio::test]
+async fn another_disk_alone_restarts_only_if_fly_asks_for_it() {
+    let (asks, online) = (running("disk").await, running("online").await);
+    resize(&asks, "tiny").await;
+    let resized = async |tenant: &Tenant<'_>, plan: &str| {
+        let done = |object: &Value| {
+            support::is_ready(object, "running") && object["status"]["pinned"]["plan"] == plan
+        };
+        let object = tenant.wait("ops", "the Plan", done).await.unwrap();
+        assert_eq!(object["status"]["external"]["volumeGB"], 8);
+        (counted(tenant, "volume.extend").await, counted(tenant, "machine.update").await)
+    };
+    assert_eq!(resized(&asks, "tiny").await, (1, 1));
+    let world = online.fly.world(json!({"kind": "volumes_grow_online"})).await.unwrap();
+    resize(&online, "tiny").await;
+    assert_eq!(resized(&online, "tiny").await, (1, 0));
+    online.fly.mend(world).await.unwrap();
+    resize(&online, "small").await;
+    assert_eq!(resized(&online, "small").await, (1, 0));
+    assert_eq!(online.problems(&["ops"], &[]).await.unwrap(), [""; 0]);
 }
 
 #[tokio::test]

@@ -51,6 +51,10 @@ fn refusals_that_waiting_does_not_help() {
         (400, "invalid ip address type", Invalid),
         (400, "network not found", Invalid),
         (422, "Validation failed: Name under 63 chars using numbers, lowercase letters and dashes", Invalid),
+        (422, "Validation failed: Private key does not match certificate", Invalid),
+        (422, "Validation failed: Certificate has expired", Invalid),
+        (422, "Validation failed: Hostname not found in certificate SAN or CN", Invalid),
+        (422, "Validation failed: Hostname is invalid", Invalid),
     ]);
 }
 
@@ -130,6 +134,8 @@ fn names_and_things_that_are_there_or_not() {
             NameTaken,
         ),
         (422, "Hostname already exists on app", AlreadyExists),
+        (422, "Validation failed: Hostname has already been taken", NameTaken),
+        (404, "not_found: certificate not found", NotFound),
         (409, "shared_v4 already allocated", AlreadyExists),
         (409, "already_exists: something", AlreadyExists),
         (404, "Could not find App", NotFound),

@@ -1,11 +1,14 @@
 //! Checking a certificate and key that a customer brings.
 
+use std::io;
+
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::server::ParsedCertificate;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, X509Name};
 
 use crate::clock::Millis;
+use crate::ids::sha256_hex;
 use crate::model::certificate::Custom;
 
 /// Why a certificate isn't taken.
@@ -27,75 +30,59 @@ pub enum Problem {
 
 /// Checks that a chain and key are good for a hostname now.
 pub fn check(hostname: &str, chain: String, key: String, now: Millis) -> Result<Custom, Problem> {
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain.as_bytes()).collect();
-    let certificates = certificates.map_err(|_| Problem::Unreadable)?;
-    let leaf = certificates.first().cloned().ok_or(Problem::Unreadable)?;
-    let private = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| Problem::KeyMismatch)?;
-    let signer =
-        rustls::crypto::ring::sign::any_supported_type(&private).map_err(|_| Problem::KeyMismatch)?;
-    CertifiedKey::new(certificates, signer).keys_match().map_err(|_| Problem::KeyMismatch)?;
-    names(&leaf, hostname)?;
-    let expires_at = validity::not_after(&leaf).ok_or(Problem::Unreadable)?;
+    let leaf = first(&chain).ok_or(Problem::Unreadable)?;
+    let (_, read) = X509Certificate::from_der(&leaf).map_err(|_| Problem::Unreadable)?;
+    let certified = certified_key(&chain, &key).map_err(|_| Problem::KeyMismatch)?;
+    if !names(&read).iter().any(|name| covers(name, hostname)) {
+        return Err(Problem::WrongName);
+    }
+    let expires_at = read.validity().not_after.timestamp().saturating_mul(1_000);
     if expires_at <= now {
         return Err(Problem::Expired);
     }
-    Ok(Custom { chain, key, created_at: now, expires_at, issuer: "custom".to_owned() })
+    let (issuer, fingerprint) = (common_name(read.issuer()), sha256_hex(&leaf));
+    let loaded = std::sync::OnceLock::from(std::sync::Arc::new(certified));
+    Ok(Custom { chain, key, fingerprint, created_at: now, expires_at, issuer, loaded })
 }
 
-fn names(leaf: &CertificateDer<'_>, hostname: &str) -> Result<(), Problem> {
-    let parsed = ParsedCertificate::try_from(leaf).map_err(|_| Problem::Unreadable)?;
-    let asked = hostname.replacen('*', "wildcard-probe", 1);
-    let asked = ServerName::try_from(asked).map_err(|_| Problem::WrongName)?;
-    rustls::client::verify_server_name(&parsed, &asked).map_err(|_| Problem::WrongName)
+/// The first certificate, if all of the chain can be read.
+fn first(chain: &str) -> Option<CertificateDer<'static>> {
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain.as_bytes()).collect();
+    all.ok()?.into_iter().next()
 }
 
-/// Reads the end of a certificate's validity, the only field of its DER that nothing else here can read.
-mod validity {
-    use crate::clock::{Millis, parse_rfc3339};
+/// Reads a certificate chain and its key, both PEM; they must belong together.
+pub fn certified_key(chain: &str, key: &str) -> io::Result<CertifiedKey> {
+    let invalid =
+        |error: rustls::pki_types::pem::Error| io::Error::new(io::ErrorKind::InvalidData, error.to_string());
+    let chain: Vec<_> =
+        CertificateDer::pem_slice_iter(chain.as_bytes()).collect::<Result<_, _>>().map_err(invalid)?;
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(invalid)?;
+    let key = rustls::crypto::ring::sign::any_supported_type(&key).map_err(io::Error::other)?;
+    let certified = CertifiedKey::new(chain, key);
+    certified.keys_match().map_err(io::Error::other)?;
+    Ok(certified)
+}
 
-    const SEQUENCE: u8 = 0x30;
-    const VERSION: u8 = 0xa0;
-    const UTC_TIME: u8 = 0x17;
+/// The alternative names and the common name, in lower case.
+fn names(leaf: &X509Certificate<'_>) -> Vec<String> {
+    let extension = leaf.subject_alternative_name().ok().flatten();
+    let alternatives = extension.iter().flat_map(|extension| &extension.value.general_names);
+    let dns = alternatives.filter_map(|name| match name {
+        GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),
+        _ => None,
+    });
+    dns.chain([common_name(leaf.subject()).to_ascii_lowercase()]).collect()
+}
 
-    pub(super) fn not_after(certificate: &[u8]) -> Option<Millis> {
-        let (_, certificate, _) = element(certificate)?;
-        let (_, mut fields, _) = element(certificate)?;
-        if fields.first() == Some(&VERSION) {
-            fields = element(fields)?.2;
-        }
-        // Serial number, signature algorithm, issuer.
-        for _ in 0..3 {
-            fields = element(fields)?.2;
-        }
-        let (tag, validity, _) = element(fields)?;
-        let (_, _, rest) = element(validity).filter(|_| tag == SEQUENCE)?;
-        let (tag, time, _) = element(rest)?;
-        parse_rfc3339(&spelled(tag, std::str::from_utf8(time).ok()?)?)
-    }
+fn common_name(name: &X509Name<'_>) -> String {
+    name.iter_common_name().next().and_then(|name| name.as_str().ok()).unwrap_or_default().to_owned()
+}
 
-    /// Tag, content, and what follows.
-    fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-        let (&tag, rest) = der.split_first()?;
-        let (&first, rest) = rest.split_first()?;
-        let (length, rest) = if first < 0x80 {
-            (usize::from(first), rest)
-        } else {
-            let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            (digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)), rest)
-        };
-        let (content, rest) = rest.split_at_checked(length)?;
-        Some((tag, content, rest))
-    }
-
-    /// `YYMMDDhhmmssZ` or `YYYYMMDDhhmmssZ` in the spelling of RFC 3339.
-    fn spelled(tag: u8, time: &str) -> Option<String> {
-        let century = if time.as_bytes().first()? < &b'5' { "20" } else { "19" };
-        let full = if tag == UTC_TIME { format!("{century}{time}") } else { time.to_owned() };
-        let part = |range: std::ops::Range<usize>| full.get(range);
-        let (date, time) =
-            ((part(0..4)?, part(4..6)?, part(6..8)?), (part(8..10)?, part(10..12)?, part(12..14)?));
-        Some(format!("{}-{}-{}T{}:{}:{}Z", date.0, date.1, date.2, time.0, time.1, time.2))
-    }
+/// A wildcard stands for one label, and is covered by itself only.
+fn covers(name: &str, hostname: &str) -> bool {
+    let under = || name.strip_prefix("*.").zip(hostname.split_once('.'));
+    name == hostname || under().is_some_and(|(parent, (_, rest))| parent == rest)
 }
 
 #[cfg(test)]
@@ -106,15 +93,18 @@ mod tests {
         let mut params =
             rcgen::CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
         params.not_after = rcgen::date_time_ymd(year, 1, 2);
+        params.distinguished_name.push(rcgen::DnType::CommonName, "An Origin Certificate");
         let key = rcgen::KeyPair::generate().unwrap();
         (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
     }
 
     #[test]
-    fn a_good_one_is_taken_with_its_end() {
+    fn a_good_one_is_taken_with_its_end_its_issuer_and_its_fingerprint() {
         let (chain, key) = pem(&["a.example.com"], 2031);
-        let custom = check("a.example.com", chain, key, 0).unwrap();
+        let custom = check("a.example.com", chain.clone(), key, 0).unwrap();
         assert_eq!(crate::clock::rfc3339(custom.expires_at), "2031-01-02T00:00:00Z");
+        assert_eq!(custom.issuer, "An Origin Certificate");
+        assert_eq!(custom.fingerprint, sha256_hex(&first(&chain).unwrap()));
     }
 
     #[test]
@@ -126,7 +116,15 @@ mod tests {
         };
         assert_eq!(problem("b.example.com", &chain, &key, 0), Problem::WrongName);
         assert_eq!(problem("a.example.com", &chain, &other, 0), Problem::KeyMismatch);
+        assert_eq!(problem("a.example.com", &chain, "text", 0), Problem::KeyMismatch);
         assert_eq!(problem("a.example.com", &chain, &key, Millis::MAX), Problem::Expired);
         assert_eq!(problem("a.example.com", "text", &key, 0), Problem::Unreadable);
+    }
+
+    #[test]
+    fn a_wildcard_covers_one_label_and_a_wildcard_hostname_needs_one() {
+        assert!(covers("*.example.com", "a.example.com") && covers("*.example.com", "*.example.com"));
+        assert!(!covers("*.example.com", "example.com") && !covers("*.example.com", "a.b.example.com"));
+        assert!(!covers("a.example.com", "*.example.com"));
     }
 }

@@ -95,6 +95,9 @@ pub struct Serve {
     /// The regions there are, the default one first; all when not given.
     #[arg(long, value_delimiter = ',')]
     pub regions: Vec<String>,
+    /// The DNS server, address and port, that hostnames of certificates are looked up at; the fake DNS when not given.
+    #[arg(long)]
+    pub resolver: Option<SocketAddr>,
     /// Where time comes from.
     #[arg(long, value_enum, default_value_t = ClockKind::Real)]
     pub clock: ClockKind,

@@ -35,6 +35,10 @@ pub struct World {
     pub tags: BTreeMap<String, String>,
     /// The fake DNS.
     pub dns: Dns,
+    /// Hostnames behind a proxy, with the app that it leads to.
+    pub proxied: BTreeMap<String, String>,
+    /// When Let's Encrypt issued a first certificate for a hostname.
+    pub issues: BTreeMap<String, Vec<Millis>>,
     /// Tokens that the simulator gave out.
     pub deploy_tokens: Vec<(String, Grant)>,
 }
@@ -159,6 +163,8 @@ fn world(state: &State) -> World {
         tombstones: state.tombstones.clone(),
         tags: state.tags.clone(),
         dns: state.dns.clone(),
+        proxied: state.proxied.clone(),
+        issues: state.issues.clone(),
         deploy_tokens: state.tokens.deploy_tokens(),
     }
 }

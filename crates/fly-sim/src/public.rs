@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::edge::{ByteStream, CertificateChoice, Connection, Refusal, Request, Routes, certified_key};
+use crate::edge::{ByteStream, CertificateChoice, Connection, Leaf, Refusal, Request, Routes};
+use crate::model::certificate::{Certificate, Custom};
 use crate::world::Sim;
 use crate::world::routing::Route;
 use crate::world::state::Key;
@@ -46,24 +47,12 @@ impl Public {
         let Some(app) = state.app_of_host(hostname).and_then(|name| state.apps.get(name)) else {
             return CertificateChoice::Unknown;
         };
-        if hostname == format!("{}.fly.dev", app.name) {
+        if hostname == app.default_hostname() {
             return if app.is_public() { CertificateChoice::Own } else { CertificateChoice::Unknown };
         }
-        let wildcard = hostname.split_once('.').map(|(_, rest)| format!("*.{rest}"));
-        let exact = app.certificates.get(hostname);
-        let certificate = exact.or_else(|| wildcard.and_then(|name| app.certificates.get(&name)));
-        let custom = certificate.and_then(|certificate| certificate.custom.as_ref());
-        match custom.map(|custom| certified_key(&custom.chain, &custom.key)) {
-            Some(Ok(key)) => CertificateChoice::Custom(Arc::new(key)),
-            Some(Err(error)) => {
-                tracing::warn!(%error, hostname, "the certificate can't be used");
-                CertificateChoice::Unknown
-            }
-            None if certificate.is_some_and(|certificate| certificate.issued.is_some()) => {
-                CertificateChoice::Own
-            }
-            None => CertificateChoice::Unknown,
-        }
+        state
+            .certificate_of(&app.name, hostname)
+            .map_or(CertificateChoice::Unknown, |certificate| chosen(&app.name, certificate))
     }
 
     async fn open(&self, request: &Request, key: Key, port: u16) -> Result<Connection, Refusal> {
@@ -99,6 +88,25 @@ impl Public {
         // A change between looking and listening is caught by the time limit.
         let _ = tokio::time::timeout(AGAIN, changed.notified()).await;
     }
+}
+
+/// The customer's own certificate before Fly's, even if it has expired.
+fn chosen(app: &str, certificate: &Certificate) -> CertificateChoice {
+    match certificate.active_custom().map(Custom::certified) {
+        Some(Ok(key)) => return CertificateChoice::Custom(key),
+        Some(Err(error)) => {
+            tracing::warn!(%error, hostname = certificate.hostname, "the certificate can't be used");
+        }
+        None => {}
+    }
+    certificate.issued.map_or(CertificateChoice::Unknown, |issued| {
+        CertificateChoice::Issued(Leaf {
+            app: app.to_owned(),
+            name: certificate.hostname.clone(),
+            not_before: issued.created_at,
+            not_after: issued.expires_at,
+        })
+    })
 }
 
 impl Routes for Public {

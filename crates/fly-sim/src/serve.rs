@@ -72,6 +72,8 @@ impl Server {
         tasks.spawn(async move { timekeeper.keep_time().await });
         let reported = Arc::clone(&sim);
         tasks.spawn(async move { reported.take_reports(reports).await });
+        let looking = Arc::clone(&sim);
+        tasks.spawn(async move { looking.keep_looking().await });
         tasks.spawn(accept(listener, router(&sim)));
         let edge = edge(options, &folder, &sim).await?;
         Ok(Self { sim, api, edge, tasks, _temporary: temporary })
@@ -145,6 +147,7 @@ fn origin(options: &Serve, now: i64, driver: Arc<dyn Driver>) -> anyhow::Result<
         latency_ms: options.latency_ms,
         consistency_lag_ms: options.consistency_lag_ms,
         rate_limits: options.rate_limits,
+        resolver: options.resolver,
         ..Settings::default()
     };
     Ok(Origin {

@@ -1,5 +1,7 @@
 //! What can be turned while the simulator runs: delays, limits, lag, the shape of answers.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Millis;
@@ -171,6 +173,12 @@ pub struct Settings {
     pub autostop_idle_ms: Millis,
     /// The time between two passes of the autostop loop, in milliseconds.
     pub autostop_pass_ms: Millis,
+    /// The DNS server that hostnames are looked up at; the fake DNS when there is none.
+    pub resolver: Option<SocketAddr>,
+    /// How often Fly looks by itself at the DNS of a hostname that isn't through yet, in milliseconds.
+    pub certificate_recheck_ms: Millis,
+    /// How long a certificate holds that Fly has issued, in milliseconds.
+    pub certificate_lifetime_ms: Millis,
 }
 
 impl Default for Settings {
@@ -185,6 +193,9 @@ impl Default for Settings {
             quirks: Quirks::Light,
             autostop_idle_ms: 300_000,
             autostop_pass_ms: 60_000,
+            resolver: None,
+            certificate_recheck_ms: 60_000,
+            certificate_lifetime_ms: 90 * 24 * 3_600_000,
         }
     }
 }

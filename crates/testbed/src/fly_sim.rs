@@ -1,6 +1,8 @@
 //! The stand-in for Fly, as a child process.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,8 +12,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::hostnames::{History, histories};
 use crate::process::{POLL, Process};
-use crate::{janitor, kubeconfig, programs};
+use crate::{janitor, kubeconfig, ledger, programs};
 
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
@@ -77,6 +80,9 @@ pub struct FlySimOptions {
     pub latency_ms: u64,
     /// Where it takes its time from.
     pub clock: SimClock,
+    /// The name server that it looks hostnames up at, such as [`crate::NameServer::address`]; its own fake DNS if there
+    /// is none. See also [`FlySim::resolve_at`].
+    pub resolver: Option<SocketAddr>,
 }
 
 impl Default for FlySimOptions {
@@ -89,6 +95,7 @@ impl Default for FlySimOptions {
             delays: Delays::default(),
             latency_ms: 0,
             clock: SimClock::default(),
+            resolver: None,
         }
     }
 }
@@ -187,6 +194,23 @@ impl FlySim {
         self.send(http::Method::POST, "clock", &body).await.map(drop)
     }
 
+    /// Has it look hostnames up at this name server from now on, also after a restart.
+    pub async fn resolve_at(&mut self, server: SocketAddr) -> Result<()> {
+        self.options.resolver = Some(server);
+        self.send(http::Method::POST, "settings", &serde_json::json!({"resolver": server})).await.map(drop)
+    }
+
+    /// A proxy stands before this hostname, such as Cloudflare's, and leads to this app.
+    pub async fn proxy(&self, hostname: &str, app: &str) -> Result<()> {
+        let body = serde_json::json!({"hostname": hostname, "app": app});
+        self.send(http::Method::POST, "dns/proxied", &body).await.map(drop)
+    }
+
+    /// What was done about each hostname, by the ledger.
+    pub async fn hostnames(&self) -> Result<BTreeMap<String, History>> {
+        Ok(histories(&ledger::changes(&self.read("ledger?kind=effect").await?)?))
+    }
+
     /// An HTTP client that reaches `hostname` at the edge, as a browser would reach it at Fly: it resolves
     /// the name to the edge and trusts the edge's authority. The URL needs the edge's port.
     pub fn browser(&self, hostname: &str) -> Result<reqwest::Client> {
@@ -230,6 +254,9 @@ fn spawn(options: &FlySimOptions, dir: &Path, api: &str, edge: &str) -> Result<P
     command.args(["--rate-limits", if options.rate_limits == RateLimits::AsFly { "on" } else { "off" }]);
     command.args(["--profile", profile(options.delays)]);
     command.args(["--clock", if options.clock == SimClock::Real { "real" } else { "manual" }]);
+    if let Some(resolver) = options.resolver {
+        command.args(["--resolver", &resolver.to_string()]);
+    }
     match &options.driver {
         Driver::Instant => command.args(["--driver", "instant"]),
         Driver::Process { images } => command.args(["--driver", "process", "--images"]).arg(images),

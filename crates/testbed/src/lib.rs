@@ -39,6 +39,7 @@ pub mod demo;
 mod fly_sim;
 mod go;
 mod go_tool;
+pub mod hostnames;
 mod images;
 mod janitor;
 mod kstatus;
@@ -57,6 +58,7 @@ mod rig;
 mod signals;
 mod stripe_mock;
 pub mod survey;
+mod visit;
 
 pub use billing_sim::{BillingSim, BillingSimOptions};
 pub use certs::wildcard_certificate;
@@ -79,6 +81,7 @@ pub use programs::program;
 pub use rig::{Rig, RigOptions};
 pub use signals::interrupted;
 pub use stripe_mock::StripeMock;
+pub use visit::Visit;
 
 /// The root of the checkout that this was built from.
 pub fn repository() -> std::path::PathBuf {

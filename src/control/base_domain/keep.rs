@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::acme::Keeper;
 use super::expiry::Expiry;
-use super::{BaseDomain, News};
+use super::{BaseDomain, Lack, News};
 use crate::control::context::Context;
-use crate::domains::certificate::Certificate;
+use crate::domains::certificate::{Certificate, CertificateError};
 use crate::engine::config::base_domain::{Acme, CertificateSource};
 
 /// Pause between two looks at the Secret: a renewed certificate is in service within two minutes.
@@ -48,19 +48,18 @@ async fn order(ctx: &Context, base: &BaseDomain, settings: &Acme, keeper: &mut O
     if keeper.is_none() {
         match Keeper::new(ctx, base, settings) {
             Ok(made) => *keeper = Some(made),
-            Err(error) => lacks(ctx, base, &error.message),
+            Err(error) => tell(ctx, base, Some(error.message)),
         }
     }
-    if let Some(keeper) = keeper
-        && let Err(why) = keeper.go_on(ctx, base).await
-    {
-        lacks(ctx, base, &why);
+    if let Some(keeper) = keeper {
+        let hindrance = keeper.go_on(ctx, base).await.err();
+        tell(ctx, base, hindrance);
     }
 }
 
-/// Says why there is no certificate, if there is none.
-fn lacks(ctx: &Context, base: &BaseDomain, why: &str) {
-    if base.certificate().is_none() && base.take(Err(why.to_owned())) == News::Changed {
+/// Says what keeps us from ordering a certificate, to those that wait for one.
+fn tell(ctx: &Context, base: &BaseDomain, hindrance: Option<String>) {
+    if base.hinder(hindrance) == News::Changed {
         ctx.triggers.runtimes.visit_all(&ctx.stores.runtimes, |_| true);
     }
 }
@@ -70,11 +69,12 @@ pub async fn load(ctx: &Context, base: &BaseDomain) -> News {
     let (namespace, name) = place(ctx, base);
     let api: Api<Secret> = Api::namespaced(ctx.kube.clone(), &namespace);
     let certificate = match api.get_opt(&name).await {
-        Ok(Some(secret)) => read(ctx.clock.now(), base, &secret)
-            .map_err(|why| format!("The certificate in the Secret {namespace}/{name} can't be used: {why}.")),
+        Ok(Some(secret)) => {
+            read(ctx.clock.now(), base, &secret).map_err(|fault| fault.told(&namespace, &name))
+        }
         // Whoever orders it says how far that is.
         Ok(None) if is_ordered(base) => return News::Same,
-        Ok(None) => Err(format!("The certificate's Secret {namespace}/{name} doesn't exist.")),
+        Ok(None) => Err(Lack::Missing(format!("The certificate's Secret {namespace}/{name} doesn't exist."))),
         Err(error) => {
             // What was read before is as good as it was.
             tracing::warn!(%error, namespace, name, "the base domain's certificate can't be read");
@@ -90,7 +90,9 @@ fn told(news: News, base: &BaseDomain) -> News {
             super::Offer::Ready(fingerprint) => {
                 tracing::info!(fingerprint, "the base domain has a certificate that Runtimes are given now");
             }
-            super::Offer::Missing(why) => tracing::warn!(why, "the base domain has no certificate"),
+            super::Offer::Missing(why) | super::Offer::Expired(why) => {
+                tracing::warn!(why, "the base domain has no certificate");
+            }
         }
     }
     news
@@ -111,14 +113,41 @@ fn place(ctx: &Context, base: &BaseDomain) -> (String, String) {
     }
 }
 
-fn read(now: Timestamp, base: &BaseDomain, secret: &Secret) -> Result<Certificate, String> {
-    let text = |key: &str| {
+/// Why what is in the Secret can't be used.
+enum Fault {
+    /// A part is missing.
+    Part(&'static str),
+    /// The certificate is none, or not one of ours now.
+    Certificate(CertificateError),
+}
+
+impl From<CertificateError> for Fault {
+    fn from(error: CertificateError) -> Self {
+        Self::Certificate(error)
+    }
+}
+
+impl Fault {
+    fn told(&self, namespace: &str, name: &str) -> Lack {
+        let whose = format!("The certificate in the Secret {namespace}/{name}");
+        match self {
+            Self::Part(key) => Lack::Missing(format!("{whose} can't be used: it has no `{key}`.")),
+            Self::Certificate(CertificateError::Expired) => {
+                Lack::Expired(format!("{whose} has expired, and browsers refuse it."))
+            }
+            Self::Certificate(error) => Lack::Missing(format!("{whose} can't be used: {error}.")),
+        }
+    }
+}
+
+fn read(now: Timestamp, base: &BaseDomain, secret: &Secret) -> Result<Certificate, Fault> {
+    let text = |key: &'static str| {
         let bytes = secret.data.as_ref().and_then(|data| data.get(key));
         let text = bytes.and_then(|bytes| String::from_utf8(bytes.0.clone()).ok());
-        text.ok_or_else(|| format!("it has no `{key}`"))
+        text.ok_or(Fault::Part(key))
     };
     let key = SecretString::from(text("tls.key")?);
-    let certificate = Certificate::read(&text("tls.crt")?, key).map_err(|error| error.to_string())?;
-    certificate.check(now, &[base.settings().wildcard()]).map_err(|error| error.to_string())?;
+    let certificate = Certificate::read(&text("tls.crt")?, key)?;
+    certificate.check(now, &[base.settings().wildcard()])?;
     Ok(certificate)
 }

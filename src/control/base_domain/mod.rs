@@ -27,8 +27,19 @@ pub struct BaseDomain {
 }
 
 struct Standing {
-    certificate: Result<Arc<Certificate>, String>,
+    certificate: Result<Arc<Certificate>, Lack>,
+    /// What keeps us from ordering one.
+    hindrance: Option<String>,
     next_turn: Timestamp,
+}
+
+/// Why there is no certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// There is none that could be given to apps.
+    Missing(String),
+    /// The one that apps were given has expired.
+    Expired(String),
 }
 
 /// Whether something changed.
@@ -48,7 +59,8 @@ impl BaseDomain {
     pub fn new(settings: Settings, means: &Means) -> Result<Self, reqwest::Error> {
         let provider = dns::provider(&settings, means)?;
         let why = format!("The certificate for {} isn't there yet.", settings.wildcard());
-        let standing = Standing { certificate: Err(why), next_turn: Timestamp::MIN };
+        let standing =
+            Standing { certificate: Err(Lack::Missing(why)), hindrance: None, next_turn: Timestamp::MIN };
         Ok(Self { settings, provider, standing: Mutex::new(standing) })
     }
 
@@ -72,10 +84,7 @@ impl BaseDomain {
         Base {
             host: self.settings.hostname(slug),
             records: if self.provider.is_some() { Records::Kept } else { Records::Wildcard },
-            certificate: match &self.standing().certificate {
-                Ok(certificate) => Offer::Ready(certificate.fingerprint.clone()),
-                Err(why) => Offer::Missing(why.clone()),
-            },
+            certificate: self.standing().offer(),
         }
     }
 
@@ -88,21 +97,65 @@ impl BaseDomain {
     }
 
     /// From now on this is the certificate, or there is none for this reason.
-    fn take(&self, certificate: Result<Certificate, String>) -> News {
+    fn take(&self, certificate: Result<Certificate, Lack>) -> News {
+        self.change(|standing| standing.certificate = certificate.map(Arc::new))
+    }
+
+    /// From now on this keeps us from ordering one, or nothing does.
+    fn hinder(&self, hindrance: Option<String>) -> News {
+        self.change(|standing| standing.hindrance = hindrance)
+    }
+
+    /// Changes what stands, and tells whether that changes what is offered.
+    fn change(&self, change: impl FnOnce(&mut Standing)) -> News {
         let mut standing = self.standing();
-        let same = match (&standing.certificate, &certificate) {
-            (Ok(old), Ok(new)) => old.fingerprint == new.fingerprint,
-            (Err(old), Err(new)) => old == new,
-            _ => false,
-        };
-        if same {
-            return News::Same;
-        }
-        standing.certificate = certificate.map(Arc::new);
-        News::Changed
+        let before = standing.offer();
+        change(&mut standing);
+        if standing.offer() == before { News::Same } else { News::Changed }
     }
 
     fn standing(&self) -> MutexGuard<'_, Standing> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Standing {
+    /// What is offered to every Runtime.
+    fn offer(&self) -> Offer {
+        let told = |why: &str| match &self.hindrance {
+            Some(hindrance) => format!("{why} {hindrance}"),
+            None => why.to_owned(),
+        };
+        match &self.certificate {
+            Ok(certificate) => Offer::Ready(certificate.fingerprint.clone()),
+            Err(Lack::Missing(why)) => Offer::Missing(told(why)),
+            Err(Lack::Expired(why)) => Offer::Expired(told(why)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(hindrance: Option<&str>, lack: Lack) -> Standing {
+        Standing {
+            certificate: Err(lack),
+            hindrance: hindrance.map(str::to_owned),
+            next_turn: Timestamp::MIN,
+        }
+    }
+
+    /// The Secret is read, and an order tried, again and again, in turn.
+    #[test]
+    fn what_the_secret_lacks_and_what_keeps_it_from_being_ordered_are_told_together() {
+        let expired = || Lack::Expired("It has expired.".into());
+        assert_eq!(standing(None, expired()).offer(), Offer::Expired("It has expired.".into()));
+        assert_eq!(
+            standing(Some("The authority is away."), expired()).offer(),
+            Offer::Expired("It has expired. The authority is away.".into())
+        );
+        let missing = standing(Some("The authority is away."), Lack::Missing("There is none.".into()));
+        assert_eq!(missing.offer(), Offer::Missing("There is none. The authority is away.".into()));
     }
 }

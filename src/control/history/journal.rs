@@ -99,6 +99,17 @@ impl Journal {
         self.due.notify_one();
     }
 
+    /// A Runtime is at rest and its status says so: what was done and belongs to no operation isn't worth telling.
+    pub fn rested(&self, uid: &str) {
+        let mut pages = self.lock();
+        let Some(page) = pages.get_mut(uid) else { return };
+        page.loose = Log::default();
+        page.seems = None;
+        if page.drafts.is_empty() {
+            pages.remove(uid);
+        }
+    }
+
     /// A Runtime has gone: its removal is complete, and its other tasks go with it.
     pub fn gone(&self, now: Timestamp, runtime: &Runtime) {
         let Some(uid) = &runtime.metadata.uid else { return };

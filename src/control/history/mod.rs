@@ -68,6 +68,13 @@ impl History {
         }
     }
 
+    /// A Runtime is at rest, and its status is written.
+    pub fn rested(&self, uid: &str) {
+        if self.keeping == Keeping::Tasks {
+            self.journal.rested(uid);
+        }
+    }
+
     /// A step failed for a Runtime.
     pub fn failed(&self, now: Timestamp, runtime: &Runtime, step: &str, message: &str) {
         if let (Keeping::Tasks, Some(uid)) = (self.keeping, &runtime.metadata.uid) {

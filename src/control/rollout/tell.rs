@@ -2,10 +2,11 @@
 
 use super::target::{Cause, Current, Update};
 use crate::api::blueprint::RolloutStrategy;
-use crate::api::condition::{ConditionStatus, ConditionType, Wanted};
+use crate::api::condition::{ConditionStatus, ConditionType, Wanted, find};
 use crate::api::name_claim::{FailedUpgrade, Pin};
 use crate::api::reason;
-use crate::control::runtime::facts::Facts;
+use crate::control::runtime::decide::is_deleted;
+use crate::control::runtime::facts::{Facts, Source};
 
 /// What the Runtime would be moved to, if there is something newer than its pin.
 pub fn update(facts: &Facts) -> Option<Update> {
@@ -16,10 +17,33 @@ pub fn update(facts: &Facts) -> Option<Update> {
 
 /// The condition; `None` while there is nothing newer.
 pub fn condition(facts: &Facts) -> Option<Wanted> {
-    let (pin, update) = (facts.pin()?, update(facts)?);
+    let pin = facts.pin()?;
+    let Some(update) = update(facts) else { return seed(facts) };
     let (reason, state) = state(facts, &update);
     let message = format!("{} {state}", what_changed(pin, &update));
     Some(Wanted::new(ConditionType::UpdateAvailable, ConditionStatus::True, reason, message))
+}
+
+/// What the operator brings, where it has changed since the Machine was given it. An operator that starts doesn't write
+/// that to all of them at once: each is told of when it is looked at itself.
+fn seed(facts: &Facts) -> Option<Wanted> {
+    let conditions = facts.runtime.status.as_ref().map(|status| status.conditions.as_slice());
+    let shown = find(conditions.unwrap_or_default(), ConditionType::UpdateAvailable)
+        .filter(|shown| shown.reason == reason::SEED_CHANGED);
+    let Some(machine) = facts.known.machine.present() else {
+        return shown.map(|shown| told(shown.message.clone()));
+    };
+    let (brings, has) = (facts.cluster.settings.seed, machine.seed);
+    let known = machine.source == Source::Machine || shown.is_some();
+    (known && brings != has && !is_deleted(&facts.runtime)).then(|| {
+        told(format!(
+            "Moorage brings version {brings} of the start script and the base configuration, and this Runtime was given {has}. Nothing is restarted for that: it comes with the next change or upgrade, or with a restart that a RuntimeTask of type `Restart` asks for."
+        ))
+    })
+}
+
+fn told(message: String) -> Wanted {
+    Wanted::new(ConditionType::UpdateAvailable, ConditionStatus::True, reason::SEED_CHANGED, message)
 }
 
 /// The last try of this update, if it failed.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use fly_machines::types as fly;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::json;
 
+use super::config_mark;
 use super::drift;
 use super::env_marks;
 use super::facts::{EnvFact, Facts, Refusal, Token};
@@ -35,10 +35,16 @@ pub const PORT_ENV: &str = "OPENCLAW_GATEWAY_PORT";
 pub mod metadata {
     /// Owner's mark: the Runtime's identity.
     pub const IDENTITY: &str = "moorage_identity";
-    /// Hash of the declared configuration.
+    /// Mark of the declared configuration.
     pub const CONFIG: &str = "moorage_config";
+    /// Size in GB of the volume for which it was started anew.
+    pub const GROWN: &str = "moorage_grown";
+    /// Version of the files that the operator laid on it.
+    pub const SEED: &str = "moorage_seed";
     /// Hash of the secrets.
     pub const SECRETS: &str = "moorage_secrets";
+    /// Fly's digests of the secrets, as they were shown after they were set.
+    pub const DIGESTS: &str = "moorage_digests";
     /// Hashes of the fields that were asked for.
     pub const ASKED: &str = "moorage_asked";
     /// Hashes of the fields as Fly put them then.
@@ -106,21 +112,6 @@ pub fn token_secret(runtime: &str) -> String {
     format!("{runtime}-gateway-token")
 }
 
-/// Hash of what is declared, variables and addresses apart. It stands in the Machine's metadata. Of the Plan only what
-/// the Machine is made of is in it: one with another name and the same size changes nothing.
-pub fn config_hash(facts: &Facts, resolved: &Resolved) -> String {
-    let spec = &facts.runtime.spec;
-    let plan = &resolved.pin.plan;
-    let declared = json!([
-        [json!(plan.cpu_kind), json!(plan.cpus), json!(plan.memory_mb), json!(plan.volume_gb)],
-        resolved.pin.spec,
-        spec.persona,
-        resolved.restarted_at,
-        seed(&settings(facts, &[], Vec::new()), &resolved.pin.spec.command).hash,
-    ]);
-    short_hash(&[&declared.to_string()], 16)
-}
-
 /// Hash of the token and the environment's secret values; `None` while they aren't known. The token is random, so
 /// the hash tells nothing about the others.
 pub fn secrets_hash(facts: &Facts) -> Option<String> {
@@ -128,6 +119,11 @@ pub fn secrets_hash(facts: &Facts) -> Option<String> {
     let parts: Vec<&str> =
         values.iter().flat_map(|(name, value)| [name.as_str(), value.expose_secret()]).collect();
     Some(short_hash(&parts, 16))
+}
+
+/// Size in GB of the volume for which the Machine has to be started anew.
+pub fn grown_gb(facts: &Facts) -> Option<i32> {
+    facts.own_claim()?.runtime.as_ref()?.resizing.as_ref()?.grown_gb
 }
 
 /// The app's secrets, by name; `None` while they aren't known.
@@ -237,14 +233,21 @@ fn marks(
 ) -> BTreeMap<String, String> {
     let mut marks = BTreeMap::from([
         (metadata::IDENTITY.to_owned(), identity.identity.clone()),
-        (metadata::CONFIG.to_owned(), config_hash(facts, resolved)),
+        (metadata::CONFIG.to_owned(), config_mark::mark(facts, resolved)),
+        (metadata::SEED.to_owned(), facts.cluster.settings.seed.to_string()),
         (metadata::ADDRESSES.to_owned(), addresses.join(",")),
         (metadata::ENV.to_owned(), env_marks::mark(facts)),
         (metadata::IDLING.to_owned(), sleep::mark(resolved.sleep).to_owned()),
     ]);
+    marks.extend(grown_gb(facts).map(|size| (metadata::GROWN.to_owned(), size.to_string())));
     marks.extend(hostname::wanted(facts).map(|host| (metadata::HOSTNAME.to_owned(), host.to_owned())));
     marks.extend(super::warm::owner(facts, identity).map(|slug| (metadata::OWNER.to_owned(), slug)));
-    marks.extend(secrets_hash(facts).map(|hash| (metadata::SECRETS.to_owned(), hash)));
+    // What was marked of secrets holds until others are set.
+    let secrets = secrets_hash(facts);
+    let same = facts.known.machine.present().filter(|machine| machine.secrets_hash == secrets);
+    let digests = same.and_then(|machine| machine.digests.as_deref());
+    marks.extend(digests.map(|digests| (metadata::DIGESTS.to_owned(), digests.to_owned())));
+    marks.extend(secrets.map(|hash| (metadata::SECRETS.to_owned(), hash)));
     marks.extend(resolved.restarted_at.clone().map(|at| (metadata::RESTARTED_AT.to_owned(), at)));
     marks
 }
@@ -299,7 +302,7 @@ fn checked_settings(
     Ok(GatewaySettings { workspace: workspace(resolved), ..settings(facts, &proxies, origins) })
 }
 
-fn settings(facts: &Facts, proxies: &[ProxyRange], origins: Vec<Origin>) -> GatewaySettings {
+pub(super) fn settings(facts: &Facts, proxies: &[ProxyRange], origins: Vec<Origin>) -> GatewaySettings {
     let spec = &facts.runtime.spec;
     GatewaySettings {
         allowed_origins: origins,

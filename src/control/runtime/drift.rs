@@ -10,6 +10,7 @@ use fly_machines::types as fly;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use super::config_mark;
 use super::desired::{self, metadata};
 use super::facts::{Facts, MachineFact};
 use super::resolve::Resolved;
@@ -194,7 +195,7 @@ fn wanted(facts: &Facts, resolved: &Resolved) -> String {
     let generation = facts.runtime.metadata.generation.unwrap_or_default().to_string();
     let secrets = desired::secrets_hash(facts).unwrap_or_default();
     let addresses = facts.known.addresses().join(",");
-    short_hash(&[&desired::config_hash(facts, resolved), &generation, &secrets, &addresses], 10)
+    short_hash(&[&config_mark::mark(facts, resolved), &generation, &secrets, &addresses], 10)
 }
 
 /// What people are told of a change that is put right.

@@ -117,6 +117,12 @@ pub fn is_news(facts: &Facts, name: &str) -> bool {
     have.get(key.as_str()).copied() != wanted.as_deref() || may_wait(facts, &key).is_some()
 }
 
+/// Whether the Machine was given a variable of this name.
+pub fn knows(facts: &Facts, name: &str) -> bool {
+    let marked = facts.known.machine.present().and_then(|machine| machine.env_mark.as_deref());
+    marked.map(read).is_some_and(|given| given.contains_key(key(name).as_str()))
+}
+
 /// The name of a variable that needs no restart, by its hash.
 fn may_wait(facts: &Facts, wanted: &str) -> Option<String> {
     let (_, _, blueprint) = facts.cluster.blueprint.as_ref()?;

@@ -117,6 +117,8 @@ pub struct Settings {
     pub slow_retry: SignedDuration,
     /// Time that a new volume has to serve before the one that it took the place of is removed.
     pub keep_displaced: SignedDuration,
+    /// Version of the files that this operator lays on a Machine.
+    pub seed: u32,
 }
 
 /// What is known of Fly and of Secrets. Nothing in here is needed after a restart: it can all be asked for again.

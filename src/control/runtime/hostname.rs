@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::decide::is_deleted;
 use super::desired;
 use super::facts::{Facts, Trouble};
+use super::survey::Standing;
 use crate::api::condition::{ConditionStatus, ConditionType, Wanted};
 use crate::api::name_claim::{HostnameRecord, RuntimeIdentity};
 use crate::api::reason;
@@ -36,8 +37,10 @@ pub enum Records {
 pub enum Offer {
     /// The one with this fingerprint.
     Ready(String),
-    /// There is none, and this is why.
+    /// There is none, and this is why. What an app was given before is as good as it was.
     Missing(String),
+    /// There is none, and this is why: what apps were given has expired.
+    Expired(String),
 }
 
 /// What was done about the hostname in this process's life, and what failed.
@@ -94,12 +97,19 @@ pub fn wanted(facts: &Facts) -> Option<&str> {
     facts.cluster.base.as_ref()?.host.as_deref()
 }
 
-/// The hostname that leads to it, with a certificate.
+/// The hostname that leads to it, with a certificate that browsers take.
 pub fn in_service<'f>(facts: &'f Facts, identity: &'f RuntimeIdentity) -> Option<&'f str> {
     let base = facts.cluster.base.as_ref()?;
     let record = identity.hostname.as_ref()?;
     let led = base.records == Records::Wildcard || !record.addresses.is_empty();
-    (led && record.certificate.is_some()).then_some(record.name.as_str())
+    let stands = facts.known.survey.found().is_none_or(|found| found.certificate == Standing::AsMade);
+    let good = match base.certificate {
+        // What has gone from the app is imported again at once.
+        Offer::Ready(_) => true,
+        Offer::Missing(_) => stands,
+        Offer::Expired(_) => false,
+    };
+    (led && good && record.certificate.is_some()).then_some(record.name.as_str())
 }
 
 /// Where it serves: at its hostname once that is in service, else at its app's name, which always leads to it.
@@ -115,19 +125,37 @@ pub fn again(now: Timestamp, facts: &Facts) -> Option<SignedDuration> {
     (next > now).then(|| now.duration_until(next))
 }
 
-/// How the hostname stands; nothing without a base domain.
+/// Names that lead to it and that nobody here can take back: there is no base domain any more.
+pub fn left_behind<'f>(facts: &Facts, identity: &'f RuntimeIdentity) -> Option<&'f str> {
+    let record = identity.hostname.as_ref().filter(|record| !record.addresses.is_empty())?;
+    facts.cluster.base.is_none().then_some(record.name.as_str())
+}
+
+/// How the hostname stands; nothing if there never was a base domain.
 pub fn condition(facts: &Facts) -> Option<Wanted> {
-    let base = facts.cluster.base.as_ref().filter(|_| !is_deleted(&facts.runtime))?;
+    if is_deleted(&facts.runtime) {
+        return None;
+    }
     let identity = facts.own_claim()?.runtime.as_ref()?;
     let say = |status, reason, message: String| {
         Some(Wanted::new(ConditionType::HostnameReady, status, reason, message))
     };
+    if let Some(name) = left_behind(facts, identity) {
+        let message = format!(
+            "The configuration has no base domain any more, and records of `{name}` still lead here; Moorage can't remove them. Configure the base domain again, or remove them at the DNS provider."
+        );
+        return say(ConditionStatus::False, reason::BASE_DOMAIN_REMOVED, message);
+    }
+    let base = facts.cluster.base.as_ref()?;
     let at_fly = format!("It serves at {} meanwhile.", desired::url(identity));
     let Some(host) = &base.host else {
         let message = format!("The slug is too long for a hostname under the base domain. {at_fly}");
         return say(ConditionStatus::False, reason::HOSTNAME_TOO_LONG, message);
     };
     match (in_service(facts, identity), &facts.known.hostname.trouble, &base.certificate) {
+        (_, _, Offer::Expired(why)) => {
+            say(ConditionStatus::False, reason::CERTIFICATE_EXPIRED, format!("{why} {at_fly}"))
+        }
         (Some(name), None, _) if name == host => Some(serving(facts, host)),
         (Some(name), Some(trouble), _) if name == host => {
             say(ConditionStatus::True, trouble.reason, trouble.message.clone())

@@ -341,6 +341,7 @@ fn snapshot_fact(snapshot: &fly::Snapshot) -> Option<SnapshotFact> {
     Some(SnapshotFact {
         id: snapshot.id.clone(),
         phase: if snapshot.is_created() { SnapshotPhase::Created } else { SnapshotPhase::Pending },
+        status: snapshot.status.chars().take(32).collect(),
         made: snapshot.created_at?,
         days: snapshot.retention_days.unwrap_or(USUALLY_KEPT),
     })

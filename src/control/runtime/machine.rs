@@ -21,10 +21,16 @@ pub struct MachineFact {
     pub region: String,
     /// Volume that it mounts.
     pub volume: Option<String>,
-    /// Hash of the configuration that we gave it.
+    /// Mark of the configuration that we gave it.
     pub config_hash: Option<String>,
+    /// Size in GB of its volume for which it was started anew.
+    pub grown_gb: Option<i32>,
+    /// Version of the operator's own files that it was given.
+    pub seed: u32,
     /// Hash of the secrets that its app was last given, as far as we know them.
     pub secrets_hash: Option<String>,
+    /// Fly's digests of those, as they were shown after they were set.
+    pub digests: Option<Box<str>>,
     /// What it was given of each variable.
     pub env_mark: Option<String>,
     /// How what Fly reports of it differs from what we asked for, if it does.

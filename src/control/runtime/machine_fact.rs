@@ -26,7 +26,10 @@ pub fn machine_fact(now: Timestamp, machine: &Machine, before: Option<&MachineFa
         region: machine.region.clone(),
         volume: config.and_then(|config| config.mounts.first()).map(|mount| mount.volume.clone()),
         config_hash: mark(metadata::CONFIG),
+        grown_gb: mark(metadata::GROWN).and_then(|size| size.parse().ok()),
+        seed: seed(mark(metadata::SEED)),
         secrets_hash: mark(metadata::SECRETS),
+        digests: mark(metadata::DIGESTS).map(Into::into),
         env_mark: mark(metadata::ENV),
         drift: machine.config.as_deref().and_then(drift),
         addresses: split(machine.metadata(metadata::ADDRESSES)),
@@ -72,7 +75,10 @@ pub fn listed_fact(now: Timestamp, row: &OrgMachine) -> Option<MachineFact> {
         region: row.region.clone(),
         volume: None,
         config_hash: mark(metadata::CONFIG),
+        grown_gb: mark(metadata::GROWN).and_then(|size| size.parse().ok()),
+        seed: seed(mark(metadata::SEED)),
         secrets_hash: mark(metadata::SECRETS),
+        digests: mark(metadata::DIGESTS).map(Into::into),
         env_mark: mark(metadata::ENV),
         drift: None,
         addresses: split(marks.get(metadata::ADDRESSES).map(String::as_str)),
@@ -196,6 +202,11 @@ fn health(machine: &Machine) -> Health {
         return Health::Unknown;
     }
     if ours.all(|check| check.status == CheckResult::Passing) { Health::Passing } else { Health::Failing }
+}
+
+/// Machines that were made before there was a mark have the first version.
+fn seed(marked: Option<String>) -> u32 {
+    marked.and_then(|version| version.parse().ok()).unwrap_or(1)
 }
 
 fn split(marked: Option<&str>) -> Vec<String> {

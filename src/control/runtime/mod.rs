@@ -6,8 +6,10 @@
 pub mod act;
 pub mod claim;
 pub mod conditions;
+pub mod config_mark;
 pub mod decide;
 pub mod desired;
+pub mod digests;
 pub mod drift;
 pub mod env;
 pub mod env_marks;

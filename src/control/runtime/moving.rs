@@ -37,6 +37,26 @@ pub struct Moving {
     pub left_next: Option<Timestamp>,
     /// Machines left behind that were stopped or removed in this process's life.
     pub cleared_machines: BTreeSet<String>,
+    /// What Fly answered when the volume was last made larger, until that is recorded.
+    pub grown: Option<Grown>,
+}
+
+/// A volume that was made larger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grown {
+    /// Its size in GB.
+    pub size_gb: i32,
+    /// When its Machine sees that.
+    pub seen: Sight,
+}
+
+/// When a Machine sees that its volume is larger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// It does already.
+    AtOnce,
+    /// From its next start on.
+    AtNextStart,
 }
 
 /// A snapshot that can be restored.
@@ -119,6 +139,9 @@ impl Facts {
         self.align();
         let standing = self.own_claim().and_then(|claim| claim.runtime.as_ref()) == Some(written);
         let Some(before) = before.filter(|_| standing) else { return };
+        if written.volume_gb != before.volume_gb {
+            self.known.moving.grown = None;
+        }
         let not_made = Absence::at(now, AbsenceKind::NotMade);
         if written.replacement.is_some() && written.last_incarnation > before.last_incarnation {
             self.known.moving.fresh = Known::Missing(not_made);

@@ -183,5 +183,6 @@ pub fn settings(config: &Config) -> Settings {
         destroy_deadline: seconds(config.timing.destroy_deadline_seconds),
         slow_retry: seconds(config.timing.slow_retry_seconds),
         keep_displaced: seconds(config.timing.keep_displaced_seconds),
+        seed: crate::gateway::seed::VERSION,
     }
 }

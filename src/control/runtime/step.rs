@@ -86,8 +86,12 @@ pub enum Effect {
     ReleaseAddress(String),
     /// Set the app's secrets.
     SetSecrets,
+    /// Mark on the Machine in the present way what it was made from, without a new version of it.
+    MarkConfig,
     /// Mark on the Machine which secrets its app has, without a new version of it.
     MarkSecrets,
+    /// Mark on the Machine the digests that Fly shows of the app's secrets, without a new version of it.
+    MarkDigests,
     /// Mark on the Machine how Fly puts what it was asked for, without a new version of it.
     MarkSpelling,
     /// Mark on a Machine that was warm whose it is, without a new version of it.

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::is_deleted;
 use super::desired;
+pub use super::digests::Digests;
 use super::facts::{Facts, Refusal};
 use super::step::Look;
 use crate::api::condition::{ConditionStatus, ConditionType, Wanted, find};
@@ -40,8 +41,10 @@ pub struct Found {
     pub volumes: Vec<String>,
     /// Addresses beside the app's own two.
     pub addresses: Vec<String>,
-    /// Whether the app has the secrets that it should have.
+    /// Whether the app has the secrets that it should have, by their names.
     pub secrets: Standing,
+    /// Whether their values are those that were set, by Fly's digests.
+    pub digests: Digests,
     /// Whether the app has the certificate that it was given.
     pub certificate: Standing,
 }
@@ -62,12 +65,28 @@ impl Survey {
         if found == Found::default() { Self::Clear } else { Self::Found(Box::new(found)) }
     }
 
+    /// It is to be looked at. What is being put right is looked at in the end anyway.
+    pub fn ask(&mut self) {
+        if !self.found().is_some_and(|found| found.digests.are_mended()) {
+            *self = Self::Due;
+        }
+    }
+
     /// What was found amiss.
     pub fn found(&self) -> Option<&Found> {
         match self {
             Self::Found(found) => Some(found),
             Self::Unknown | Self::Due | Self::Clear => None,
         }
+    }
+
+    /// Whatever runs is started anew: it gets the values that were set again.
+    pub fn launched(&mut self) {
+        self.mended(|found| {
+            if matches!(found.digests, Digests::SetAgain(_)) {
+                found.digests = Digests::Stale;
+            }
+        });
     }
 
     /// Notes what has been put right.

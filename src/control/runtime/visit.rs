@@ -159,6 +159,11 @@ async fn finish(ctx: &Context, facts: &mut Facts, entry: &mut Entry, step: &Step
     let now = ctx.clock.now();
     match record(ctx, now, facts, entry, step).await {
         Ok(()) => {
+            let rests =
+                matches!(step, Step::Rest(Rest::Running | Rest::Degraded | Rest::Sleeping | Rest::Stopped));
+            if let (true, Some(uid)) = (rests, &facts.runtime.metadata.uid) {
+                ctx.history.rested(uid);
+            }
             let due = [pause(now, facts, step), clearing(now, facts), strangers(now, facts, step)];
             let due = due.into_iter().flatten().min();
             due.map_or_else(Action::await_change, Action::requeue)

@@ -46,6 +46,8 @@ pub struct SnapshotFact {
     pub id: String,
     /// Whether it is made.
     pub phase: SnapshotPhase,
+    /// Fly's own word for that.
+    pub status: String,
     /// When it was begun, by Fly's clock.
     pub made: Timestamp,
     /// How many days Fly keeps it.
@@ -68,10 +70,12 @@ impl SnapshotFact {
     }
 }
 
-/// Of the snapshots made since a time, the one that Fly keeps longest; of those the newest.
+/// Of the snapshots made since a time, the one that Fly keeps longest; of those one that is made, and the newest.
 pub fn last_since(listed: impl IntoIterator<Item = SnapshotFact>, since: Timestamp) -> Option<SnapshotFact> {
     let recent = listed.into_iter().filter(|snapshot| snapshot.made >= since);
-    recent.max_by_key(|snapshot| (snapshot.is_kept_longest(), snapshot.made))
+    recent.max_by_key(|snapshot| {
+        (snapshot.is_kept_longest(), snapshot.phase == SnapshotPhase::Created, snapshot.made)
+    })
 }
 
 /// A snapshot that was asked for.
@@ -97,7 +101,7 @@ pub enum SnapshotReply {
 /// Whether a snapshot is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SnapshotPhase {
-    /// It is being made.
+    /// It is being made, or Fly says something of it that we don't know.
     Pending,
     /// It is made.
     Created,

@@ -52,7 +52,9 @@ impl<'a> Certificates<'a> {
         self.client.transport().json(call).await
     }
 
-    /// Adds a certificate of the caller's own.
+    /// Adds a certificate of the caller's own, or puts it in the place of an earlier one.
+    ///
+    /// It isn't shown to visitors before the hostname is proved to be the caller's: see [`CertificateDetail::served`].
     ///
     /// # Errors
     /// `Invalid` if it has expired, the key doesn't belong to it, or it isn't for this hostname.

@@ -49,12 +49,33 @@ pub struct CertificateSummary {
     /// Whether Fly is asked to have one issued.
     #[serde(default, deserialize_with = "nullable")]
     pub acme_requested: bool,
+    /// Whose name servers the hostname has, as Fly guesses.
+    #[serde(default, deserialize_with = "nullable")]
+    pub dns_provider: String,
+    /// The `_acme-challenge` CNAME was found.
+    #[serde(default, deserialize_with = "nullable")]
+    pub acme_dns_configured: bool,
+    /// TLS-ALPN would work.
+    #[serde(default, deserialize_with = "nullable")]
+    pub acme_alpn_configured: bool,
+    /// HTTP would work.
+    #[serde(default, deserialize_with = "nullable")]
+    pub acme_http_configured: bool,
+    /// The `_fly-ownership` TXT record was found.
+    #[serde(default, deserialize_with = "nullable")]
+    pub ownership_txt_configured: bool,
     /// Whether an uploaded one is there.
     #[serde(default, deserialize_with = "nullable")]
     pub has_custom_certificate: bool,
     /// Whether one of Fly's is there.
     #[serde(default, deserialize_with = "nullable")]
     pub has_fly_certificate: bool,
+    /// When the hostname was added.
+    #[serde(default, deserialize_with = "time")]
+    pub created_at: Option<Timestamp>,
+    /// When it last changed.
+    #[serde(default, deserialize_with = "time")]
+    pub updated_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -101,7 +122,7 @@ pub struct CertificateDetail {
     /// The records found; only a check tells.
     #[serde(default)]
     pub dns_records: Option<Box<DnsRecords>>,
-    /// What a deletion leaves behind.
+    /// What the removal of an uploaded one warns of; empty if of nothing.
     #[serde(default, deserialize_with = "nullable")]
     pub warning: String,
 }
@@ -111,6 +132,17 @@ impl CertificateDetail {
     pub fn active_until(&self) -> Option<Timestamp> {
         let active = self.certificates.iter().filter(|entry| entry.status == CertificateStatus::Active);
         active.filter_map(|entry| entry.expires_at).max()
+    }
+
+    /// The certificate from this source, active or not.
+    pub fn entry(&self, source: &CertificateSource) -> Option<&CertificateEntry> {
+        self.certificates.iter().find(|entry| entry.source == *source)
+    }
+
+    /// The certificate that visitors are shown: an uploaded one before Fly's, even if it has expired.
+    pub fn served(&self) -> Option<&CertificateEntry> {
+        let active = |source| self.entry(source).filter(|entry| entry.status == CertificateStatus::Active);
+        active(&CertificateSource::Custom).or_else(|| active(&CertificateSource::Fly))
     }
 }
 
@@ -226,6 +258,9 @@ pub struct CertificateValidationError {
     /// The remedy.
     #[serde(default, deserialize_with = "nullable")]
     pub remediation: String,
+    /// When it was found.
+    #[serde(default, deserialize_with = "time")]
+    pub timestamp: Option<Timestamp>,
 }
 
 /// The records that a check found.
@@ -243,6 +278,9 @@ pub struct DnsRecords {
     /// The addresses in the end.
     #[serde(default, deserialize_with = "nullable")]
     pub resolved_addresses: Vec<String>,
+    /// The zone's first name server.
+    #[serde(default)]
+    pub soa: Option<String>,
     /// The `_acme-challenge` CNAME.
     #[serde(default)]
     pub acme_challenge_cname: Option<String>,

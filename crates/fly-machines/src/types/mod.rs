@@ -26,6 +26,8 @@ mod volume;
 pub(crate) mod wire;
 
 #[cfg(test)]
+mod certificate_tests;
+#[cfg(test)]
 mod golden_tests;
 #[cfg(test)]
 mod tolerance_tests;

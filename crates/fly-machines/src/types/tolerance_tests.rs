@@ -124,14 +124,21 @@ fn all_the_rest() {
         "ips": [{"ip": "1.2.3.4", "region": "global", "shared": true, "service_name": "s", "created_at": "x",
                  "network": {"name": "n", "org_slug": "o"}, "egress": false}]
     }));
+    assert_tolerated::<CertificatesPage>(&json!({
+        "certificates": [{"hostname": "h", "status": "active", "dns_provider": "d", "acme_dns_configured": true,
+            "acme_alpn_configured": true, "acme_http_configured": true, "ownership_txt_configured": true,
+            "configured": true, "acme_requested": true, "has_custom_certificate": false, "has_fly_certificate": true,
+            "created_at": "x", "updated_at": "y"}],
+        "next_cursor": "c", "total_count": 1
+    }));
     assert_tolerated::<CertificateDetail>(&json!({
         "hostname": "h", "status": "active", "configured": true, "acme_requested": true, "dns_provider": "d",
-        "rate_limited_until": "x", "validation": {"dns_configured": true}, "validation_errors": [{"code": "c", "message": "m", "remediation": "r"}],
+        "rate_limited_until": "x", "validation": {"dns_configured": true}, "validation_errors": [{"code": "c", "message": "m", "remediation": "r", "timestamp": "x"}],
         "certificates": [{"source": "fly", "status": "active", "created_at": "x", "expires_at": "y", "issuer": "i",
                           "issued": [{"type": "rsa", "expires_at": "x", "certificate_authority": "a"}]}],
         "dns_requirements": {"a": ["1"], "aaaa": ["2"], "cname": "c", "acme_challenge": {"name": "n", "target": "t"},
                              "ownership": {"name": "n", "app_value": "a", "org_value": "o"}},
-        "dns_records": {"a": ["1"], "aaaa": [], "cname": [], "resolved_addresses": [], "acme_challenge_cname": "c", "ownership_txt": "t"},
+        "dns_records": {"a": ["1"], "aaaa": [], "cname": [], "resolved_addresses": [], "soa": "s", "acme_challenge_cname": "c", "ownership_txt": "t"},
         "warning": "w"
     }));
     assert_tolerated::<SecretsWire>(&json!({

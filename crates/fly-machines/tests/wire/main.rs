@@ -7,6 +7,7 @@
     reason = "tests may stop hard"
 )]
 
+mod certificates;
 mod environments;
 mod leases_and_metadata;
 mod life_of_an_app;

@@ -5,16 +5,20 @@ use std::{
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, SerialNumber, date_time_ymd,
 };
 use rustls::{
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
     sign::CertifiedKey,
 };
+use sha2::{Digest as _, Sha256};
+
+use crate::clock::Millis;
 
 const CERTIFICATE: &str = "ca.pem";
 const KEY: &str = "ca-key.pem";
@@ -24,6 +28,19 @@ const NAME: &str = "fly-sim edge";
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     path: PathBuf,
+}
+
+/// A certificate as it was issued in the place of Let's Encrypt.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Leaf {
+    /// The app that it is for.
+    pub app: String,
+    /// The name on it; may start with `*.`.
+    pub name: String,
+    /// From when it holds.
+    pub not_before: Millis,
+    /// Until when it holds.
+    pub not_after: Millis,
 }
 
 impl std::fmt::Debug for Authority {
@@ -55,10 +72,26 @@ impl Authority {
         &self.path
     }
 
-    /// Makes a certificate for these DNS names.
-    pub(super) fn issue(&self, names: Vec<String>) -> io::Result<Arc<CertifiedKey>> {
+    /// Makes a certificate for a name, good for as long as anybody can wait.
+    pub(super) fn make(&self, name: &str) -> io::Result<Arc<CertifiedKey>> {
+        self.sign(CertificateParams::new([name.to_owned()]).map_err(io::Error::other)?)
+    }
+
+    /// Makes a certificate as it was issued; made again after a restart, it has its serial number again.
+    pub(super) fn issue(&self, leaf: &Leaf) -> io::Result<Arc<CertifiedKey>> {
+        let mut params = CertificateParams::new([leaf.name.clone()]).map_err(io::Error::other)?;
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, &leaf.name);
+        let at =
+            |ms| date_time_ymd(1970, 1, 1) + Duration::from_millis(u64::try_from(ms).unwrap_or_default());
+        params.not_before = at(leaf.not_before);
+        params.not_after = at(leaf.not_after);
+        params.serial_number = Some(serial(leaf));
+        self.sign(params)
+    }
+
+    fn sign(&self, mut params: CertificateParams) -> io::Result<Arc<CertifiedKey>> {
         let key = KeyPair::generate().map_err(io::Error::other)?;
-        let mut params = CertificateParams::new(names).map_err(io::Error::other)?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(&key, &self.issuer).map_err(io::Error::other)?;
@@ -66,6 +99,14 @@ impl Authority {
         let signing = rustls::crypto::ring::sign::any_supported_type(&key).map_err(io::Error::other)?;
         Ok(Arc::new(CertifiedKey::new(vec![certificate.der().clone()], signing)))
     }
+}
+
+fn serial(leaf: &Leaf) -> SerialNumber {
+    let text = format!("{}\n{}\n{}", leaf.app, leaf.name, leaf.not_before);
+    let mut bytes: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    // A serial number is positive, and has no empty octet at its beginning.
+    bytes[0] = bytes[0] & 0x3f | 0x40;
+    SerialNumber::from_slice(&bytes[..16])
 }
 
 /// The same at each start, so that the name in issued certificates fits the kept `ca.pem`.

@@ -15,7 +15,7 @@ mod reply;
 mod routes;
 mod upgrade;
 
-pub use authority::Authority;
-pub use certificates::certified_key;
+pub use crate::certificate_files::certified_key;
+pub use authority::{Authority, Leaf};
 pub use listen::{Edge, EdgeOptions};
 pub use routes::{ByteStream, CertificateChoice, Connection, PublicPort, Refusal, Request, Routes};

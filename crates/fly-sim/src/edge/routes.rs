@@ -5,6 +5,8 @@ use std::{any::Any, fmt, net::IpAddr, sync::Arc};
 use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::Leaf;
+
 /// The simulator's side of the edge.
 pub trait Routes: Send + Sync + 'static {
     /// Which certificate a hostname has. The hostname is lower-case and without a port.
@@ -20,8 +22,10 @@ pub trait Routes: Send + Sync + 'static {
 /// The certificate with which the edge answers for a hostname.
 #[derive(Clone, Debug)]
 pub enum CertificateChoice {
-    /// One made by the edge's own authority, such as for `{app}.fly.dev`.
+    /// One made by the edge's own authority for a name that is Fly's own, such as `{app}.fly.dev`.
     Own,
+    /// One made by the edge's own authority in the place of Let's Encrypt.
+    Issued(Leaf),
     /// One that was issued or uploaded elsewhere.
     Custom(Arc<CertifiedKey>),
     /// None: the handshake is refused.

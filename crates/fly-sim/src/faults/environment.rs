@@ -60,6 +60,10 @@ pub enum Environment {
         #[serde(default)]
         of: Scarce,
     },
+    /// Running Machines see at once that their volume has grown: `extend` asks for no restart.
+    VolumesGrowOnline,
+    /// An organisation's list also shows what changed at the very time that is asked from.
+    ListsIncludeTheTime,
     /// A host can't be asked.
     HostUnreachable {
         /// The host, or a Machine's or volume's id.
@@ -111,9 +115,34 @@ pub enum Environment {
         #[serde(default)]
         app: String,
     },
+    /// Looking at a hostname finds this wrong, whatever DNS says.
+    CertificateProblem {
+        /// The hostname; any when empty.
+        #[serde(default)]
+        hostname: String,
+        /// The code, such as `DNS_TIMEOUT`; none when absent, as Fly sometimes sends none.
+        #[serde(default)]
+        code: Option<String>,
+        /// What is wrong; the code's usual words when empty.
+        #[serde(default)]
+        message: String,
+        /// What to do; the code's usual words when empty.
+        #[serde(default)]
+        remediation: String,
+    },
+    /// Issuing a certificate takes so long.
+    CertificateIssue {
+        /// The hostname; any when empty.
+        #[serde(default)]
+        hostname: String,
+        /// How long, in milliseconds; it never ends when absent.
+        #[serde(default)]
+        ms: Option<i64>,
+    },
     /// Let's Encrypt refuses a hostname for a while.
     CertificateRateLimit {
-        /// The hostname.
+        /// The hostname; any when empty.
+        #[serde(default)]
         hostname: String,
         /// For how long, in milliseconds.
         ms: i64,
@@ -181,6 +210,16 @@ impl Environments {
     /// Whether there is none, which is nearly always so.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
+    }
+
+    /// Whether a running Machine sees at once that its volume has grown.
+    pub fn volumes_grow_online(&self) -> bool {
+        self.all.values().any(|environment| matches!(environment, Environment::VolumesGrowOnline))
+    }
+
+    /// Whether an organisation's list also shows what changed at the very time that is asked from.
+    pub fn lists_include_the_time(&self) -> bool {
+        self.all.values().any(|environment| matches!(environment, Environment::ListsIncludeTheTime))
     }
 
     /// Whether a Machine of this app that comes into this state stays in it.

@@ -1,5 +1,6 @@
 //! Addresses.
 
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -99,11 +100,15 @@ fn address_of(ids: &mut Ids, kind: AddressKind, app: &str) -> String {
     match kind {
         AddressKind::V4 => format!("137.66.{a}.{b}"),
         AddressKind::SharedV4 => format!("66.241.124.{}", 1 + app.len() % 250),
-        AddressKind::V6 => format!("2a09:8280:1::{a:x}{b:02x}:{c:x}{d:02x}"),
+        AddressKind::V6 => Ipv6Addr::new(0x2a09, 0x8280, 1, 0, 0, 0, pair(a, b), pair(c, d)).to_string(),
         AddressKind::PrivateV6 => format!("fdaa:0:{a:x}{b:02x}:0:1::{:x}", u16::from(c) + 2),
         AddressKind::EgressV4 => format!("209.71.{a}.{b}"),
         AddressKind::EgressV6 => format!("2605:4c40:{a:x}{b:02x}:{c:x}{d:02x}::1"),
     }
+}
+
+fn pair(high: u8, low: u8) -> u16 {
+    u16::from_be_bytes([high, low])
 }
 
 /// `DELETE /apps/{app}/ip_assignments/{ip}`

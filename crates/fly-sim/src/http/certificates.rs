@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Caller, empty, ok, read, text, with};
 use crate::certificate_files;
+use crate::dns::Seen;
 use crate::error::{ApiError, ApiResult};
 use crate::model::app::App;
 use crate::model::certificate::Certificate;
@@ -20,6 +21,9 @@ use crate::world::certificates::no_certificate;
 use crate::world::{Sim, State as World};
 
 type At = Path<(String, String)>;
+
+/// What the removal of the last certificate warns of.
+const UNSERVED: &str = "No other certificate is active for this hostname, so HTTPS requests to it will fail";
 
 /// The routes.
 pub fn routes() -> Router<Arc<Sim>> {
@@ -77,10 +81,8 @@ async fn add_acme(
     body: Bytes,
 ) -> Answer {
     let hostname = text(&read::<Value>(&body)?, "hostname");
-    let mut state = caller.enter(&sim);
-    state.add_hostname(&app, &hostname)?.acme_requested = true;
-    state.validate(&app, &hostname)?;
-    with(StatusCode::CREATED, &shown(&state, &app, &hostname)?)
+    caller.enter(&sim).request_certificate(&app, &hostname)?;
+    with(StatusCode::CREATED, &looked_at(&sim, &caller, &app, &hostname).await?.0)
 }
 
 async fn add_custom(
@@ -91,21 +93,24 @@ async fn add_custom(
 ) -> Answer {
     let body: Value = read(&body)?;
     let hostname = text(&body, "hostname");
-    let mut state = caller.enter(&sim);
-    state.app(&app)?;
-    let now = state.now;
+    let now = {
+        let state = caller.enter(&sim);
+        state.app(&app)?;
+        state.now
+    };
     let custom =
         certificate_files::check(&hostname, text(&body, "fullchain"), text(&body, "private_key"), now)
             .map_err(|problem| ApiError::unprocessable(problem.to_string()))?;
-    if !state.app(&app)?.certificates.contains_key(&hostname) {
-        state.add_hostname(&app, &hostname)?;
-    }
-    let certificate = state.certificate_mut(&app, &hostname)?;
-    certificate.custom = Some(custom);
-    certificate.updated_at = now;
-    state.effect("certificate.upload", &app, &hostname, Value::Null);
-    state.validate(&app, &hostname)?;
-    with(StatusCode::CREATED, &shown(&state, &app, &hostname)?)
+    caller.enter(&sim).upload_certificate(&app, &hostname, custom)?;
+    with(StatusCode::CREATED, &looked_at(&sim, &caller, &app, &hostname).await?.0)
+}
+
+/// Looks at a hostname's DNS now: what the API shows then, and what was seen.
+async fn looked_at(sim: &Sim, caller: &Caller, app: &str, hostname: &str) -> ApiResult<(Value, Seen)> {
+    let seen = sim.see(hostname).await;
+    let mut state = caller.enter(sim);
+    state.judge(app, hostname, &seen)?;
+    Ok((shown(&state, app, hostname)?, seen))
 }
 
 async fn show(
@@ -121,25 +126,22 @@ async fn check(
     Extension(caller): Extension<Caller>,
     Path((app, hostname)): At,
 ) -> Answer {
-    let mut state = caller.enter(&sim);
-    find(&state, &app, &hostname)?;
-    state.validate(&app, &hostname)?;
-    let mut body = shown(&state, &app, &hostname)?;
-    let records = state.dns.resolve(&hostname);
-    let bare = hostname.trim_start_matches("*.");
-    let challenge = state.dns.resolve(&format!("_acme-challenge.{bare}")).cname;
-    let ownership = state.dns.resolve(&format!("_fly-ownership.{bare}")).txt;
-    let resolved: Vec<&String> = records.a.iter().chain(&records.aaaa).collect();
+    {
+        let mut state = caller.enter(&sim);
+        find(&state, &app, &hostname)?;
+        state.effect("certificate.check", &app, &hostname, Value::Null);
+    }
+    let (mut body, seen) = looked_at(&sim, &caller, &app, &hostname).await?;
+    let resolved: Vec<&String> = seen.a.iter().chain(&seen.aaaa).collect();
     body["dns_records"] = json!({
-        "a": records.a,
-        "aaaa": records.aaaa,
-        "cname": records.cname,
+        "a": seen.a,
+        "aaaa": seen.aaaa,
+        "cname": seen.cname,
         "resolved_addresses": resolved,
-        "soa": null,
-        "acme_challenge_cname": challenge.first(),
-        "ownership_txt": ownership.first(),
+        "soa": seen.soa,
+        "acme_challenge_cname": seen.challenge.first(),
+        "ownership_txt": seen.ownership.first(),
     });
-    state.effect("certificate.check", &app, &hostname, Value::Null);
     ok(&body)
 }
 
@@ -148,11 +150,7 @@ async fn remove(
     Extension(caller): Extension<Caller>,
     Path((app, hostname)): At,
 ) -> Answer {
-    let mut state = caller.enter(&sim);
-    find(&state, &app, &hostname)?;
-    state.app_mut(&app)?.certificates.remove(&hostname);
-    state.hostnames.remove(&hostname);
-    state.effect("certificate.delete", &app, &hostname, Value::Null);
+    caller.enter(&sim).remove_hostname(&app, &hostname)?;
     empty(StatusCode::NO_CONTENT)
 }
 
@@ -162,11 +160,7 @@ async fn remove_acme(
     Path((app, hostname)): At,
 ) -> Answer {
     let mut state = caller.enter(&sim);
-    let certificate = state.certificate_mut(&app, &hostname)?;
-    certificate.acme_requested = false;
-    certificate.issued = None;
-    certificate.issue_at = None;
-    state.effect("certificate.acme_delete", &app, &hostname, Value::Null);
+    state.remove_issued(&app, &hostname)?;
     ok(&shown(&state, &app, &hostname)?)
 }
 
@@ -176,9 +170,10 @@ async fn remove_custom(
     Path((app, hostname)): At,
 ) -> Answer {
     let mut state = caller.enter(&sim);
-    state.certificate_mut(&app, &hostname)?.custom = None;
-    state.effect("certificate.custom_delete", &app, &hostname, Value::Null);
+    state.remove_custom(&app, &hostname)?;
     let mut body = shown(&state, &app, &hostname)?;
-    body["warning"] = "".into();
+    if find(&state, &app, &hostname)?.1.issued.is_none() {
+        body["warning"] = UNSERVED.into();
+    }
     ok(&body)
 }

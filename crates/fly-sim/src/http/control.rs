@@ -32,6 +32,7 @@ pub fn routes() -> Router<Arc<Sim>> {
         .route("/_sim/settings", get(show_settings).post(change_settings))
         .route("/_sim/state", get(show_state))
         .route("/_sim/dns", get(show_dns).post(set_dns))
+        .route("/_sim/dns/proxied", get(show_proxied).post(set_proxied))
         .route("/_sim/images", post(move_tag))
         .route("/_sim/machines/{machine}/console", get(show_console))
 }
@@ -208,6 +209,23 @@ struct DnsChange {
 async fn set_dns(State(sim): State<Arc<Sim>>, body: Bytes) -> Answer {
     let change: DnsChange = parsed(read(&body)?)?;
     sim.enter().dns.set(&change.name, change.records);
+    empty(StatusCode::NO_CONTENT)
+}
+
+async fn show_proxied(State(sim): State<Arc<Sim>>) -> Answer {
+    ok(&sim.enter().proxied)
+}
+
+/// A proxy stands before a hostname and leads to an app; to none when the app is empty.
+async fn set_proxied(State(sim): State<Arc<Sim>>, body: Bytes) -> Answer {
+    let body: Value = read(&body)?;
+    let (hostname, app) = (text(&body, "hostname"), text(&body, "app"));
+    let mut state = sim.enter();
+    if app.is_empty() {
+        state.proxied.remove(&hostname);
+    } else {
+        state.proxied.insert(hostname, app);
+    }
     empty(StatusCode::NO_CONTENT)
 }
 

@@ -16,6 +16,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::model::volume::VolumeState;
 use crate::world::Sim;
 use crate::world::orgs::{Deleted, OrgEntry, OrgFilter};
+use crate::world::state::State as World;
 
 type Flags = HashMap<String, String>;
 
@@ -32,7 +33,7 @@ pub async fn machines(
     let limit = limit(&flags)?;
     let entries = {
         let state = caller.enter(&sim);
-        state.org_machines(&org, &after(&flags)?, &filter(&flags), limit, caller.lag)
+        state.org_machines(&org, &after(&state, &flags)?, &filter(&flags), limit, caller.lag)
     };
     page(entries, limit, "machines", "last_machine_id")
 }
@@ -52,7 +53,7 @@ fn limit(flags: &Flags) -> ApiResult<usize> {
 }
 
 /// The entry after which the page begins: a cursor wins over a time.
-fn after(flags: &Flags) -> ApiResult<(Millis, String)> {
+fn after(state: &World, flags: &Flags) -> ApiResult<(Millis, String)> {
     if let Some(cursor) = flags.get("cursor").filter(|cursor| !cursor.is_empty()) {
         return decode(cursor).ok_or_else(|| ApiError::invalid("invalid cursor"));
     }
@@ -60,7 +61,10 @@ fn after(flags: &Flags) -> ApiResult<(Millis, String)> {
         None => Ok((Millis::MIN, String::new())),
         // `~` sorts after every id, so that the time itself is left out.
         Some(text) => parse_rfc3339(text)
-            .map(|at| (at, "~".to_owned()))
+            .map(|at| {
+                let from = if state.faults.environments.lists_include_the_time() { "" } else { "~" };
+                (at, from.to_owned())
+            })
             .ok_or_else(|| ApiError::invalid("updated_after must be an RFC 3339 time")),
     }
 }
@@ -92,11 +96,12 @@ pub async fn volumes(
     Path(org): Path<String>,
     Query(flags): Query<Flags>,
 ) -> Answer {
-    let (limit, after) = (limit(&flags)?, after(&flags)?);
+    let limit = limit(&flags)?;
     let deleted = is_true(flags.get("include_deleted"));
     let list = |name: &str| flags.get(name).map(|value| split(value)).unwrap_or_default();
     let (regions, states): (Vec<String>, Vec<String>) = (list("region"), list("state"));
     let state = caller.enter(&sim);
+    let after = after(&state, &flags)?;
     let mut entries: Vec<OrgEntry> = Vec::new();
     for app in state.apps.values().filter(|app| app.org == org) {
         for volume in app.volumes.values() {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::model::app::App;
+use crate::model::certificate::Certificate;
 use crate::model::machine::Machine;
 use crate::model::volume::{Snapshot, Volume};
 
@@ -18,6 +19,21 @@ pub fn app(app: &App) -> Value {
         "secretsVersion": app.secrets.version,
         "addresses": app.addresses.iter().map(|a| json!({ "ip": a.ip, "type": a.kind })).collect::<Vec<_>>(),
         "certificates": app.certificates.keys().collect::<Vec<_>>(),
+        "hostnames": app.certificates.values().map(hostname).collect::<Vec<_>>(),
+    })
+}
+
+fn hostname(certificate: &Certificate) -> Value {
+    let custom = certificate.custom.as_ref();
+    json!({
+        "hostname": certificate.hostname,
+        "acmeRequested": certificate.acme_requested,
+        "custom": custom.map(|custom| json!({
+            "fingerprint": custom.fingerprint,
+            "expiresAt": custom.expires_at,
+            "active": certificate.active_custom().is_some(),
+        })),
+        "fly": certificate.issued,
     })
 }
 

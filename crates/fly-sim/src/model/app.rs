@@ -117,6 +117,11 @@ impl App {
         self.addresses.iter().any(|address| address.kind.is_public())
     }
 
+    /// The name that it has at Fly without anybody's doing.
+    pub fn default_hostname(&self) -> String {
+        format!("{}.fly.dev", self.name)
+    }
+
     /// The app as the API answers it.
     pub fn view<'a>(&'a self, org_name: &'a str, org_number: u64) -> AppView<'a> {
         AppView {
@@ -132,7 +137,7 @@ impl App {
                 slug: &self.org,
                 internal_numeric_id: org_number,
             },
-            cname_target: format!("{}.fly.dev", self.name),
+            cname_target: self.default_hostname(),
             app_role: self.role.as_deref().map(|id| RoleView { id }),
         }
     }

@@ -10,19 +10,21 @@ use crate::world::certificates::proofs;
 
 /// The overall status.
 fn status(certificate: &Certificate) -> &'static str {
-    let elsewhere = certificate.errors.iter().any(|error| error.code == "DNS_RECORD_MISMATCH");
-    if certificate.issued.is_some() || certificate.custom.is_some() {
-        "active"
-    } else if elsewhere && !certificate.validation.ownership_txt_configured {
-        "pending_ownership"
-    } else {
-        "pending_validation"
+    let mismatch = |code: &Option<String>| code.as_deref() == Some("DNS_RECORD_MISMATCH");
+    let elsewhere = certificate.errors.iter().any(|error| mismatch(&error.code));
+    match () {
+        () if certificate.is_active() => "active",
+        () if certificate.custom.is_some() => "pending_ownership",
+        () if !certificate.acme_requested => "awaiting_configuration",
+        () if elsewhere && !certificate.validation.ownership_txt_configured => "pending_ownership",
+        () => "pending_validation",
     }
 }
 
+/// Whether validation would succeed, which doesn't mean that anything was issued.
 fn configured(certificate: &Certificate) -> bool {
     let v = certificate.validation;
-    v.dns_configured || v.alpn_configured || v.http_configured
+    v.dns_configured || v.leads_here() || certificate.active_custom().is_some()
 }
 
 /// An entry of a list.
@@ -61,11 +63,13 @@ pub fn detail(app: &App, certificate: &Certificate) -> Value {
     })
 }
 
+/// The custom one first, which is the one that is served.
 fn entries(certificate: &Certificate) -> Vec<Value> {
+    let proven = certificate.proven_at.is_some();
     let own = certificate.custom.as_ref().map(|custom| {
         json!({
             "source": "custom",
-            "status": "active",
+            "status": if proven { "active" } else { "pending_ownership" },
             "created_at": rfc3339(custom.created_at),
             "expires_at": rfc3339(custom.expires_at),
             "issuer": custom.issuer,
@@ -97,7 +101,7 @@ fn requirements(app: &App, certificate: &Certificate) -> Value {
     json!({
         "a": of(&[AddressKind::V4, AddressKind::SharedV4]),
         "aaaa": of(&[AddressKind::V6]),
-        "cname": format!("{}.fly.dev", app.name),
+        "cname": app.default_hostname(),
         "acme_challenge": { "name": proofs.challenge.0, "target": proofs.challenge.1 },
         "ownership": {
             "name": proofs.ownership,

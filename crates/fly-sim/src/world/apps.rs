@@ -115,8 +115,8 @@ impl State {
             self.driver.forget_volume(volume);
             self.effect("volume.destroyed", name, volume, Value::Null);
         }
-        for hostname in app.certificates.keys() {
-            self.hostnames.remove(hostname);
+        for certificate in app.certificates.values() {
+            self.forget_hostname(name, certificate);
         }
         if let Some(key) = &app.idempotency_key {
             self.idempotency.remove(&(app.org.clone(), key.clone()));

@@ -72,6 +72,26 @@ pub enum Disturbance {
         /// The app.
         app: String,
     },
+    /// Someone else removes a hostname, or only one of its certificates.
+    CertificateDelete {
+        /// The app.
+        app: String,
+        /// The hostname.
+        hostname: String,
+        /// Only the certificate from here.
+        #[serde(default)]
+        only: Option<CertificateSource>,
+    },
+}
+
+/// Where a certificate comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateSource {
+    /// Fly had it issued.
+    Fly,
+    /// The customer brought it.
+    Custom,
 }
 
 impl State {
@@ -105,6 +125,11 @@ impl State {
                 self.delete_volume(&app, &volume)
             }
             Disturbance::AppDelete { app } => self.delete_app(&app, Destroy::Force),
+            Disturbance::CertificateDelete { app, hostname, only } => match only {
+                None => self.remove_hostname(&app, &hostname),
+                Some(CertificateSource::Fly) => self.remove_issued(&app, &hostname),
+                Some(CertificateSource::Custom) => self.remove_custom(&app, &hostname),
+            },
         }
     }
 

@@ -42,12 +42,14 @@ pub struct Sim {
     state: Mutex<State>,
     store: Mutex<Option<Store>>,
     earlier: Notify,
+    asked: Notify,
 }
 
 /// The state, brought up to the present, for as long as this is held.
 pub struct Entered<'a> {
     state: MutexGuard<'a, State>,
     earlier: &'a Notify,
+    asked: &'a Notify,
     due: Option<i64>,
 }
 
@@ -60,7 +62,7 @@ impl Sim {
         store: Option<Store>,
     ) -> Arc<Self> {
         let (state, store) = (Mutex::new(state), Mutex::new(store));
-        Arc::new(Self { clock, driver, state, store, earlier: Notify::new() })
+        Arc::new(Self { clock, driver, state, store, earlier: Notify::new(), asked: Notify::new() })
     }
 
     /// Writes the apps that changed, before anyone is told of it.
@@ -91,7 +93,7 @@ impl Sim {
         state.cause = None;
         state.catch_up(self.clock.now());
         let due = state.timers.next_due();
-        Entered { state, earlier: &self.earlier, due }
+        Entered { state, earlier: &self.earlier, asked: &self.asked, due }
     }
 
     /// Enters the state for a request, which its effects are then put down to.
@@ -140,6 +142,9 @@ impl Drop for Entered<'_> {
         let due = self.state.timers.next_due();
         if due.is_some_and(|at| self.due.is_none_or(|before| at < before)) {
             self.earlier.notify_one();
+        }
+        if !self.state.looks.is_empty() {
+            self.asked.notify_one();
         }
     }
 }

@@ -54,6 +54,9 @@ impl State {
             apps: saved.apps,
             machine_apps: HashMap::new(),
             hostnames: HashMap::new(),
+            proxied: saved.world.proxied,
+            issues: saved.world.issues,
+            looks: BTreeSet::new(),
             idempotency: HashMap::new(),
             networks: saved
                 .world
@@ -87,6 +90,7 @@ impl State {
 
     fn reindex(&mut self) {
         let mut recent: Vec<(String, (Millis, String, String))> = Vec::new();
+        let mut hostnames: Vec<(Millis, String, String)> = Vec::new();
         for app in self.apps.values() {
             // The rest of the world may have been written before the newest app.
             self.counter = self.counter.max(app.number);
@@ -98,9 +102,13 @@ impl State {
             if let Some(key) = &app.idempotency_key {
                 self.idempotency.insert((app.org.clone(), key.clone()), app.name.clone());
             }
-            for hostname in app.certificates.keys() {
-                self.hostnames.insert(hostname.clone(), app.name.clone());
+            for certificate in app.certificates.values() {
+                hostnames.push((certificate.created_at, app.name.clone(), certificate.hostname.clone()));
             }
+        }
+        hostnames.sort();
+        for (_, app, hostname) in hostnames {
+            self.hostnames.entry(hostname).or_default().push(app);
         }
         for (org, entry) in recent {
             if let Some(org) = self.org_mut(&org) {
@@ -115,11 +123,11 @@ impl State {
         for key in &keys {
             self.resume(key);
         }
-        let mut volumes = Vec::new();
+        let (mut volumes, mut hostnames) = (Vec::new(), Vec::new());
         for app in self.apps.values() {
-            for hostname in app.certificates.keys() {
-                let (app, hostname) = (app.name.clone(), hostname.clone());
-                volumes.push((self.now, Timer::Certificate { app, hostname }));
+            for certificate in app.certificates.values() {
+                let due = certificate.due.or_else(|| certificate.is_pending().then_some(self.now));
+                hostnames.extend(due.map(|at| (app.name.clone(), certificate.hostname.clone(), at)));
             }
             for volume in app.volumes.values() {
                 volumes.extend(volume_timers(&app.name, volume, self.now));
@@ -127,6 +135,9 @@ impl State {
         }
         for (at, timer) in volumes {
             self.timers.at(at, timer);
+        }
+        for (app, hostname, at) in hostnames {
+            self.arm(&app, &hostname, at);
         }
     }
 

@@ -4,6 +4,8 @@ use super::boot::run_of;
 use super::state::{Key, State};
 use crate::driver::Launch;
 use crate::model::address::AddressKind;
+use crate::model::app::App;
+use crate::model::certificate::Certificate;
 use crate::model::config::{Service, ServicePort};
 use crate::model::machine::{Machine, MachineState, Replace};
 
@@ -23,15 +25,35 @@ pub enum Route {
 }
 
 impl State {
-    /// The app that a hostname belongs to, whether by its own name or by a certificate.
+    /// The app that a hostname belongs to, whether by its own name or since it was added there.
+    ///
+    /// Of several apps it is the one that visitors come to by what DNS said last, else one that it is proved for, else
+    /// the one that had it first; an exact name before a wildcard.
     pub fn app_of_host(&self, hostname: &str) -> Option<&str> {
-        let own = hostname
-            .strip_suffix(".fly.dev")
-            .and_then(|name| self.apps.get(name))
-            .map(|app| app.name.as_str());
-        let wildcard =
-            || hostname.split_once('.').and_then(|(_, rest)| self.hostnames.get(&format!("*.{rest}")));
-        own.or_else(|| self.hostnames.get(hostname).or_else(wildcard).map(String::as_str))
+        let own = hostname.strip_suffix(".fly.dev").and_then(|name| self.apps.get(name));
+        let holders = self.holders(hostname);
+        let best = holders.iter().map(|(_, certificate)| standing(certificate)).max();
+        let chosen = holders.iter().find(|(_, certificate)| Some(standing(certificate)) == best);
+        own.or_else(|| chosen.map(|(app, _)| *app)).map(|app| app.name.as_str())
+    }
+
+    /// The certificate that a visitor of an app's hostname is shown: the exact name's before a wildcard's.
+    pub fn certificate_of(&self, app: &str, hostname: &str) -> Option<&Certificate> {
+        let holders = self.holders(hostname).into_iter();
+        let mut active =
+            holders.filter(|(holder, certificate)| holder.name == app && certificate.is_active());
+        active.next().map(|(_, certificate)| certificate)
+    }
+
+    /// Who has added a hostname, or the wildcard that it is under.
+    fn holders(&self, hostname: &str) -> Vec<(&App, &Certificate)> {
+        let wildcard = hostname.split_once('.').map(|(_, rest)| format!("*.{rest}"));
+        let names = [Some(hostname), wildcard.as_deref()];
+        let added = names.into_iter().flatten().flat_map(|name| {
+            let apps = self.hostnames.get(name).into_iter().flatten();
+            apps.filter_map(move |app| self.apps.get(app).map(|app| (app, name)))
+        });
+        added.filter_map(|(app, name)| Some((app, app.certificates.get(name)?))).collect()
     }
 
     /// Decides where a request goes, starting a Machine where autostart says so.
@@ -120,6 +142,16 @@ impl State {
         let found =
             of(AddressKind::V6).or_else(|| of(AddressKind::V4)).or_else(|| of(AddressKind::SharedV4))?;
         Some(&found.ip)
+    }
+}
+
+/// How much speaks for an app that a hostname was added to.
+fn standing(certificate: &Certificate) -> u8 {
+    let seen = certificate.validation;
+    match () {
+        () if seen.leads_here() => 2,
+        () if seen.dns_configured || seen.ownership_txt_configured || certificate.is_active() => 1,
+        () => 0,
     }
 }
 

@@ -58,8 +58,14 @@ pub struct State {
     pub apps: HashMap<String, App>,
     /// The app of each Machine.
     pub machine_apps: HashMap<String, String>,
-    /// The app of each hostname that has a certificate.
-    pub hostnames: HashMap<String, String>,
+    /// The apps of each hostname that was added, in the order in which they were.
+    pub hostnames: HashMap<String, Vec<String>>,
+    /// Hostnames behind a proxy, with the app that it leads to.
+    pub proxied: BTreeMap<String, String>,
+    /// When Let's Encrypt issued a first certificate for a hostname, as long as it counts against its limit.
+    pub issues: BTreeMap<String, Vec<Millis>>,
+    /// Hostnames of apps whose DNS is to be looked at now.
+    pub looks: BTreeSet<(String, String)>,
     /// The app that an organisation made with an idempotency key.
     pub idempotency: HashMap<(String, String), String>,
     /// Numbers of networks by organisation and name, never forgotten.

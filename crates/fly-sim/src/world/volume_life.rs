@@ -37,8 +37,9 @@ impl State {
         volume.size_gb = size_gb;
         volume.updated_at = now;
         let attached = volume.bound_to(now).is_some();
+        let needs_restart = attached && !self.faults.environments.volumes_grow_online();
         self.effect("volume.extend", app, id, json!({ "size_gb": size_gb }));
-        Ok(attached)
+        Ok(needs_restart)
     }
 
     /// Asks for a snapshot.

@@ -90,8 +90,13 @@ async fn each_of_the_three_proofs_is_enough() {
                 json!({ "name": needs["acme_challenge"]["name"], "cname": [needs["acme_challenge"]["target"]] })
             }
             _ => {
+                // It proves whose the hostname is, not that visitors come here.
                 let value = format!("other;{}", needs["ownership"]["app_value"].as_str().unwrap());
-                json!({ "name": needs["ownership"]["name"], "txt": [value] })
+                fly.dns(needs["ownership"]["name"].as_str().unwrap(), json!({ "txt": [value] })).await;
+                assert_eq!(codes(&fly, &certificate).await, ["DNS_NOT_CONFIGURED"]);
+                let four = json!({ "type": "shared_v4" });
+                let four = fly.post(&format!("{app}/ip_assignments"), four).await.expect(200).json();
+                json!({ "name": HOST, "a": [four["ip"]] })
             }
         };
         fly.post("/_sim/dns", record).await.expect(204);

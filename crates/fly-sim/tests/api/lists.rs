@@ -28,6 +28,9 @@ async fn an_organisation_is_followed_by_what_changed() {
     let last = rest["last_updated_at"].as_str().unwrap().to_owned();
     let since = format!("/v1/orgs/personal/machines?updated_after={last}");
     assert_eq!(names(&fly.get(&since).await.json()["machines"]), [""; 0]);
+    fly.fault(json!({ "environment": { "kind": "lists_include_the_time" } })).await;
+    assert_eq!(names(&fly.get(&since).await.json()["machines"]), ["c"]);
+    fly.no_faults().await;
     fly.post(&format!("{}/stop", paths[0]), Value::Null).await.expect(200);
     let changed = fly.get(&since).await.json();
     assert_eq!(

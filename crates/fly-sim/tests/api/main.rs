@@ -4,10 +4,14 @@
 mod support;
 
 mod autostop;
+mod certificate_faults;
+mod certificate_resolver;
 mod certificates;
 mod clients;
+mod custom_certificates;
 mod faults;
 mod golden;
+mod hostnames;
 mod leases;
 mod ledger;
 mod lists;

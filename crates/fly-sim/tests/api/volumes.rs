@@ -146,6 +146,22 @@ async fn it_only_grows_and_its_name_and_region_are_checked() {
     assert_eq!(volume_size(&fly, &app).await, 3, "the default");
 }
 
+#[tokio::test]
+async fn one_that_a_machine_has_asks_for_a_restart_unless_volumes_grow_online() {
+    let fly = Fly::start(&[]).await;
+    let app = fly.app("a").await;
+    let path = volume(&fly, &app, json!({})).await;
+    let mounts = json!([{ "volume": id(&path), "path": "/data" }]);
+    fly.machine(&app, json!({ "config": { "mounts": mounts } })).await;
+    let extend = async |size: u64| {
+        let body = json!({ "size_gb": size });
+        fly.call("PUT", &format!("{path}/extend"), body).await.expect(200).json()["needs_restart"].clone()
+    };
+    assert_eq!(extend(5).await, json!(true));
+    fly.fault(json!({ "environment": { "kind": "volumes_grow_online" } })).await;
+    assert_eq!(extend(6).await, json!(false));
+}
+
 async fn volume_size(fly: &Fly, app: &str) -> u64 {
     let made = fly.post(&format!("{app}/volumes"), json!({ "name": "x", "region": "fra" })).await.expect(200);
     made.json()["size_gb"].as_u64().unwrap()

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use futures::{TryStreamExt, pin_mut};
 
 use super::calls::ledger_head;
-use super::fleet::runtimes_in;
+use super::fleet::{self, runtimes_in};
 use crate::fly_sim::FlySim;
 use crate::objects::condition_is;
 
@@ -39,13 +39,14 @@ pub(super) async fn measure(
     client: &Client,
     places: &[(String, String)],
     count: usize,
+    secrets: u8,
 ) -> Result<Edits> {
     let (mut calls, mut statuses) = (Vec::new(), Vec::new());
     // Spread over all of them.
     let stride = (places.len() / count.max(1)).max(1);
     for (index, (namespace, name)) in places.iter().cycle().step_by(stride).take(count).enumerate() {
         let spec = match index % 3 {
-            0 => json!({"env": [{"name": "LLM_MODEL", "value": format!("edited-{index}")}]}),
+            0 => json!({"env": fleet::env(name, &format!("edited-{index}"), secrets)}),
             1 => json!({"powerState": "Stopped"}),
             _ => json!({"persona": {"name": format!("Edith {index}")}}),
         };

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use futures::{StreamExt, TryStreamExt, pin_mut, stream};
+use k8s_openapi::api::core::v1::Secret;
 use kube::api::{
     ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, PostParams, WatchEvent,
     WatchParams,
@@ -47,15 +48,36 @@ pub(super) fn namespace(index: usize) -> String {
     format!("bench-{index:02}")
 }
 
+/// Whether so many of a hundred Runtimes have a Secret, and the one of this name is among them.
+fn has_secret(name: &str, secrets: u8) -> bool {
+    let number = name.strip_prefix('r').and_then(|number| number.parse::<usize>().ok());
+    number.is_some_and(|number| number % 100 < usize::from(secrets))
+}
+
+/// Name of a Runtime's Secret.
+fn secret(name: &str) -> String {
+    format!("keys-{name}")
+}
+
+/// The variables of a Runtime.
+pub(super) fn env(name: &str, model: &str, secrets: u8) -> Value {
+    let mut env = vec![json!({"name": "LLM_MODEL", "value": model})];
+    if has_secret(name, secrets) {
+        let from = json!({"secretKeyRef": {"name": secret(name), "key": "anthropic"}});
+        env.push(json!({"name": "ANTHROPIC_API_KEY", "valueFrom": from}));
+    }
+    Value::Array(env)
+}
+
 /// A Runtime as the bench declares it.
-pub(super) fn declared(namespace: &str, name: &str) -> Value {
+fn declared(namespace: &str, name: &str, secrets: u8) -> Value {
     json!({
         "apiVersion": "moorage.dev/v1alpha1",
         "kind": "Runtime",
         "metadata": {"namespace": namespace, "name": name},
         "spec": {
             "persona": {"name": "Ada"},
-            "env": [{"name": "LLM_MODEL", "value": "claude-sonnet-4-20250514"}],
+            "env": env(name, "claude-sonnet-4-20250514", secrets),
             "deletionPolicy": "Delete",
         },
     })
@@ -110,20 +132,42 @@ pub(super) fn places(prefix: char, namespaces: usize, runtimes: usize) -> Vec<(S
     (0..runtimes).map(|index| (namespace(index % namespaces), format!("{prefix}{index:05}"))).collect()
 }
 
+/// Makes the Secrets that they refer to.
+pub(super) async fn create_secrets(client: &Client, places: &[(String, String)], secrets: u8) -> Result<()> {
+    let wanted: Vec<_> = places.iter().filter(|(_, name)| has_secret(name, secrets)).cloned().collect();
+    stream::iter(wanted)
+        .map(Ok)
+        .try_for_each_concurrent(CREATORS, |(namespace, name)| async move {
+            let object = json!({
+                "metadata": {"name": secret(&name), "labels": {"moorage.dev/use": "runtime-env"}},
+                "stringData": {"anthropic": format!("sk-{name}")},
+            });
+            let api: Api<Secret> = Api::namespaced(client.clone(), &namespace);
+            api.create(&PostParams::default(), &serde_json::from_value(object)?).await?;
+            Ok(())
+        })
+        .await
+}
+
 /// Creates them as fast as the API server takes them.
-pub(super) async fn create(client: Client, places: Vec<(String, String)>) -> Result<()> {
+async fn create(client: Client, places: Vec<(String, String)>, secrets: u8) -> Result<()> {
     stream::iter(places)
         .map(Ok)
         .try_for_each_concurrent(CREATORS, |(namespace, name)| {
             let client = client.clone();
-            async move { create_one(&client, &namespace, &name).await.map(drop) }
+            async move { create_one(&client, &namespace, &name, secrets).await.map(drop) }
         })
         .await
 }
 
 /// Creates one.
-pub(super) async fn create_one(client: &Client, namespace: &str, name: &str) -> Result<DynamicObject> {
-    let object = serde_json::from_value(declared(namespace, name))?;
+pub(super) async fn create_one(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    secrets: u8,
+) -> Result<DynamicObject> {
+    let object = serde_json::from_value(declared(namespace, name, secrets))?;
     let api = runtimes_in(client, namespace);
     api.create(&PostParams::default(), &object).await.with_context(|| format!("create Runtime {name}"))
 }
@@ -138,6 +182,7 @@ pub(super) struct Arrivals {
 pub(super) async fn create_and_wait(
     client: &Client,
     places: Vec<(String, String)>,
+    secrets: u8,
     check: impl Fn() -> Result<()>,
 ) -> Result<Arrivals> {
     let api = all_runtimes(client);
@@ -145,7 +190,7 @@ pub(super) async fn create_and_wait(
     let mut version = listed.metadata.resource_version.unwrap_or_default();
     let wanted = places.len();
     let began = Instant::now();
-    let creation = tokio::spawn(create(client.clone(), places));
+    let creation = tokio::spawn(create(client.clone(), places, secrets));
     let mut seen = BTreeMap::new();
     let params = WatchParams::default().fields("status.state=running");
     while seen.len() < wanted {

@@ -60,6 +60,9 @@ pub struct BenchOptions {
     /// half of them stopped, half asleep. 0 leaves that restart out.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(0..=100))]
     off: u8,
+    /// Of a hundred Runtimes, those that take a variable from a Secret of their own.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(0..=100))]
+    secrets: u8,
     /// Namespaces, each with a Workspace, over which the Runtimes are spread.
     #[arg(long, default_value_t = 10)]
     namespaces: usize,
@@ -87,6 +90,7 @@ struct Cell {
     warm: usize,
     tasks: usize,
     off: usize,
+    secrets: u8,
 }
 
 impl Cell {
@@ -100,6 +104,7 @@ impl Cell {
             warm: if first { options.warm } else { 0 },
             tasks: if runtimes >= options.tasks_from { options.tasks } else { 0 },
             off: if first && runtimes >= LARGE { runtimes * usize::from(options.off) / 100 } else { 0 },
+            secrets: options.secrets,
         }
     }
 
@@ -126,7 +131,11 @@ impl BenchOptions {
         let seconds = |(runtimes, latency_ms, runs): (usize, u64, usize)| {
             let first = self.latency.first() == Some(&latency_ms);
             let once = if first {
-                self.rest as f64 + 70.0 + self.edits as f64 / 5.0 + self.warm as f64 * 2.0
+                self.rest as f64
+                    + run::settling(self.secrets).as_secs_f64()
+                    + 50.0
+                    + self.edits as f64 / 5.0
+                    + self.warm as f64 * 2.0
             } else {
                 0.0
             };

@@ -56,7 +56,7 @@ async fn create(
         .map(Ok)
         .try_for_each_concurrent(CREATORS, |(namespace, name)| {
             let (client, created) = (client.clone(), created.clone());
-            async move { Ok(created.send(create_one(&client, &namespace, &name).await?)?) }
+            async move { Ok(created.send(create_one(&client, &namespace, &name, 0).await?)?) }
         })
         .await
 }

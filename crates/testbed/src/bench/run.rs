@@ -24,6 +24,8 @@ use crate::rig::{Rig, RigOptions};
 
 /// Time after the last Runtime is Ready in which dashboards are told and the feed comes to rest.
 const SETTLING: Duration = Duration::from_secs(20);
+/// Time in which each Secret has been asked for once: what is seen for the first time is compared in full.
+const ROUNDS: Duration = Duration::from_secs(200);
 /// Longest time that what is behind may take to be written.
 const SETTLED_WITHIN: Duration = Duration::from_mins(10);
 const STOPPING: Duration = Duration::from_secs(30);
@@ -129,22 +131,22 @@ pub(super) async fn run(options: &BenchOptions, cell: &Cell, progress: Progress)
     let mut rig = Rig::start(rig_options(options, cell)).await?;
     let client = rig.client().await?;
     fleet::prepare(&client, options.namespaces, cell.runtimes + cell.warm).await?;
+    let places = fleet::places('r', options.namespaces, cell.runtimes);
+    fleet::create_secrets(&client, &places, cell.secrets).await?;
     let sample = sample::take(&client).await.context("bring a first Runtime to Ready")?;
     let mut run = creation(&rig, &client, options, cell).await?;
     progress.note(&format!("  {:.1} Runtimes/s to Ready", run.ready_rate));
     if cell.tasks > 0 {
         // The operator makes one by itself.
-        let places = fleet::places('r', options.namespaces, cell.runtimes);
-        tasks::finish(operator(&rig).await?, places, cell.tasks - 1).await?;
+        tasks::finish(operator(&rig).await?, places.clone(), cell.tasks - 1).await?;
     }
     if cell.rest > Duration::ZERO {
-        tokio::time::sleep(SETTLING).await;
+        tokio::time::sleep(settling(cell.secrets)).await;
         run.rest = Some(rest(&rig, &client, cell.rest).await?);
     }
     (run.rest_mb, run.peak_mb) = memory(rig.operator.process().pid())?;
     if cell.edits > 0 {
-        let places = fleet::places('r', options.namespaces, cell.runtimes);
-        run.edits = Some(edits::measure(&rig.fly, &client, &places, cell.edits).await?);
+        run.edits = Some(edits::measure(&rig.fly, &client, &places, cell.edits, cell.secrets).await?);
         // Their dashboards' last word comes some seconds later.
         tokio::time::sleep(SETTLING).await;
     }
@@ -177,6 +179,11 @@ pub(super) async fn run(options: &BenchOptions, cell: &Cell, progress: Progress)
     run.raw_rate = per_second(count, taken);
     progress.note(&format!("  {:.1} Runtimes/s raw", run.raw_rate));
     Ok(run)
+}
+
+/// Time until rest.
+pub(super) fn settling(secrets: u8) -> Duration {
+    if secrets > 0 { ROUNDS } else { SETTLING }
 }
 
 /// A client with the operator's own rights.
@@ -215,7 +222,7 @@ async fn creation(rig: &Rig, client: &Client, options: &BenchOptions, cell: &Cel
         rig.operator.process().check_running()?;
         rig.fly.process().check_running()
     };
-    let arrivals = fleet::create_and_wait(client, places, check).await?;
+    let arrivals = fleet::create_and_wait(client, places, cell.secrets, check).await?;
     let cpu = Clocks::read(&parts)?.since(&clocks);
     // Two lists: one for the watch to begin at, one to see that all are Ready.
     let own = [("POST runtimes", cell.runtimes), ("LIST runtimes", 2)];

@@ -38,7 +38,7 @@ pub(super) struct Writes {
 /// Brings one Runtime to Ready and keeps what was written for it.
 pub(super) async fn take(client: &Client) -> Result<Sample> {
     let (namespace, api) = (namespace(0), runtimes_in(client, &namespace(0)));
-    create_one(client, &namespace, NAME).await?;
+    create_one(client, &namespace, NAME, 0).await?;
     let mut first = Value::Null;
     let runtime = eventually("a first Runtime Ready", READY_WITHIN, async || {
         let seen = api.get(NAME).await?;

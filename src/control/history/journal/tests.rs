@@ -184,3 +184,18 @@ fn it_is_bounded() {
     }
     assert_eq!(journal.lock()["uid-1"].drafts.len(), MAX_DRAFTS);
 }
+
+#[test]
+fn what_is_done_at_rest_leaves_nothing_and_takes_nobodys_place() {
+    let journal = Journal::default();
+    for number in 0..2 * MAX_PAGES {
+        let uid = format!("uid-{number}");
+        journal.line(&uid, at(0), "EnsureToken", None);
+        journal.rested(&uid);
+    }
+    assert!(journal.lock().is_empty());
+    journal.turn(at(1), &runtime(), &RuntimeStatus::default(), &working());
+    journal.line("uid-1", at(2), "CreateApp", None);
+    journal.rested("uid-1");
+    assert_eq!(lines(&journal).len(), 1, "an operation keeps what is written to it");
+}

@@ -1,5 +1,7 @@
 //! Effects on the Machine.
 
+use std::collections::BTreeMap;
+
 use fly_machines::types as fly;
 use fly_machines::types::MachineDeletion;
 use jiff::Timestamp;
@@ -8,8 +10,9 @@ use super::super::facts::{Attempt, Facts, Known};
 use super::super::look::note_machine;
 use super::super::sleep;
 use super::super::step::Launch;
+use super::super::survey::Digests;
 use super::super::trouble::Failure;
-use super::super::{desired, drift, warm};
+use super::super::{config_mark, desired, drift, warm};
 use super::{Failed, resolved, tell};
 use crate::api::name_claim::RuntimeIdentity;
 use crate::api::runtime::SleepMode;
@@ -75,21 +78,63 @@ pub(super) async fn update_machine(
     facts.known.probe = None;
     facts.known.moving.no_room = 0;
     facts.known.started = Some(Attempt { at: now, count: 0 });
+    facts.known.survey.launched();
     note_machine(now, facts, identity, Some(machine));
     Ok(())
 }
 
 /// Metadata make no new version: what runs is left alone.
+pub(super) async fn mark_config(
+    ctx: &Context,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+) -> Result<(), Failed> {
+    let Some(id) = machine_id(facts) else { return Ok(()) };
+    let mark = config_mark::mark(facts, &resolved(facts)?);
+    ctx.fly.metadata(&identity.app, &id).set(desired::metadata::CONFIG, &mark).await?;
+    if let Known::Present(machine) = &mut facts.known.machine {
+        machine.config_hash = Some(mark);
+    }
+    Ok(())
+}
+
+/// It says what the app has; the version that runs may have been given less.
 pub(super) async fn mark_secrets(
     ctx: &Context,
     facts: &mut Facts,
     identity: &RuntimeIdentity,
 ) -> Result<(), Failed> {
     let (Some(id), Some(hash)) = (machine_id(facts), desired::secrets_hash(facts)) else { return Ok(()) };
-    ctx.fly.metadata(&identity.app, &id).set(desired::metadata::SECRETS, &hash).await?;
+    let patch = fly::MetadataPatch {
+        metadata: BTreeMap::from([
+            (desired::metadata::SECRETS.to_owned(), Some(hash.clone())),
+            (desired::metadata::DIGESTS.to_owned(), None),
+        ]),
+        machine_version: None,
+    };
+    ctx.fly.metadata(&identity.app, &id).patch(&patch).await?;
     if let Known::Present(machine) = &mut facts.known.machine {
         machine.secrets_hash = Some(hash);
+        machine.digests = None;
     }
+    Ok(())
+}
+
+/// By this mark a value that somebody else sets is found.
+pub(super) async fn mark_digests(
+    ctx: &Context,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+) -> Result<(), Failed> {
+    let Some(id) = machine_id(facts) else { return Ok(()) };
+    let Some(Digests::Unmarked(shown)) = facts.known.survey.found().map(|found| found.digests.clone()) else {
+        return Ok(());
+    };
+    ctx.fly.metadata(&identity.app, &id).set(desired::metadata::DIGESTS, &shown).await?;
+    if let Known::Present(machine) = &mut facts.known.machine {
+        machine.digests = Some(shown.into());
+    }
+    facts.known.survey.mended(|found| found.digests = Digests::AsMarked);
     Ok(())
 }
 

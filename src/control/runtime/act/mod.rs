@@ -11,6 +11,7 @@ mod warm;
 
 use std::sync::Arc;
 
+pub use app::remove_empty_app;
 pub use request::begin;
 
 use fly_machines::{CapacityScope, ErrorClass};
@@ -122,7 +123,9 @@ async fn on_fly(
         Effect::SnapshotBeforeUpgrade { id } => upgrade::snapshot(ctx, now, facts, identity, id).await,
         Effect::CreateMachine(launch) => machine::create_machine(ctx, now, facts, identity, *launch).await,
         Effect::UpdateMachine(launch) => machine::update_machine(ctx, now, facts, identity, *launch).await,
+        Effect::MarkConfig => machine::mark_config(ctx, facts, identity).await,
         Effect::MarkSecrets => machine::mark_secrets(ctx, facts, identity).await,
+        Effect::MarkDigests => machine::mark_digests(ctx, facts, identity).await,
         Effect::MarkSpelling => machine::mark_spelling(ctx, facts, identity).await,
         Effect::MarkOwner => machine::mark_owner(ctx, facts, identity).await,
         Effect::KeepOff => machine::keep_off(ctx, now, facts, identity).await,

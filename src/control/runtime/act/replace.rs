@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::super::desired;
 use super::super::facts::{Facts, Known, Refusal};
 use super::super::look::volume_fact;
-use super::super::moving::COPY_PAUSE;
+use super::super::moving::{COPY_PAUSE, Grown, Sight};
 use super::super::step::Clearing;
 use super::super::trouble::Failure;
 use super::super::volume_facts::LONGEST_KEPT;
@@ -107,7 +107,14 @@ pub(super) async fn extend(
     let volumes = ctx.fly.volumes(&identity.app);
     let wanted = size_gb.unsigned_abs();
     let standing = volumes.get(id).await?;
-    let volume = if standing.size_gb >= wanted { standing } else { volumes.extend(id, wanted).await?.volume };
+    let volume = if standing.size_gb >= wanted {
+        standing
+    } else {
+        let extended = volumes.extend(id, wanted).await?;
+        let seen = if extended.needs_restart { Sight::AtNextStart } else { Sight::AtOnce };
+        facts.known.moving.grown = Some(Grown { size_gb, seen });
+        extended.volume
+    };
     facts.known.volume = if volume.id == id { Known::Present(volume_fact(&volume)) } else { Known::Unknown };
     Ok(())
 }

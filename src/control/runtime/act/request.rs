@@ -23,7 +23,7 @@ pub fn begin(now: Timestamp, facts: &mut Facts, effect: &Effect) {
     let started = facts.known.machine.present().and_then(|machine| machine.started);
     let pursuit = facts.known.pursuit_mut(&request);
     match (effect, request.kind) {
-        (Effect::StopMachine | Effect::StartMachine, RequestKind::Restart) => {
+        (Effect::StopMachine | Effect::StartMachine | Effect::UpdateMachine(_), RequestKind::Restart) => {
             pursuit.ending.get_or_insert(started);
         }
         (Effect::TakeSnapshot { .. }, _) => {

@@ -4,8 +4,8 @@
 //! effect is performed, so that visits at the same time can't overshoot.
 
 use super::super::facts::{Facts, Refusal};
-use super::super::step::{Effect, Rest, Step};
-use super::Reached;
+use super::super::step::{Effect, Look, Rest, Step};
+use super::{Reached, seen};
 use crate::api::name_claim::{ClaimType, DeletionPhase, NameClaimSpec, RuntimeIdentity};
 use crate::api::{NameClaim, reason};
 
@@ -18,6 +18,10 @@ pub(super) fn released(facts: &Facts, claim: &NameClaimSpec, identity: &RuntimeI
     match claim.deletion_phase() {
         Some(DeletionPhase::Begun | DeletionPhase::Confirmed) => Ok(()),
         Some(DeletionPhase::Held) if !claim.deletion_confirmed() => {
+            // It goes on running, or doesn't: that is told by looking at it.
+            if identity.machine_id.is_some() {
+                seen(&facts.known.machine, Look::Machine)?;
+            }
             Err(Step::Rest(Rest::Awaiting(held(facts, claim))))
         }
         None if identity.volume_id.is_none() => Ok(()),

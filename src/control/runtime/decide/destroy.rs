@@ -5,11 +5,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::facts::{
     Absence, Facts, Known, MachineFact, MachinePhase, Proof, Services, Source, VolumePhase,
 };
+use super::super::hostname;
 use super::super::moving::newest;
 use super::super::step::{Effect, Look, Release, Rest, Step, Waiting};
 use super::super::survey;
 use super::replace::{self, record};
-use super::snapshot::{self, Keeping};
+use super::snapshot::{self, Keeping, Want};
 use super::{Reached, absence_proved, displaced, has_finalizer, look_again};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::{RuntimeIdentity, SnapshotRecord, Tombstone};
@@ -34,12 +35,22 @@ fn taken_down(now: Timestamp, facts: &Facts) -> Reached<()> {
     super::brake::released(facts, claim, identity)?;
     super::hostname::gone(facts, identity)?;
     if !app_exists(now, facts)? {
-        return Err(release(now, None, "Nothing is left at Fly."));
+        return Err(release(now, None, &nothing_left(facts, identity)));
     }
     match identity.deletion_policy {
         DeletionPolicy::Delete => remove_all(now, facts, identity),
         DeletionPolicy::Snapshot => keep_snapshot(now, facts, identity),
         DeletionPolicy::Retain => keep_all(now, facts, identity),
+    }
+}
+
+/// What is told of one that is gone. Without a base domain nobody here can take its records back.
+fn nothing_left(facts: &Facts, identity: &RuntimeIdentity) -> String {
+    match hostname::left_behind(facts, identity) {
+        Some(name) => format!(
+            "Nothing is left at Fly. Records of `{name}` still stand at the DNS provider: the base domain was taken out of the configuration before. Remove them there."
+        ),
+        None => "Nothing is left at Fly.".to_owned(),
     }
 }
 
@@ -92,7 +103,8 @@ fn keep_snapshot(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> R
     if identity.snapshot.is_none() {
         let kept = if volume_stands(now, facts)? {
             let order = Effect::SnapshotVolume { id: volume.clone() };
-            let last = snapshot::last(now, facts, Keeping::Longest, order)?;
+            let want = Want { volume: &volume, keeping: Keeping::Longest, order };
+            let last = snapshot::last(now, facts, want)?;
             Some(snapshot::record(last, &volume))
         } else {
             earlier(now, facts, identity)?
@@ -137,7 +149,7 @@ fn keep_all(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Reache
         return Err(Step::Do(Effect::DetachServices));
     }
     displaced::taken_down(now, facts, identity, identity.deletion_policy)?;
-    let cost = f64::from(identity.pin.plan.volume_gb) * 0.15;
+    let cost = f64::from(identity.volume_size()) * 0.15;
     let message = format!(
         "The app {} is kept, stopped and unreachable; its volume goes on to cost about ${cost:.2} a month.",
         identity.app

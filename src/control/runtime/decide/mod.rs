@@ -111,6 +111,7 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     recover::host(now, facts, identity, &resolved)?;
     power::host_answers(now, facts)?;
     fork::room(now, facts, identity)?;
+    power::marked_anew(facts, &resolved)?;
     resize::sized(now, facts, identity)?;
     upgrade::can_be_made(now, facts, identity, &resolved)?;
     provision::machine(now, facts, identity, &resolved)?;

@@ -12,8 +12,9 @@ use super::{Reached, drift, look_again};
 use crate::api::condition::{self, ConditionStatus, ConditionType};
 use crate::api::reason;
 use crate::api::runtime::SleepMode;
+use crate::control::hold;
 use crate::control::runtime::env_marks::{self, Difference};
-use crate::control::runtime::{desired, sleep, warm};
+use crate::control::runtime::{config_mark, desired, sleep, warm};
 use crate::engine::config::Readiness;
 use crate::gateway::exit::ExitCause;
 
@@ -118,11 +119,24 @@ pub(super) fn look_after(now: Timestamp, machine: &MachineFact, what: Waiting) -
 /// Whether the Machine has the declared configuration, apart from secret values that weren't read.
 pub(in crate::control::runtime) fn config_is_applied(facts: &Facts, resolved: &Resolved) -> bool {
     let Known::Present(machine) = &facts.known.machine else { return false };
-    machine.config_hash.as_deref() == Some(desired::config_hash(facts, resolved).as_str())
+    config_mark::standing(facts, resolved, machine) != config_mark::Standing::Otherwise
         && (machine.source == Source::List || machine.idling == sleep::idling(resolved.sleep))
         && env_marks::difference(facts, machine) != Difference::Now
         && has_pinned_image(machine, resolved)
         && !warm::lacks_something(facts, machine)
+        && desired::grown_gb(facts).is_none_or(|size| machine.grown_gb == Some(size))
+}
+
+/// A mark of the earlier kind that still holds is put in the present one, before anything changes that it is judged by.
+/// It isn't worth a look at a Machine, nor a word of one that is held.
+pub(super) fn marked_anew(facts: &Facts, resolved: &Resolved) -> Reached<()> {
+    let Some(machine) = facts.known.machine.present() else { return Ok(()) };
+    let held = hold::held(&facts.runtime.metadata, facts.cluster.settings.mode).is_some();
+    let earlier = config_mark::standing(facts, resolved, machine) == config_mark::Standing::ByEarlierMark;
+    if earlier && machine.source == Source::Machine && !held {
+        return Err(Step::Do(Effect::MarkConfig));
+    }
+    Ok(())
 }
 
 /// Whether the Machine's image is the pinned one: the text alone doesn't tell, since a tag can move.

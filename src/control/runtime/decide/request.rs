@@ -9,9 +9,10 @@ use super::super::facts::{
     Facts, Known, MachineFact, MachinePhase, Origin, Proof, Pursuit, Refusal, Request, RequestKind,
     SnapshotFact, SnapshotPhase,
 };
-use super::super::step::{Effect, Finish, Look, Rest, Step, Wait, Waiting};
+use super::super::step::{Effect, Finish, Launch, Look, Rest, Step, Wait, Waiting};
 use super::Reached;
 use super::power::look_after;
+use super::provision::token_for_launch;
 use super::{restore, upgrade};
 use crate::api::condition::whole_seconds;
 use crate::api::reason;
@@ -100,6 +101,11 @@ pub(super) fn restarted(now: Timestamp, facts: &Facts, machine: &MachineFact) ->
     match (machine.phase, facts.known.stop_asked) {
         (MachinePhase::Started, Some(asked)) if asked.duration_until(now) < SignedDuration::from_mins(1) => {
             Err(look_after(now, machine, Waiting::Stop))
+        }
+        // What the operator brings anew comes with it: an update is a stop and a start as well.
+        (MachinePhase::Started, None) if machine.seed != facts.cluster.settings.seed => {
+            token_for_launch(facts)?;
+            Err(Step::Do(Effect::UpdateMachine(Launch::Start)))
         }
         (MachinePhase::Started, _) => Err(Step::Do(Effect::StopMachine)),
         (MachinePhase::Stopped | MachinePhase::Failed, _) => Err(Step::Do(Effect::StartMachine)),

@@ -5,6 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::{Facts, Known, Refusal, VolumePhase};
+use super::super::moving::Sight;
 use super::super::resolve::{
     Power, Resolved, funding, is_funded, pinned_plan, plan_not_allowed, plan_not_found, plan_too_small,
 };
@@ -77,18 +78,33 @@ pub(super) fn sized(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -
     };
     large_enough(now, facts, identity, plan)?;
     let size = identity.volume_size().max(plan.volume_gb);
+    // While an earlier change isn't in place yet, what to go back to stays what runs.
+    let before = identity.resizing.as_ref();
+    let resizing = Resizing {
+        from: before.map_or(&identity.pin.plan, |resizing| &resizing.from).clone(),
+        grown_gb: grown(facts, identity, size).or(before.and_then(|resizing| resizing.grown_gb)),
+    };
     if let Wish::Another(plan) = wish {
-        // While an earlier change isn't in place yet, what to go back to stays what runs.
-        let from = identity.resizing.as_ref().map_or(&identity.pin.plan, |resizing| &resizing.from).clone();
         let mut wanted = RuntimeIdentity { volume_gb: Some(size), refused_plan: None, ..identity.clone() };
-        wanted.resizing = Some(Resizing { from });
+        wanted.resizing = Some(resizing);
         wanted.pin.plan = *plan;
         return Err(record(wanted));
     }
     if size != identity.volume_size() {
-        return Err(record(RuntimeIdentity { volume_gb: Some(size), ..identity.clone() }));
+        let resizing = Some(resizing);
+        return Err(record(RuntimeIdentity { volume_gb: Some(size), resizing, ..identity.clone() }));
     }
     forgotten(facts, identity)
+}
+
+/// The size for which the Machine has to be started anew. Whether that is so Fly says when it extends a volume; where its
+/// answer was lost it is taken to be so, and costs one restart.
+fn grown(facts: &Facts, identity: &RuntimeIdentity, size: i32) -> Option<i32> {
+    if identity.volume_id.is_none() || size <= identity.volume_size() {
+        return None;
+    }
+    let said = facts.known.moving.grown.filter(|grown| grown.size_gb == size).map(|grown| grown.seen);
+    (said != Some(Sight::AtOnce)).then_some(size)
 }
 
 /// A refusal is remembered only as long as that size is asked for.

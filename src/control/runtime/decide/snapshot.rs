@@ -4,15 +4,16 @@
 //! Fly makes a snapshot each day by itself, kept for as long as the volume's setting says. One of those may be older
 //! than the last that was written, however lately somebody asked for a deletion or an upgrade, and goes soon.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::{
-    Facts, Known, MachinePhase, SnapshotAsked, SnapshotFact, SnapshotPhase, SnapshotReply,
+    Facts, Known, MachinePhase, Refusal, SnapshotAsked, SnapshotFact, SnapshotPhase, SnapshotReply,
 };
-use super::super::step::{Effect, Look, Step, Waiting};
-use super::{Reached, destroy};
+use super::super::step::{Effect, Look, Rest, Step, Waiting};
+use super::{Reached, destroy, look_again};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::SnapshotRecord;
+use crate::api::reason;
 
 /// How long a snapshot has to be kept to be good enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,16 @@ pub(super) enum Keeping {
     Longest,
     /// As long as the volume's setting says.
     AsSet,
+}
+
+/// The snapshot that is wanted.
+pub(super) struct Want<'w> {
+    /// The volume's id.
+    pub volume: &'w str,
+    /// How long it has to be kept.
+    pub keeping: Keeping,
+    /// What asks for one.
+    pub order: Effect,
 }
 
 /// Since when nothing writes on the volume: by Fly's clock where the Machine's events tell, else since it was first seen
@@ -34,8 +45,9 @@ pub fn quiet_since(facts: &Facts) -> Option<Timestamp> {
     }
 }
 
-/// The last snapshot, made; else what comes first. `order` asks for one.
-pub(super) fn last(now: Timestamp, facts: &Facts, keeping: Keeping, order: Effect) -> Reached<&SnapshotFact> {
+/// The last snapshot, made; else what comes first.
+pub(super) fn last<'f>(now: Timestamp, facts: &'f Facts, want: Want<'_>) -> Reached<&'f SnapshotFact> {
+    let Want { volume, keeping, order } = want;
     let again = || destroy::again(now, facts, Look::Snapshot, Waiting::Snapshot);
     let snapshot = match &facts.known.snapshot {
         Known::Unknown => return Err(Step::Look(Look::Snapshot)),
@@ -47,7 +59,9 @@ pub(super) fn last(now: Timestamp, facts: &Facts, keeping: Keeping, order: Effec
         Known::Present(snapshot) if quiet_since(facts).is_none_or(|since| snapshot.made < since) => {
             return Err(Step::Look(Look::Snapshot));
         }
-        Known::Present(snapshot) if snapshot.phase == SnapshotPhase::Pending => return Err(again()),
+        Known::Present(snapshot) if snapshot.phase == SnapshotPhase::Pending => {
+            return Err(unmade(now, facts, snapshot, volume, order));
+        }
         Known::Present(snapshot) => snapshot,
     };
     if keeping == Keeping::Longest && !snapshot.is_kept_longest() {
@@ -59,6 +73,35 @@ pub(super) fn last(now: Timestamp, facts: &Facts, keeping: Keeping, order: Effec
     }
     still_quiet(now, facts)?;
     Ok(snapshot)
+}
+
+/// A snapshot that isn't made in time is told of, and another asked for now and then. Nothing is removed meanwhile.
+fn unmade(now: Timestamp, facts: &Facts, snapshot: &SnapshotFact, volume: &str, order: Effect) -> Step {
+    let deadline = facts.cluster.settings.destroy_deadline;
+    let is_late = |since: Timestamp| since.duration_until(now) > deadline;
+    if is_late(snapshot.made) && facts.known.snapshot_asked.is_none_or(|asked| is_late(asked.at)) {
+        return Step::Do(order);
+    }
+    let deleted = facts.runtime.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+    let late = deleted.is_some_and(is_late);
+    // Ever more seldom: very many may go at once.
+    let longest = SignedDuration::from_secs(if late { 60 } else { 15 });
+    let age = snapshot.made.duration_until(now);
+    let pause = (age / 4).clamp(SignedDuration::from_secs(1), longest);
+    match look_again(now, facts, Look::Snapshot, pause, Waiting::Snapshot) {
+        Step::Wait(wait) if late => Step::Rest(Rest::Refused(never_made(snapshot, volume), wait.again)),
+        step => step,
+    }
+}
+
+fn never_made(snapshot: &SnapshotFact, volume: &str) -> Refusal {
+    Refusal::new(
+        reason::SNAPSHOT_FAILED,
+        format!(
+            "The last snapshot isn't made in time: Fly says `{}` of it. The volume is kept until there is one, and another is asked for by itself. See `fly volumes snapshots list {volume}`, and Fly's status page.",
+            snapshot.status
+        ),
+    )
 }
 
 /// What becomes of the wish for a snapshot that is kept longer than those that are listed.

@@ -18,7 +18,7 @@ use super::super::facts::{
 use super::super::resolve::{Power, Resolved};
 use super::super::step::{Effect, Look, Rest, Step};
 use super::replace::record;
-use super::snapshot::{self, Keeping};
+use super::snapshot::{self, Keeping, Want};
 use super::{Reached, destroy, power, request};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::{RuntimeIdentity, SnapshotRecord, Upgrade, UpgradePhase};
@@ -224,7 +224,7 @@ fn kept(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, upgrade: &Upg
     quieted(now, facts)?;
     let keeping = if upgrade.snapshot_days.is_some() { Keeping::Longest } else { Keeping::AsSet };
     let order = Effect::SnapshotBeforeUpgrade { id: volume.clone() };
-    let last = snapshot::last(now, facts, keeping, order)?;
+    let last = snapshot::last(now, facts, Want { volume, keeping, order })?;
     let kept = snapshot::record(last, volume);
     kept_as_before(facts, identity, upgrade)?;
     Err(record(moved(now, identity, upgrade, update, Some(kept))))

@@ -3,8 +3,9 @@
 use fly_machines::types::{self as fly, ListMachines};
 use jiff::Timestamp;
 
+use super::super::digests::{self, Digests};
 use super::super::facts::{Facts, Known};
-use super::super::survey::{Found, Standing, Survey, knows_machine, knows_volume, secrets_stand};
+use super::super::survey::{self, Found, Standing, Survey, knows_machine, knows_volume, secrets_stand};
 use super::super::trouble::Failure;
 use super::identity;
 use crate::api::name_claim::RuntimeIdentity;
@@ -61,13 +62,25 @@ async fn survey(
     let addresses = ctx.fly.addresses(&identity.app).list().await?;
     let secrets = ctx.fly.secrets(&identity.app).list().await?;
     let certificate = certificate(ctx, now, facts, identity).await?;
+    let digests = seen_digests(facts, &secrets);
     let names: Vec<String> = secrets.into_iter().map(|secret| secret.name).collect();
     Ok(Found {
         addresses: sorted(super::note_addresses(now, facts, &addresses).into_iter()),
         secrets: secrets_stand(facts, identity, &names),
+        digests,
         certificate,
         ..found
     })
+}
+
+fn seen_digests(facts: &Facts, secrets: &[fly::AppSecret]) -> Digests {
+    let Some(machine) = facts.known.machine.present() else { return Digests::AsMarked };
+    let shown = secrets.iter().map(|secret| (secret.name.as_str(), secret.digest.as_str()));
+    let shown = digests::mark(facts, shown);
+    let ours = |secret: &&fly::AppSecret| survey::secret_names(facts).any(|name| name == secret.name);
+    let set = secrets.iter().filter(ours).filter_map(|secret| secret.updated_at).max();
+    let before = facts.known.survey.found().map(|found| found.digests.clone()).unwrap_or_default();
+    Digests::seen(machine.digests.as_deref(), &before, shown, set)
 }
 
 fn sorted(ids: impl Iterator<Item = String>) -> Vec<String> {

@@ -1,7 +1,9 @@
 //! A simulator in this process and a plain HTTP client for it.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub mod dns;
 pub mod schema;
+pub mod tls;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,6 +23,7 @@ use tokio::task::JoinHandle;
 pub struct Fly {
     pub api: SocketAddr,
     pub sim: std::sync::Arc<fly_sim::world::Sim>,
+    pub edge: Option<SocketAddr>,
     pub edge_http: Option<SocketAddr>,
     pub token: String,
     end: Option<oneshot::Sender<()>>,
@@ -69,11 +72,12 @@ impl Fly {
         let server = Server::start(&options).await.unwrap();
         let sim = std::sync::Arc::clone(&server.sim);
         let (end, ended) = oneshot::channel::<()>();
-        let (api, edge_http) = (server.api, server.edge.as_ref().map(fly_sim::edge::Edge::http));
+        let (api, edge) = (server.api, server.edge.as_ref().map(fly_sim::edge::Edge::https));
+        let edge_http = server.edge.as_ref().map(fly_sim::edge::Edge::http);
         let running = tokio::spawn(server.run_until(async {
             ended.await.ok();
         }));
-        Self { api, sim, edge_http, token: "Bearer test-token".to_owned(), end: Some(end), running }
+        Self { api, sim, edge, edge_http, token: "Bearer test-token".to_owned(), end: Some(end), running }
     }
 
     /// On a clock that stands still.
@@ -168,6 +172,41 @@ impl Fly {
         merge(&mut body, more);
         let id = self.post(&format!("{app}/machines"), body).await.expect(200).id();
         format!("{app}/machines/{id}")
+    }
+
+    /// An app with a Machine that serves TLS, and its IPv6 and shared IPv4 address.
+    pub async fn serving(&self, name: &str) -> (String, String, String) {
+        let app = self.app(name).await;
+        let ports =
+            json!([{ "port": 443, "handlers": ["tls", "http"] }, { "port": 80, "handlers": ["http"] }]);
+        let services = json!([{ "internal_port": 3000, "autostart": true, "ports": ports }]);
+        let config = json!({ "services": services, "env": { "OPENCLAW_GATEWAY_TOKEN": "t" } });
+        self.machine(&app, json!({ "config": config })).await;
+        let (six, four) = (self.address(&app, "v6").await, self.address(&app, "shared_v4").await);
+        (app, six, four)
+    }
+
+    async fn address(&self, app: &str, kind: &str) -> String {
+        let made = self.post(&format!("{app}/ip_assignments"), json!({ "type": kind })).await.expect(200);
+        made.json()["ip"].as_str().unwrap().to_owned()
+    }
+
+    /// Sets records in the fake DNS.
+    pub async fn dns(&self, name: &str, mut records: Value) {
+        records["name"] = name.into();
+        self.post("/_sim/dns", records).await.expect(204);
+    }
+
+    /// Has Fly look at a hostname now; answers what it says then.
+    pub async fn check(&self, app: &str, hostname: &str) -> Value {
+        let path = format!("{app}/certificates/{}/check", hostname.replace('*', "%2A"));
+        self.post(&path, Value::Null).await.expect(200).json()
+    }
+
+    /// Where a hostname stands now. What a check begins is done after its answer.
+    pub async fn status(&self, app: &str, hostname: &str) -> Value {
+        let path = format!("{app}/certificates/{}", hostname.replace('*', "%2A"));
+        self.get(&path).await.expect(200).json()["status"].clone()
     }
 
     pub async fn wait(&self, machine: &str, state: &str) -> Reply {
