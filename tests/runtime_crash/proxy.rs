@@ -167,7 +167,9 @@ impl Books {
 /// What is noted of the mark that a write names.
 fn named<'m>(all: &'m mut BTreeMap<String, Marked>, path: &str, body: &[u8]) -> Option<&'m mut Marked> {
     let text = String::from_utf8_lossy(body);
-    let (_, marked) = all.iter_mut().find(|(mark, _)| path.contains(*mark) || text.contains(*mark))?;
+    // The longest: `start0x` is a part of `restart0x`.
+    let is_in = |mark: &str| path.contains(mark) || text.contains(mark);
+    let (_, marked) = all.iter_mut().filter(|(mark, _)| is_in(mark)).max_by_key(|(mark, _)| mark.len())?;
     Some(marked)
 }
 
