@@ -1,18 +1,24 @@
 //! Takes a request in: of the right kind, of bounded size, in bounded time, and so many at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::to_bytes;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, Method, header};
-use bytes::Bytes;
-use tokio::sync::Semaphore;
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::outcome::Outcome;
+use super::seats::Seat;
 
-/// Bodies that are held at once. With the largest there can be, 32 MiB.
-const BODIES: usize = 128;
+/// What each connection may send without anybody's leave, in bytes: more than most of what providers send. With all
+/// connections there can be, 32 MiB.
+const SMALL: usize = 32 * 1024;
+/// Larger bodies that are held at once. With the largest there can be, 16 MiB.
+const LARGE: usize = 64;
 /// Time that a body may take to come.
 const BODY_WITHIN: Duration = Duration::from_secs(5);
 
@@ -31,7 +37,7 @@ pub struct Gate(Semaphore);
 
 impl Default for Gate {
     fn default() -> Self {
-        Self(Semaphore::new(BODIES))
+        Self(Semaphore::new(LARGE))
     }
 }
 
@@ -55,10 +61,40 @@ impl Gate {
         if length(&head.headers).is_some_and(|length| length > shape.largest) {
             return Err(Outcome::TooLarge);
         }
-        let _place = self.0.acquire().await.map_err(|_| Outcome::Unavailable)?;
-        let read = timeout(BODY_WITHIN, to_bytes(body, shape.largest)).await;
-        let body = read.map_err(|_| Outcome::Late)?.map_err(|_| Outcome::TooLarge)?;
+        let read = timeout(BODY_WITHIN, self.read(body, length(&head.headers), shape.largest)).await;
+        let (body, _place) = read.map_err(|_| Outcome::Late)??;
+        if let Some(seat) = head.extensions.get::<Arc<Seat>>() {
+            seat.works();
+        }
         look(&head.headers, &body)
+    }
+
+    /// A body that is small waits for nobody: whoever is slow, or sends what is large, holds up only their like.
+    async fn read(
+        &self,
+        body: Body,
+        length: Option<usize>,
+        largest: usize,
+    ) -> Result<(Bytes, Option<SemaphorePermit<'_>>), Outcome> {
+        let (mut chunks, mut read, mut place) = (body.into_data_stream(), BytesMut::new(), None);
+        if length.is_some_and(|length| length > SMALL) {
+            place = Some(self.place().await?);
+        }
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| Outcome::Refused)?;
+            if read.len() + chunk.len() > largest {
+                return Err(Outcome::TooLarge);
+            }
+            if read.len() + chunk.len() > SMALL && place.is_none() {
+                place = Some(self.place().await?);
+            }
+            read.extend_from_slice(&chunk);
+        }
+        Ok((read.freeze(), place))
+    }
+
+    async fn place(&self) -> Result<SemaphorePermit<'_>, Outcome> {
+        self.0.acquire().await.map_err(|_| Outcome::Unavailable)
     }
 }
 

@@ -1,4 +1,5 @@
-//! The listener: so many connections at once, none of them for ever without a request, and an end in order.
+//! The listener: so many connections at once, none of them for ever without a request, slow ones no longer than there is
+//! room, and an end in order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +10,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::Service as _;
 
-/// Connections at once; others wait to be accepted.
+use super::seats::{Seat, Seats};
+
+/// Connections at once; when there are so many, the one that has kept us waiting longest is closed for the next.
 const CONNECTIONS: usize = 1024;
 /// Time within which a connection has to send the head of its next request: longer than proxies keep an idle one, which
 /// would else send a request into a connection that is just being closed.
@@ -28,14 +30,17 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `stop`, and then answers what it has begun to read.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let (slots, connections) = (Arc::new(Semaphore::new(CONNECTIONS)), TaskTracker::new());
+    let (seats, connections) = (Seats::new(CONNECTIONS), TaskTracker::new());
     while let Some(stream) = stop.run_until_cancelled(accept(&listener)).await {
-        let slot = stop.run_until_cancelled(Arc::clone(&slots).acquire_owned()).await;
-        let Some(Ok(slot)) = slot else { break };
-        let serving = connection(stream, router.clone(), stop.clone());
+        let Some(seat) = stop.run_until_cancelled(seats.take()).await else { break };
+        let serving = connection(stream, router.clone(), Arc::clone(&seat), stop.clone());
+        let seats = Arc::clone(&seats);
         connections.spawn(async move {
-            serving.await;
-            drop(slot);
+            tokio::select! {
+                () = serving => {}
+                () = seat.left() => tracing::debug!("a connection was closed that had kept others waiting"),
+            }
+            seats.free(&seat);
         });
     }
     drop(listener);
@@ -57,11 +62,16 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, stop: CancellationToken) {
+async fn connection(stream: TcpStream, router: Router, seat: Arc<Seat>, stop: CancellationToken) {
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let mut router = router.clone();
-        async move { router.call(request.map(axum::body::Body::new)).await }
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        let (mut router, seat) = (router.clone(), Arc::clone(&seat));
+        request.extensions_mut().insert(Arc::clone(&seat));
+        async move {
+            let answer = router.call(request.map(axum::body::Body::new)).await;
+            seat.waits();
+            answer
+        }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(LARGEST_HEAD);

@@ -10,7 +10,8 @@ mod listen;
 mod notes;
 mod outcome;
 mod payapp;
-mod plan;
+pub mod plan;
+mod seats;
 mod seen;
 mod stripe;
 

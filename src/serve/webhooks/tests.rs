@@ -2,6 +2,7 @@
 
 mod api_server;
 mod payapp;
+mod slow;
 mod stripe;
 
 use std::io::Write as _;
