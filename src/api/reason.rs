@@ -176,6 +176,11 @@ reasons! {
         PROVIDER_UNAUTHORIZED = "ProviderUnauthorized";
         /// The payment provider refuses what is asked for.
         PROVIDER_REFUSED = "ProviderRefused";
+        /// The payment provider doesn't know what is recorded of the order: the key may be another account's. What is
+        /// recorded stands.
+        PAYMENT_NOT_FOUND = "PaymentNotFound";
+        /// The namespace has as many orders that aren't paid as it may.
+        TOO_MANY_ORDERS = "TooManyOrders";
         /// The Plan needs no order.
         PLAN_NEEDS_NO_ORDER = "PlanNeedsNoOrder";
         /// Another order funds the Runtime.

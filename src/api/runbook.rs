@@ -144,6 +144,16 @@ pub const ENTRIES: &[Entry] = &[
         "Correct what it names, such as the currency; or place an order with another provider",
     ),
     entry(
+        r::PAYMENT_NOT_FOUND,
+        "`billing` in the operator's configuration: of which account and mode the key is",
+        "Put back the key of the account in which the order was paid; nothing that is paid changes until then",
+    ),
+    entry(
+        r::TOO_MANY_ORDERS,
+        "`kubectl get mord -n NS`: which aren't paid",
+        "Pay or delete one of them, or raise `maxOpenOrders` in a WorkspacePolicy",
+    ),
+    entry(
         r::PLAN_NEEDS_NO_ORDER,
         "`kubectl get mplan NAME -o yaml`",
         "Delete the order, and declare the Runtime without one",

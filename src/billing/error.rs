@@ -39,6 +39,8 @@ pub enum ErrorClass {
     Unknown,
     /// The answer couldn't be understood.
     BadAnswer,
+    /// There is more of it than is read.
+    TooMany,
 }
 
 impl ErrorClass {
@@ -57,6 +59,7 @@ impl ErrorClass {
             Self::Refused => "refused",
             Self::Unknown => "unknown",
             Self::BadAnswer => "bad_answer",
+            Self::TooMany => "too_many",
         }
     }
 
@@ -76,11 +79,16 @@ impl ErrorClass {
             Self::Credentials => {
                 "give the operator a valid key of this account, with the right to checkouts, subscriptions, invoices, refunds, products and the portal"
             }
-            Self::NotFound => "check that the key belongs to the account and mode in which this was made",
+            Self::NotFound => {
+                "check that the key belongs to the account and mode in which this was made; what is recorded stands meanwhile"
+            }
             Self::WrongState => "read its state, and decide again",
             Self::Refused => "correct what is asked for: a Plan's price, a currency or an address",
             Self::Unknown => "look for the effect at the provider before anything is repeated",
             Self::BadAnswer => "check that the provider's address is right",
+            Self::TooMany => {
+                "look at the customer at the provider, end what goes on there, and have another order placed"
+            }
         }
     }
 }
@@ -112,7 +120,7 @@ pub(super) enum Replay {
 
 impl Error {
     /// An error without an answer's details.
-    pub(super) fn new(operation: &'static str, class: ErrorClass, cause: impl AsRef<str>) -> Self {
+    pub fn new(operation: &'static str, class: ErrorClass, cause: impl AsRef<str>) -> Self {
         Self::with(Facts {
             class,
             operation,

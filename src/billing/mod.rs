@@ -11,6 +11,7 @@ mod form;
 mod key_file;
 mod manual;
 mod money;
+mod pace;
 pub mod payapp;
 mod provider;
 mod receipt;
@@ -23,6 +24,7 @@ pub use fold::fold;
 pub use key_file::{KeyError, KeyFile};
 pub use manual::Manual;
 pub use money::{Currency, KRW, Money, MoneyError};
+pub use pace::Pace;
 pub use provider::{
     Attempt, Billing, Buyer, Call, ChangeSubscription, Changed, EndSubscription, Ending, Extent,
     KnownCheckout, KnownOrder, LostCheckout, NewCheckout, NewPortal, NewRefund, OpenCheckout,

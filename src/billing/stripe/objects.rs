@@ -55,7 +55,7 @@ macro_rules! identified {
     )*};
 }
 
-identified!(Reference, Intent, Subscription, Method);
+identified!(Reference, Intent, Subscription, Method, Charge, Dispute, Invoice);
 
 /// One page of a list.
 #[derive(Deserialize)]
@@ -264,6 +264,7 @@ pub(super) enum DisputeStatus {
 
 #[derive(Deserialize)]
 pub(super) struct Dispute {
+    pub(super) id: String,
     pub(super) status: DisputeStatus,
 }
 

@@ -1,17 +1,17 @@
 //! Charges, disputes, refunds, invoices, and the customer's own page.
 
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::client::Stripe;
-use super::objects::{Charge, Dispute, Invoice, List, Portal};
+use super::objects::{Charge, Dispute, Identified, Invoice, List, Portal};
 use super::sessions::expand;
 use crate::billing::error::{Error, ErrorClass};
 use crate::billing::form::Form;
 use crate::billing::provider::{Extent, NewPortal, NewRefund};
 
-/// How many charges of one customer are read, and how many invoices of one subscription.
-const CHARGES: usize = 100;
-const INVOICES: usize = 100;
+/// How many things a page of a list has, and how many pages are read of one list.
+const PAGE: usize = 100;
+const PAGES: usize = 10;
 
 impl Stripe {
     /// What was charged for a payment intent, the newest first; failed ones are among them.
@@ -25,20 +25,39 @@ impl Stripe {
     }
 
     async fn charges(&self, filter: &str, id: &str) -> Result<Vec<Charge>, Error> {
-        let query = Form::default().with(filter, id).with("limit", CHARGES.to_string());
-        Ok(self.get::<List<Charge>>("charges.list", &["charges"], &query).await?.data)
+        self.all("charges.list", "charges", Form::default().with(filter, id)).await
     }
 
     pub(super) async fn disputes(&self, charge: &str) -> Result<Vec<Dispute>, Error> {
-        let query = Form::default().with("charge", charge).with("limit", "10");
-        Ok(self.get::<List<Dispute>>("disputes.list", &["disputes"], &query).await?.data)
+        self.all("disputes.list", "disputes", Form::default().with("charge", charge)).await
     }
 
-    /// The last invoices of a subscription, the newest first.
+    /// The invoices of a subscription, the newest first.
     pub(super) async fn invoices(&self, subscription: &str) -> Result<Vec<Invoice>, Error> {
-        let query = Form::default().with("subscription", subscription).with("limit", INVOICES.to_string());
-        let query = expand(query, &["data.payments"]);
-        Ok(self.get::<List<Invoice>>("invoices.list", &["invoices"], &query).await?.data)
+        let query = expand(Form::default().with("subscription", subscription), &["data.payments"]);
+        self.all("invoices.list", "invoices", query).await
+    }
+
+    /// Every page of a list: what isn't on the first may be the refund that counts.
+    async fn all<T: DeserializeOwned + Identified>(
+        &self,
+        operation: &'static str,
+        path: &str,
+        query: Form,
+    ) -> Result<Vec<T>, Error> {
+        let query = query.with("limit", PAGE.to_string());
+        let mut found: Vec<T> = Vec::new();
+        for _ in 0..PAGES {
+            let page = query.clone().with_some("starting_after", found.last().map(Identified::id));
+            let page: List<T> = self.get(operation, &[path], &page).await?;
+            let is_last = !page.has_more || page.data.is_empty();
+            found.extend(page.data);
+            if is_last {
+                return Ok(found);
+            }
+        }
+        let cause = format!("it has more than {} {path}, which are all that is read", PAGE * PAGES);
+        Err(Error::new(operation, ErrorClass::TooMany, cause))
     }
 
     pub(super) async fn create_refund(&self, refund: &NewRefund) -> Result<(), Error> {

@@ -1,10 +1,12 @@
 //! Who takes payments here: the clients, made from the configuration with the keys as they are now.
 
+use std::sync::Arc;
+
 use crate::api::payment_receipt::Provider;
 use crate::api::reason;
 use crate::billing::payapp::{self, Merchant, Pages, PayApp, PayAppOptions};
 use crate::billing::stripe::{Mode, Stripe, StripeOptions};
-use crate::billing::{KeyFile, PaymentProvider, http_client};
+use crate::billing::{KeyFile, Pace, PaymentProvider, http_client};
 use crate::control::runtime::facts::Refusal;
 use crate::engine::config::{Billing, PayAppMerchant, StripeAccount};
 
@@ -18,6 +20,7 @@ pub struct Providers {
 struct StripeKeys {
     account: StripeAccount,
     key: KeyFile,
+    pace: Arc<Pace>,
 }
 
 struct PayAppKeys {
@@ -35,7 +38,7 @@ impl Providers {
     pub fn new(billing: &Billing) -> Result<Self, reqwest::Error> {
         let stripe = billing.stripe.clone().map(|account| {
             let key = KeyFile::new(&account.secret_key_file);
-            StripeKeys { account, key }
+            StripeKeys { account, key, pace: StripeOptions::default().pace }
         });
         let payapp = billing.payapp.clone().map(|merchant| PayAppKeys {
             link_key: KeyFile::new(&merchant.link_key_file),
@@ -71,7 +74,8 @@ impl Providers {
     fn stripe(&self, keys: &StripeKeys) -> Result<Stripe, Refusal> {
         let unusable = |cause: String| not_configured(Provider::Stripe, &cause);
         let key = keys.key.read().map_err(|error| unusable(error.to_string()))?;
-        let options = StripeOptions { url: keys.account.api_url.clone(), ..StripeOptions::default() };
+        let (url, pace) = (keys.account.api_url.clone(), Arc::clone(&keys.pace));
+        let options = StripeOptions { url, pace, ..StripeOptions::default() };
         let client =
             Stripe::new(self.http.clone(), options, &key).map_err(|error| unusable(error.to_string()))?;
         match keys.account.livemode {

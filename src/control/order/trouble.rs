@@ -19,20 +19,36 @@ pub fn failure(provider: Provider, error: &Error) -> Failure {
     }
 }
 
+/// A payment of which a receipt is stored isn't told of any more.
+pub fn lost(provider: Provider, payment: &str) -> Failure {
+    Failure {
+        class: TroubleClass::Human,
+        reason: reason::PAYMENT_NOT_FOUND,
+        message: format!(
+            "{}: the payment `{payment}`, of which a receipt is stored, isn't told of any more. What to do: {}.",
+            provider.name(),
+            ErrorClass::NotFound.remedy()
+        ),
+        retry_after: None,
+        pace: Pace::Backoff,
+    }
+}
+
 fn judge(class: ErrorClass) -> (TroubleClass, &'static str, Pace) {
     use Pace::{Backoff, Soon};
     use TroubleClass::{Human, Transient};
     match class {
-        ErrorClass::Busy | ErrorClass::WrongState | ErrorClass::NotFound => {
-            (Transient, reason::PROVIDER_UNAVAILABLE, Soon)
-        }
+        ErrorClass::Busy | ErrorClass::WrongState => (Transient, reason::PROVIDER_UNAVAILABLE, Soon),
+        ErrorClass::NotFound => (Human, reason::PAYMENT_NOT_FOUND, Backoff),
         ErrorClass::Unreachable
         | ErrorClass::Unavailable
         | ErrorClass::Throttled { .. }
         | ErrorClass::Unknown => (Transient, reason::PROVIDER_UNAVAILABLE, Backoff),
         ErrorClass::Credentials => (Human, reason::PROVIDER_UNAUTHORIZED, Backoff),
-        ErrorClass::Declined | ErrorClass::Refused | ErrorClass::KeyReused | ErrorClass::BadAnswer => {
-            (Human, reason::PROVIDER_REFUSED, Backoff)
-        }
+        ErrorClass::Declined
+        | ErrorClass::Refused
+        | ErrorClass::KeyReused
+        | ErrorClass::BadAnswer
+        | ErrorClass::TooMany => (Human, reason::PROVIDER_REFUSED, Backoff),
     }
 }
