@@ -32,6 +32,15 @@ impl NameClaimSpec {
             confirm.action == ConfirmAction::Takeover && Some(confirm.uid.as_str()) == uid
         })
     }
+
+    /// Whether it is an order's that funds nothing, whatever is paid for it: it is over, or was given up without a
+    /// Runtime.
+    pub fn funds_nothing(&self) -> bool {
+        self.order.as_ref().is_some_and(|order| {
+            let has_runtime = order.funds.as_ref().is_some_and(|funds| funds.uid.is_some());
+            order.is_over() || (self.tombstone.is_some() && !has_runtime)
+        })
+    }
 }
 
 impl NameClaim {

@@ -11,8 +11,11 @@ use super::payment_receipt::Provider;
 use super::plan::Interval;
 use super::runtime_order::{FundingPhase, PaymentMode};
 
-/// Most tries to be paid for one order: each checkout that wasn't paid in time is followed by another, so many times.
+/// Most tries to be paid for an order at first: each checkout that wasn't paid in time is followed by another, so many
+/// times. So many are kept, too.
 pub const MAX_ATTEMPTS: usize = 8;
+/// The last number of a try that there can be.
+pub const LAST_ATTEMPT: u32 = 1000;
 
 /// What is recorded of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
@@ -42,7 +45,7 @@ pub struct OrderRecord {
     #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime_gone_time: Option<Timestamp>,
-    /// When it was seen that the money went back, and nothing else is paid.
+    /// When it was seen that the money went back for the time that it is now, for which nothing else is paid.
     #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund_time: Option<Timestamp>,
@@ -59,9 +62,11 @@ pub struct OrderRecord {
     #[serde(rename = "subscriptionID", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub subscription_id: Option<String>,
-    /// The end of a subscription that the operator asks for, stored before its provider is called.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ending: Option<EndingRecord>,
+    /// The ends of subscriptions that the operator asks for, each stored before its provider is called.
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["subscriptionID".into()]))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endings: Vec<EndingRecord>,
     /// Another Plan that is asked for, stored before its provider is called.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<ChangeRecord>,
@@ -102,7 +107,8 @@ pub struct AttemptRecord {
     #[schemars(length(min = 3, max = 3), regex(pattern = "^[A-Z]{3}$"))]
     pub currency: String,
     /// How far it is: `Opening`, stored and being opened; `Open`, its provider has it; `Held`, sent, and nobody knows
-    /// what came of it, so it is never sent again; `Closed`, nobody can pay it any more.
+    /// what came of it, so it is never sent again; `Closed`, nobody can pay it any more; `Expired`, nobody can, and
+    /// nobody ever did.
     pub state: AttemptState,
     /// The provider's id of the checkout: a session, a request to pay, or a registration.
     #[serde(rename = "checkoutID", default, skip_serializing_if = "Option::is_none")]
@@ -129,6 +135,15 @@ pub enum AttemptState {
     Held,
     /// Nobody can pay it any more.
     Closed,
+    /// Nobody can pay it any more, and nobody did: its provider isn't asked about it again.
+    Expired,
+}
+
+impl AttemptState {
+    /// Whether nobody can pay it any more.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Closed | Self::Expired)
+    }
 }
 
 impl AttemptRecord {
@@ -155,6 +170,11 @@ pub struct EndingRecord {
     #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done_time: Option<Timestamp>,
+    /// When a provider that can't be asked first refused it, no earlier call having an unknown outcome: it goes on to
+    /// collect.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refuse_time: Option<Timestamp>,
 }
 
 /// A change of the Plan, as the operator asks for it.
@@ -184,6 +204,24 @@ pub struct FormerPrice {
 }
 
 impl OrderRecord {
+    /// The end of a subscription, as it is asked for.
+    pub fn ending(&self, subscription: &str) -> Option<&EndingRecord> {
+        self.endings.iter().find(|ending| ending.subscription_id == subscription)
+    }
+
+    /// Whether it funds nothing any more, whatever is paid.
+    pub fn is_over(&self) -> bool {
+        self.runtime_gone_time.is_some() || self.phase == FundingPhase::Ended
+    }
+
+    /// Whether nothing was paid for it, and something may still be.
+    pub fn is_open(&self) -> bool {
+        let last = self.attempts.iter().map(|attempt| attempt.number).max().unwrap_or_default();
+        let spent = usize::try_from(last).is_ok_and(|last| last >= MAX_ATTEMPTS)
+            && self.attempts.iter().all(|attempt| attempt.state.is_over());
+        self.phase == FundingPhase::Unpaid && !spent
+    }
+
     /// Whether it pays for this size: the one that is bought, or the smaller one before it, until that is changed.
     pub fn pays_for(&self, plan: &PinnedPlan) -> bool {
         let former = self.former.as_ref().map(|former| &former.price.plan);

@@ -130,6 +130,12 @@ pub enum ReceiptFlag {
     AmountMismatch,
     /// It names an attempt, or carries a number, that the order doesn't know.
     UnknownAttempt,
+    /// What it pays for was paid already when it came.
+    Duplicate,
+    /// It names an order of which nothing is recorded any more, or never was.
+    UnknownOrder,
+    /// It came when nothing was to be paid any more: the order was deleted, or is over.
+    FundsNothing,
 }
 
 /// A time that is paid for.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use super::payment_receipt::{Provider, ReceiptEvent, ReceiptType};
+use super::payment_receipt::{Provider, ReceiptEvent, ReceiptFlag, ReceiptType};
 use super::{FIELD_MANAGER, PaymentReceipt, PaymentReceiptSpec, label_key};
 
 /// Bytes of a hash that stand in a name.
@@ -50,16 +50,20 @@ impl PaymentReceiptSpec {
     }
 
     /// Object name of a provider's receipt. Parts that went back, and what is wrong, may be told more than once of
-    /// one payment, with another amount each: those are receipts of their own, and none keeps a good one out.
+    /// one payment, with another amount each: those are receipts of their own, and none keeps a good one out. That it
+    /// came too late is another matter: told again after that, it is what was told before.
     pub fn key(&self) -> Option<String> {
         let event = self.told()?;
         let key = PaymentReceipt::key(self.provider, &self.provider_id, event);
-        if event != ReceiptEvent::PartlyRefunded && self.flags.is_empty() {
+        let late = [ReceiptFlag::FundsNothing, ReceiptFlag::UnknownOrder];
+        // Stripe itself says what a payment is, whatever was wrong with it when it was first seen.
+        let is_good = self.provider == Provider::Stripe || self.flags.iter().all(|flag| late.contains(flag));
+        if event != ReceiptEvent::PartlyRefunded && is_good {
             return Some(key);
         }
         let amount = self.amount.to_string();
         let attempt = self.attempt.as_deref().unwrap_or_default();
-        let mark = if self.flags.is_empty() { "" } else { "flagged" };
+        let mark = if is_good { "" } else { "flagged" };
         let hash = key_hash(&[&self.order_uid, attempt, &amount, &self.currency, mark]);
         Some(format!("{key}-{hash}"))
     }
@@ -80,7 +84,6 @@ fn key_hash(parts: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::payment_receipt::ReceiptFlag;
     use super::*;
 
     fn spec(id: &str, event: ReceiptEvent) -> PaymentReceiptSpec {
@@ -121,6 +124,8 @@ mod tests {
         let paid = spec("1", ReceiptEvent::Paid);
         let flagged = PaymentReceiptSpec { flags: vec![ReceiptFlag::AmountMismatch], ..paid.clone() };
         assert_ne!(flagged.key(), paid.key());
+        let late = PaymentReceiptSpec { flags: vec![ReceiptFlag::FundsNothing], ..paid.clone() };
+        assert_eq!(late.key(), paid.key(), "told again after the order was deleted it is the same payment");
         let part = spec("1", ReceiptEvent::PartlyRefunded);
         let more = PaymentReceiptSpec { amount: 2000, ..part.clone() };
         assert_ne!(part.key(), more.key());

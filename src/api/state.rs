@@ -53,7 +53,7 @@ pub enum OrderState {
     /// It isn't paid yet.
     #[default]
     PendingPayment,
-    /// It is paid; its Runtime isn't there yet.
+    /// It is paid; its Runtime isn't there yet, or is stopped, as its own spec asks.
     Paid,
     /// Its Runtime is being made.
     Provisioning,
@@ -212,9 +212,9 @@ pub const WORDS: &[Word] = &[
     word(
         "RuntimeOrder",
         "paid",
-        "It is paid; its Runtime isn't there yet.",
-        "Ready=Unknown, Reconciling; Paid=True",
-        "Wait; it takes seconds.",
+        "It is paid; its Runtime isn't there yet, or is stopped, as its own spec asks.",
+        "Ready=Unknown, Reconciling, or Ready=True reason=Stopped; Paid=True",
+        "Wait; it takes seconds. Or set powerState of the Runtime to Running.",
     ),
     word(
         "RuntimeOrder",

@@ -76,6 +76,10 @@ pub struct WorkspacePolicySpec {
     #[schemars(range(min = 0, max = 100_000))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_runtimes: Option<i32>,
+    /// Most orders in one namespace that aren't paid and still may be. Absent: the operator's default.
+    #[schemars(range(min = 0, max = 100_000))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_open_orders: Option<i32>,
     /// Stops every Runtime of the namespaces, and keeps their data.
     #[serde(default)]
     pub suspended: bool,

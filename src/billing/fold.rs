@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::money::Money;
-use super::payapp::month_from;
+use super::payapp::{cycle, months_after};
 use super::provider::{Billing, KnownCheckout, KnownOrder};
 use super::receipt::{Receipt, ReceiptEvent};
 use super::truth::{
@@ -15,9 +15,10 @@ use super::truth::{
 
 /// Puts an order's receipts together.
 pub fn fold(order: &KnownOrder) -> ProviderTruth {
-    let payments = payments(&order.receipts);
+    let mut payments = payments(&order.receipts);
+    give_periods(&mut payments, order);
     ProviderTruth {
-        checkouts: order.checkouts.iter().map(|known| checkout(known, &order.receipts)).collect(),
+        checkouts: order.checkouts.iter().map(|known| checkout(known, order)).collect(),
         subscriptions: order
             .checkouts
             .iter()
@@ -28,13 +29,14 @@ pub fn fold(order: &KnownOrder) -> ProviderTruth {
     }
 }
 
-fn checkout(known: &KnownCheckout, receipts: &[Receipt]) -> Checkout {
+fn checkout(known: &KnownCheckout, order: &KnownOrder) -> Checkout {
     let has = |event: ReceiptEvent| {
-        receipts.iter().any(|it| it.attempt == Some(known.attempt.number) && it.event == event)
+        order.receipts.iter().any(|it| it.attempt == Some(known.attempt.number) && it.event == event)
     };
+    let has_ended = known.opened.subscription.as_ref().is_some_and(|id| order.ended.contains_key(id));
     let state = if has(ReceiptEvent::Paid) {
         CheckoutState::Complete
-    } else if has(ReceiptEvent::RequestCancelled) {
+    } else if has_ended || has(ReceiptEvent::RequestCancelled) {
         CheckoutState::Expired
     } else if has(ReceiptEvent::AwaitingDeposit) {
         CheckoutState::Confirming
@@ -85,8 +87,65 @@ fn payment(receipt: &Receipt) -> Payment {
         dispute: None,
         paid_at: receipt.at,
         purpose: Purpose::First,
-        period: receipt.period.or_else(|| receipt.subscription.as_ref().map(|_| month_from(receipt.at))),
+        period: receipt.period,
         subscription: receipt.subscription.clone(),
+        attempt: receipt.attempt,
+    }
+}
+
+/// How long after the end of a month the next may be charged without a gap: on the day that it is due, or when it is tried
+/// again.
+const LATE: SignedDuration = SignedDuration::from_hours(72);
+
+/// Months of one registration without a gap between them.
+struct Run {
+    /// When it was made, as far as is known.
+    made: Timestamp,
+    /// The day that was last paid for.
+    cycle: i32,
+    /// Where the run began, and how many months it has.
+    start: Timestamp,
+    months: i32,
+    /// The last of them.
+    last: Period,
+}
+
+/// What is paid of a registration on the days that it is due is for one month each, without a gap; a second payment for
+/// one such day is for the same month.
+fn give_periods(payments: &mut [Payment], order: &KnownOrder) {
+    let mut runs: BTreeMap<String, Run> = BTreeMap::new();
+    for payment in payments.iter_mut().filter(|payment| payment.period.is_none()) {
+        let Some(id) = payment.subscription.clone() else { continue };
+        let made = || {
+            let known = order.checkouts.iter().find(|known| known.opened.subscription.as_ref() == Some(&id));
+            known.map_or(payment.paid_at, |known| known.created_at)
+        };
+        let run = match runs.remove(&id) {
+            Some(run) => run.then(payment.paid_at),
+            None => Run::begun(made(), payment.paid_at),
+        };
+        payment.period = Some(run.last);
+        runs.insert(id, run);
+    }
+}
+
+impl Run {
+    fn begun(made: Timestamp, at: Timestamp) -> Self {
+        let last = Period { start: at, end: months_after(at, 1) };
+        Self { made, cycle: cycle(made, at), start: at, months: 1, last }
+    }
+
+    fn then(self, at: Timestamp) -> Self {
+        let cycle = cycle(self.made, at);
+        if cycle <= self.cycle {
+            return self;
+        }
+        if at > self.last.end.saturating_add(LATE).unwrap_or(Timestamp::MAX) {
+            return Self::begun(self.made, at);
+        }
+        let months = self.months.saturating_add(1);
+        let last = Period { start: self.last.end, end: months_after(self.start, months) };
+        Self { cycle, months, last, ..self }
     }
 }
 
@@ -103,6 +162,14 @@ fn number_renewals(payments: &mut [Payment]) {
     }
 }
 
+/// When the request that nobody paid was withdrawn: nothing was registered by it.
+fn withdrawn_at(known: &KnownCheckout, order: &KnownOrder, paid: Option<Timestamp>) -> Option<Timestamp> {
+    let of_it = |it: &&Receipt| {
+        it.attempt == Some(known.attempt.number) && it.event == ReceiptEvent::RequestCancelled
+    };
+    order.receipts.iter().filter(of_it).map(|it| it.at).max().filter(|_| paid.is_none())
+}
+
 fn subscription(known: &KnownCheckout, order: &KnownOrder, payments: &[Payment]) -> Option<Subscription> {
     let id = known.opened.subscription.clone().filter(|_| known.billing != Billing::Once)?;
     let of_it = || payments.iter().filter(|payment| payment.subscription.as_ref() == Some(&id));
@@ -114,7 +181,8 @@ fn subscription(known: &KnownCheckout, order: &KnownOrder, payments: &[Payment])
     let last_failed = failed.map(|receipt| receipt.at).max();
     let ends = |period: Option<Period>| period.map(|period| period.end);
     let period_end: Option<Timestamp> = of_it().filter_map(|payment| ends(payment.period)).max();
-    let state = match (order.ended_at, last_paid) {
+    let ended_at = order.ended.get(&id).copied().or_else(|| withdrawn_at(known, order, last_paid));
+    let state = match (ended_at, last_paid) {
         (Some(_), _) => SubscriptionState::Ended,
         (None, None) => SubscriptionState::Incomplete,
         (None, paid) if last_failed > paid => SubscriptionState::PastDue,
@@ -127,7 +195,7 @@ fn subscription(known: &KnownCheckout, order: &KnownOrder, payments: &[Payment])
         interval: Some(Interval::Month),
         paid_until: kept().filter_map(|payment| ends(payment.period)).max(),
         period_end,
-        ends_at: order.ended_at,
+        ends_at: ended_at,
     })
 }
 

@@ -32,6 +32,7 @@ fn order(receipts: Vec<Receipt>) -> KnownOrder {
     };
     let known = KnownCheckout {
         attempt: Attempt { number: 1, nonce: "n".to_owned() },
+        created_at: at(0),
         opened,
         price: PRICE,
         billing: Billing::Every(Interval::Month),
@@ -71,7 +72,41 @@ fn a_month_is_paid_until_the_next_and_a_failure_after_it_is_past_due() {
     let truth = fold(&order(vec![later, first]));
     let purposes: Vec<Purpose> = truth.payments.iter().map(|payment| payment.purpose).collect();
     assert_eq!(purposes, [Purpose::First, Purpose::Renewal]);
-    assert_eq!(truth.subscriptions[0].paid_until, Some(month_from(at(33)).end));
+    assert_eq!(truth.subscriptions[0].paid_until, Some(months_after(at(0), 2)));
+}
+
+#[test]
+fn only_the_registration_that_was_ended_has_ended() {
+    let mut two = order(vec![receipt("1", ReceiptEvent::Paid, 0)]);
+    let mut lost = two.checkouts[0].clone();
+    (lost.opened.id, lost.opened.url, lost.opened.subscription) = ("66".into(), None, Some("66".into()));
+    two.checkouts.insert(0, lost);
+    two.ended.insert("66".into(), at(0));
+    let truth = fold(&two);
+    let states: Vec<_> = truth.subscriptions.iter().map(|it| (it.state, it.ends_at)).collect();
+    assert_eq!(states, [(SubscriptionState::Ended, Some(at(0))), (SubscriptionState::Active, None)]);
+}
+
+#[test]
+fn months_of_a_registration_follow_each_other_whenever_it_was_first_paid() {
+    // It is due on the day on which it was made, and the customer first paid seventeen days later.
+    let late = [receipt("1", ReceiptEvent::Paid, 17), receipt("2", ReceiptEvent::Paid, 33)];
+    let truth = fold(&order(late.to_vec()));
+    let periods: Vec<_> = truth.payments.iter().map(|it| it.period.unwrap()).collect();
+    assert_eq!((periods[0].start, periods[0].end), (at(17), months_after(at(17), 1)));
+    assert_eq!((periods[1].start, periods[1].end), (periods[0].end, months_after(at(17), 2)));
+}
+
+#[test]
+fn what_is_charged_twice_for_one_day_is_for_one_month() {
+    let twice = [
+        receipt("1", ReceiptEvent::Paid, 0),
+        receipt("2", ReceiptEvent::Paid, 33),
+        receipt("3", ReceiptEvent::Paid, 34),
+    ];
+    let truth = fold(&order(twice.to_vec()));
+    assert_eq!(truth.payments[1].period, truth.payments[2].period);
+    assert_ne!(truth.payments[0].period, truth.payments[1].period);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The one interface of all payment providers.
 
+use std::collections::BTreeMap;
+
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 
@@ -158,8 +160,8 @@ pub struct KnownOrder {
     pub checkouts: Vec<KnownCheckout>,
     /// The provider's id of its subscription, if known. It need not be for Stripe, whose checkouts tell it.
     pub subscription: Option<String>,
-    /// When its subscription was ended by us, which PayApp doesn't tell.
-    pub ended_at: Option<Timestamp>,
+    /// When subscriptions were ended by us, by their ids: PayApp doesn't tell.
+    pub ended: BTreeMap<String, Timestamp>,
     /// The receipts that were stored for it; Stripe isn't judged by them.
     pub receipts: Vec<Receipt>,
 }
@@ -169,6 +171,8 @@ pub struct KnownOrder {
 pub struct KnownCheckout {
     /// Which try it was.
     pub attempt: Attempt,
+    /// When it was stored: what is paid again and again at PayApp is due on that day.
+    pub created_at: Timestamp,
     /// What was opened for it.
     pub opened: OpenCheckout,
     /// The price that it was opened at.

@@ -60,10 +60,8 @@ pub enum CheckoutState {
     Complete,
     /// The customer was done, and the money didn't come.
     Failed,
-    /// Nobody can pay any more: its time was over, or it was withdrawn.
+    /// Nobody can pay any more, and nobody did: its time was over, or it was withdrawn.
     Expired,
-    /// The provider knows no such checkout.
-    Missing,
 }
 
 /// Money that came in.
@@ -85,6 +83,8 @@ pub struct Payment {
     pub period: Option<Period>,
     /// The id of the subscription that it belongs to.
     pub subscription: Option<String>,
+    /// The number of the attempt whose checkout led to it, if it is known.
+    pub attempt: Option<u32>,
 }
 
 /// What of a payment went back. Of a payment of nothing (a free Plan, an approval by hand) all can go back too.
@@ -129,14 +129,12 @@ pub enum PaymentState {
 impl Payment {
     /// What has become of it.
     pub fn state(&self) -> PaymentState {
-        match self.dispute {
-            Some(Dispute::Lost) => PaymentState::Lost,
-            Some(Dispute::Open) => PaymentState::Disputed,
-            Some(Dispute::Won) | None => match self.refunded {
-                Refunded::Nothing => PaymentState::Paid,
-                Refunded::Part(_) => PaymentState::PartlyRefunded,
-                Refunded::All => PaymentState::Refunded,
-            },
+        match (self.dispute, self.refunded) {
+            (Some(Dispute::Lost), _) => PaymentState::Lost,
+            (_, Refunded::All) => PaymentState::Refunded,
+            (Some(Dispute::Open), _) => PaymentState::Disputed,
+            (Some(Dispute::Won) | None, Refunded::Part(_)) => PaymentState::PartlyRefunded,
+            (Some(Dispute::Won) | None, Refunded::Nothing) => PaymentState::Paid,
         }
     }
 }

@@ -80,6 +80,16 @@ impl Claims {
         state.standing(&state.orders.of_runtime(uid))
     }
 
+    /// How many orders of the namespace aren't paid and still may be.
+    pub fn open_orders_in(&self, namespace: &str) -> i32 {
+        i32::try_from(self.lock().orders.open_in(namespace)).unwrap_or(i32::MAX)
+    }
+
+    /// How many slugs that weren't given up were last funded by the order of this UID.
+    pub fn slugs_funded_by(&self, order: &str) -> usize {
+        self.lock().orders.slugs_funded_by(order)
+    }
+
     /// The slug whose app this is.
     pub fn by_app(&self, app: &str) -> Option<Arc<NameClaim>> {
         self.lock().all.by_app(app).cloned()

@@ -19,6 +19,8 @@ pub struct EffectivePolicy {
     pub deletion: Option<Vec<DeletionPolicy>>,
     /// Most Runtimes.
     pub max_runtimes: i32,
+    /// Most orders that aren't paid; `None` leaves it to the operator's default.
+    pub max_open_orders: Option<i32>,
     /// Whether the namespace is suspended.
     pub suspension: Suspension,
 }
@@ -50,6 +52,7 @@ impl EffectivePolicy {
             regions: None,
             deletion: None,
             max_runtimes,
+            max_open_orders: None,
             suspension: Suspension::Active,
         }
     }
@@ -69,6 +72,8 @@ impl EffectivePolicy {
             narrow(&mut effective.regions, policy.allowed_regions.as_ref());
             narrow_deletion(&mut effective.deletion, policy.allowed_deletion_policies.as_ref());
             limit = [limit, policy.max_runtimes].into_iter().flatten().min();
+            let open = [effective.max_open_orders, policy.max_open_orders];
+            effective.max_open_orders = open.into_iter().flatten().min();
             if policy.suspended {
                 effective.suspension = Suspension::Suspended;
             }
@@ -146,6 +151,7 @@ mod tests {
             allowed_regions: None,
             allowed_deletion_policies: None,
             max_runtimes: None,
+            max_open_orders: None,
             suspended: false,
         }
     }
@@ -181,6 +187,9 @@ mod tests {
         tight.max_runtimes = Some(3);
         assert_eq!(effective(std::slice::from_ref(&wide)).max_runtimes, 50);
         assert_eq!(effective(&[wide, tight]).max_runtimes, 3);
+        let open = |most: i32| WorkspacePolicySpec { max_open_orders: Some(most), ..policy(&["acme"]) };
+        assert_eq!(effective(&[open(5), open(2), policy(&["acme"])]).max_open_orders, Some(2));
+        assert_eq!(effective(&[policy(&["acme"])]).max_open_orders, None);
     }
 
     #[test]

@@ -172,6 +172,8 @@ pub enum LogFormat {
 pub struct DefaultLimits {
     /// Most Runtimes in one namespace.
     pub max_runtimes: i32,
+    /// Most orders in one namespace that aren't paid and still may be.
+    pub max_open_orders: i32,
     /// Blueprint of Runtimes that name none.
     pub blueprint: String,
     /// Fly regions, tried in order, of Runtimes for which neither they nor their Workspace name one.
@@ -226,7 +228,12 @@ impl Default for LoggingConfig {
 
 impl Default for DefaultLimits {
     fn default() -> Self {
-        Self { max_runtimes: 10, blueprint: "openclaw".into(), regions: vec!["iad".into()] }
+        Self {
+            max_runtimes: 10,
+            max_open_orders: 10,
+            blueprint: "openclaw".into(),
+            regions: vec!["iad".into()],
+        }
     }
 }
 

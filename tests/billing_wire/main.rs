@@ -13,6 +13,7 @@ mod stripe_bench;
 mod stripe_checkouts;
 mod stripe_events;
 mod stripe_failures;
+mod stripe_lists;
 mod stripe_money_back;
 mod stripe_requests;
 mod stripe_subscriptions;

@@ -97,6 +97,7 @@ impl Bench {
         let new = checkout(billing);
         let known = KnownCheckout {
             attempt: new.attempt,
+            created_at: new.created_at,
             opened: opened.clone(),
             price: new.price,
             billing: new.billing,

@@ -69,7 +69,8 @@ impl Bench {
 }
 
 pub fn client(url: &str, key: &str) -> Stripe {
-    let options = StripeOptions { url: url.to_owned(), deadline: Duration::from_secs(2) };
+    let options =
+        StripeOptions { url: url.to_owned(), deadline: Duration::from_secs(2), ..StripeOptions::default() };
     Stripe::new(http_client().unwrap(), options, &SecretString::from(key)).unwrap()
 }
 
@@ -101,6 +102,7 @@ pub fn monthly() -> Billing {
 pub fn known(new: &NewCheckout, opened: &OpenCheckout) -> KnownOrder {
     let checkout = KnownCheckout {
         attempt: new.attempt.clone(),
+        created_at: new.created_at,
         opened: opened.clone(),
         price: new.price,
         billing: new.billing,

@@ -148,12 +148,3 @@ async fn time_closes_a_checkout() {
     bench.days(1);
     assert_eq!(bench.truth(&new, &opened).await.checkouts[0].state, CheckoutState::Expired);
 }
-
-#[tokio::test]
-async fn a_checkout_of_another_account_is_missing() {
-    let bench = Bench::start().await;
-    let new = checkout(Billing::Once);
-    let mut opened = bench.open(&new).await;
-    opened.id = "cs_test_elsewhere".to_owned();
-    assert_eq!(bench.truth(&new, &opened).await.checkouts[0].state, CheckoutState::Missing);
-}

@@ -141,7 +141,7 @@ async fn subscribe(bench: &Bench, stripe: &Stripe) {
     let new = NewCheckout { idempotency_key: "monthly".to_owned(), ..checkout(monthly()) };
     let opened = stripe.open_checkout(&new).await.unwrap();
     bench.server.sim.enter().visit(&opened.id, Visit::Pay).unwrap();
-    let truth = stripe.read(&KnownOrder { ended_at: None, ..known(&new, &opened) }).await.unwrap();
+    let truth = stripe.read(&known(&new, &opened)).await.unwrap();
     let id = truth.subscriptions[0].id.clone();
     let change = ChangeSubscription {
         id: id.clone(),

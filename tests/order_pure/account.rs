@@ -15,7 +15,7 @@ use crate::world::{DAY, PRICE, World, at, patience, payment, refund};
 fn record(mode: PaymentMode) -> OrderRecord {
     let mut world = World::new(mode);
     world.run(None);
-    *world.claim.unwrap().spec.order.unwrap()
+    world.record()
 }
 
 /// What the receipts of an order that is approved by hand come to.

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use moorage::api::payment_receipt::Provider;
 use moorage::billing::{
     Checkout, CheckoutState, Dispute, Invoice, InvoiceState, Money, OpenCheckout, Payment, PaymentMethod,
     Period, ProviderTruth, Purpose, Refunded, Subscription, SubscriptionState,
 };
 
-use crate::world::{PRICE, at};
+use crate::world::{DAY, PRICE, at};
 
 /// How far a checkout is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,11 +23,22 @@ pub enum Session {
 }
 
 /// What the customer's bank says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Card {
     #[default]
     Good,
     Declined,
+}
+
+/// What it shows of what it keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Sight {
+    #[default]
+    Whole,
+    /// The key is of another account: nothing that was made with the right one is there.
+    Foreign,
+    /// Its lists are empty.
+    Empty,
 }
 
 /// One checkout as the provider has it.
@@ -41,8 +53,9 @@ pub struct Held {
 }
 
 /// What the provider keeps.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bank {
+    pub kind: Provider,
     pub sessions: Vec<Held>,
     pub payments: Vec<Payment>,
     pub subscriptions: Vec<Subscription>,
@@ -50,8 +63,11 @@ pub struct Bank {
     pub most_open: usize,
     /// Whether the customer's bank declines what is charged beside a checkout.
     pub card: Card,
+    pub sight: Sight,
     /// What came of each change, by its key.
     changes: BTreeMap<String, Card>,
+    /// Checkouts that were ever made: no number is given twice.
+    made: usize,
 }
 
 pub fn money(minor: i64, currency: &str) -> Money {
@@ -62,17 +78,59 @@ pub fn month_after(start: Timestamp) -> Timestamp {
     start.to_zoned(TimeZone::UTC).checked_add(1.month()).unwrap().timestamp()
 }
 
+/// Whether a payment is for a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recurs {
+    No,
+    Yes,
+}
+
 impl Bank {
-    /// Opens a checkout; the same key again opens none.
-    pub fn open(&mut self, number: u32, key: &str, expires: Option<i64>) -> OpenCheckout {
-        if !self.sessions.iter().any(|it| it.key == key) {
-            let id = format!("cs_{}", self.sessions.len() + 1);
-            let held =
-                Held { number, key: key.into(), id, state: Session::Open, expires, subscription: None };
-            self.sessions.push(held);
-            self.count();
+    pub fn new(kind: Provider) -> Self {
+        Self {
+            kind,
+            sessions: Vec::new(),
+            payments: Vec::new(),
+            subscriptions: Vec::new(),
+            most_open: 0,
+            card: Card::Good,
+            sight: Sight::Whole,
+            changes: BTreeMap::new(),
+            made: 0,
         }
-        opened(self.sessions.iter().find(|it| it.key == key).unwrap())
+    }
+
+    fn is_payapp(&self) -> bool {
+        self.kind == Provider::PayApp
+    }
+
+    fn currency(&self) -> &'static str {
+        if self.is_payapp() { "KRW" } else { "USD" }
+    }
+
+    /// Opens a checkout; at Stripe the same key again opens none.
+    pub fn open(&mut self, number: u32, key: &str, expires: Option<i64>, recurs: Recurs) -> OpenCheckout {
+        if self.is_payapp() || !self.sessions.iter().any(|it| it.key == key) {
+            self.made += 1;
+            let place = self.made;
+            let id = if self.is_payapp() { format!("3100000{place}") } else { format!("cs_{place}") };
+            let subscription = (self.is_payapp() && recurs == Recurs::Yes).then(|| format!("770{place}"));
+            let id = subscription.clone().unwrap_or(id);
+            if let Some(registration) = &subscription {
+                self.subscribe(registration);
+            }
+            let (key, state) = (key.to_owned(), Session::Open);
+            self.sessions.push(Held { number, key, id, state, expires, subscription });
+            self.count();
+            return self.opened(self.sessions.last().unwrap());
+        }
+        self.opened(self.sessions.iter().find(|it| it.key == key).unwrap())
+    }
+
+    /// It opens no page after all.
+    pub fn forget_last(&mut self) {
+        let held = self.sessions.pop().unwrap();
+        self.subscriptions.retain(|it| Some(&it.id) != held.subscription.as_ref());
     }
 
     fn count(&mut self) {
@@ -81,28 +139,48 @@ impl Bank {
     }
 
     pub fn find(&self, key: &str) -> Option<OpenCheckout> {
-        self.sessions.iter().find(|it| it.key == key).map(opened)
+        self.sessions.iter().find(|it| it.key == key).map(|held| self.opened(held))
     }
 
-    /// Whether nobody can pay it any more; `false` if it was paid.
+    /// Whether nobody can pay it any more; `false` if that is refused.
     pub fn close(&mut self, id: &str) -> bool {
-        let Some(held) = self.sessions.iter_mut().find(|it| it.id == id) else { return true };
+        let once = self.is_payapp();
+        if once && self.sight == Sight::Foreign {
+            return false;
+        }
+        let Some(held) = self.sessions.iter_mut().find(|it| it.id == id) else { return !once };
         match held.state {
             Session::Open => held.state = Session::Expired,
-            Session::Expired => {}
+            Session::Confirming if once => held.state = Session::Expired,
+            Session::Expired => return !once,
             Session::Confirming | Session::Complete | Session::Failed => return false,
         }
         true
     }
 
-    pub fn end(&mut self, id: &str, now: i64, at_period_end: bool) {
-        let Some(it) = self.subscriptions.iter_mut().find(|it| it.id == id) else { return };
-        if at_period_end && it.state != SubscriptionState::Ended {
-            it.ends_at = it.period_end;
-        } else if it.state != SubscriptionState::Ended {
-            it.state = SubscriptionState::Ended;
-            it.ends_at = Some(at(now));
+    /// Whether it ends now or at the end of its period; `false` if that is refused.
+    pub fn end(&mut self, id: &str, now: i64, at_period_end: bool) -> bool {
+        let once = self.is_payapp();
+        if once && self.sight == Sight::Foreign {
+            return false;
         }
+        let Some(it) = self.subscriptions.iter_mut().find(|it| it.id == id) else { return !once };
+        match it.state {
+            SubscriptionState::Ended => return !once,
+            _ if at_period_end && !once => it.ends_at = it.period_end,
+            _ => {
+                it.state = SubscriptionState::Ended;
+                it.ends_at = Some(at(now));
+            }
+        }
+        if once {
+            let page = self.sessions.iter_mut().find(|it| it.subscription.as_deref() == Some(id));
+            if let Some(held) = page.filter(|held| matches!(held.state, Session::Open | Session::Confirming))
+            {
+                held.state = Session::Expired;
+            }
+        }
+        true
     }
 
     /// Another price for what is paid again and again, the difference taken at once; whether it was.
@@ -112,31 +190,36 @@ impl Bank {
         let came = *self.changes.entry(key.to_owned()).or_insert(card);
         let going = self.subscriptions.iter_mut().find(|it| it.state != SubscriptionState::Ended);
         if let (false, Card::Good, Some(it)) = (known, came, going) {
+            let before = it.price.map_or(0, |price| price.minor);
             it.price = Some(to);
-            let (id, currency) = (it.id.clone(), to.currency);
-            self.paid(now, Purpose::Change, None, Some(id), currency.code());
+            let id = it.id.clone();
+            self.paid(now, to.minor - before, Purpose::Change, None, Some(id));
         }
         came == Card::Good
     }
 
-    /// A customer at the page of the open checkout.
-    pub fn visit(&mut self, now: i64, to: Session, recurs: bool, currency: &str) {
-        let Some(place) = self.sessions.iter().position(|it| it.state == Session::Open) else { return };
-        self.settle(place, now, to, recurs, currency);
+    /// A customer at the page of the open checkout; whether there is one.
+    pub fn visit(&mut self, now: i64, to: Session, recurs: Recurs) -> Option<usize> {
+        let place = self.sessions.iter().position(|it| it.state == Session::Open)?;
+        self.settle(place, now, to, recurs);
+        Some(place)
     }
 
     /// The money of a checkout that was confirming comes, or doesn't.
-    pub fn arrive(&mut self, now: i64, to: Session, recurs: bool, currency: &str) {
-        let Some(place) = self.sessions.iter().position(|it| it.state == Session::Confirming) else { return };
-        self.settle(place, now, to, recurs, currency);
+    pub fn arrive(&mut self, now: i64, to: Session, recurs: Recurs) -> Option<usize> {
+        let place = self.sessions.iter().position(|it| it.state == Session::Confirming)?;
+        self.settle(place, now, to, recurs);
+        Some(place)
     }
 
-    fn settle(&mut self, place: usize, now: i64, to: Session, recurs: bool, currency: &str) {
+    fn settle(&mut self, place: usize, now: i64, to: Session, recurs: Recurs) {
         self.sessions[place].state = to;
-        let subscription = recurs.then(|| format!("sub_{}", self.sessions[place].id));
-        self.sessions[place].subscription.clone_from(&subscription);
+        if recurs == Recurs::Yes && !self.is_payapp() {
+            self.sessions[place].subscription = Some(format!("sub_{}", self.sessions[place].id));
+        }
+        let subscription = self.sessions[place].subscription.clone();
         if let Some(id) = &subscription {
-            self.subscribe(id, currency);
+            self.subscribe(id);
         }
         let ours = self.subscriptions.iter_mut().find(|it| Some(&it.id) == subscription.as_ref());
         if let Some(it) = ours.filter(|it| it.state == SubscriptionState::Incomplete) {
@@ -152,18 +235,20 @@ impl Bank {
         if to != Session::Complete {
             return;
         }
-        let period = recurs.then(|| Period { start: at(now), end: month_after(at(now)) });
-        self.paid(now, Purpose::First, period, subscription, currency);
+        let period = subscription.is_some().then(|| Period { start: at(now), end: month_after(at(now)) });
+        self.paid(now, PRICE, Purpose::First, period, subscription);
+        let number = self.sessions[place].number;
+        self.payments.last_mut().unwrap().attempt = Some(number);
     }
 
-    fn subscribe(&mut self, id: &str, currency: &str) {
+    fn subscribe(&mut self, id: &str) {
         if self.subscriptions.iter().any(|it| it.id == id) {
             return;
         }
         self.subscriptions.push(Subscription {
             id: id.to_owned(),
             state: SubscriptionState::Incomplete,
-            price: Some(money(PRICE, currency)),
+            price: Some(money(PRICE, self.currency())),
             interval: None,
             paid_until: None,
             period_end: None,
@@ -174,19 +259,23 @@ impl Bank {
     fn paid(
         &mut self,
         now: i64,
+        amount: i64,
         purpose: Purpose,
         period: Option<Period>,
         subscription: Option<String>,
-        currency: &str,
     ) {
+        let place = self.payments.len() + 1;
+        let attempt =
+            self.sessions.iter().find(|it| it.subscription == subscription && subscription.is_some());
         self.payments.push(Payment {
-            id: format!("pi_{}", self.payments.len() + 1),
-            amount: money(PRICE, currency),
+            id: if self.is_payapp() { format!("3200000{place}") } else { format!("pi_{place}") },
+            amount: money(amount, self.currency()),
             refunded: Refunded::Nothing,
             dispute: None,
             paid_at: at(now),
             purpose,
             period,
+            attempt: attempt.map(|it| it.number),
             subscription,
         });
     }
@@ -205,38 +294,42 @@ impl Bank {
         }
     }
 
-    /// The next invoice of a subscription that goes on is paid, or isn't.
-    pub fn renew(&mut self, now: i64, is_paid: bool, currency: &str) {
-        let Some(place) = self
-            .subscriptions
-            .iter()
-            .position(|it| it.paid_until.is_some() && it.state != SubscriptionState::Ended)
-        else {
-            return;
-        };
-        let it = &mut self.subscriptions[place];
+    /// The next invoice of a subscription that goes on is paid, or isn't; which subscription it was.
+    pub fn renew(&mut self, now: i64, is_paid: bool) -> Option<String> {
+        let goes_on = |it: &Subscription| it.paid_until.is_some() && it.state != SubscriptionState::Ended;
+        let it = self.subscriptions.iter_mut().find(|it| goes_on(it))?;
         let begins = it.paid_until.unwrap_or(at(now));
         // An invoice is made when the period is over, not before.
         if begins > at(now) || it.ends_at.is_some() {
-            return;
+            return None;
         }
+        // Stripe collects what is owed; PayApp takes a month's money each month, and none for one that it missed.
+        let is_missed = self.kind == Provider::PayApp && begins.as_second() + 3 * DAY < now;
+        let begins = if is_missed { at(now) } else { begins };
+        let price = it.price.map_or(PRICE, |price| price.minor);
         let period = Period { start: begins, end: month_after(begins) };
-        it.period_end = Some(period.end);
+        let id = it.id.clone();
+        if self.kind == Provider::Stripe {
+            it.period_end = Some(period.end);
+        }
         if !is_paid {
             it.state = SubscriptionState::PastDue;
-            return;
+            return Some(id);
         }
         it.state = SubscriptionState::Active;
         it.paid_until = Some(period.end);
-        let id = it.id.clone();
-        self.paid(now, Purpose::Renewal, Some(period), Some(id), currency);
+        self.paid(now, price, Purpose::Renewal, Some(period), Some(id.clone()));
+        Some(id)
     }
 
-    pub fn refund(&mut self, refunded: Refunded) {
-        let Some(last) = self.payments.last_mut() else { return };
-        if last.refunded != Refunded::All {
-            last.refunded = refunded;
+    /// Money of the last payment goes back; whether there was any left.
+    pub fn refund(&mut self, refunded: Refunded) -> bool {
+        let Some(last) = self.payments.last_mut() else { return false };
+        if last.refunded == Refunded::All || (last.refunded, refunded) == (refunded, last.refunded) {
+            return false;
         }
+        last.refunded = refunded;
+        true
     }
 
     pub fn dispute(&mut self, dispute: Dispute) {
@@ -249,38 +342,51 @@ impl Bank {
         }
     }
 
-    /// All that it says of these checkouts.
-    pub fn truth(&self, known: &[u32]) -> ProviderTruth {
+    /// All that it says of these checkouts and this subscription.
+    pub fn truth(&self, known: &[u32], subscription: Option<&str>) -> ProviderTruth {
         let sessions = || self.sessions.iter().filter(|it| known.contains(&it.number));
-        let ours: Vec<&str> = sessions().filter_map(|it| it.subscription.as_deref()).collect();
-        let any = sessions().next().is_some();
+        let ours = |id: &str| {
+            Some(id) == subscription || sessions().any(|it| it.subscription.as_deref() == Some(id))
+        };
+        let of_ours = |it: &&Payment| match &it.subscription {
+            Some(id) => ours(id),
+            None => it.attempt.is_some_and(|number| known.contains(&number)),
+        };
+        let shown = self.sight == Sight::Whole;
+        let payments: Vec<Payment> =
+            if shown { self.payments.iter().filter(of_ours).cloned().collect() } else { Vec::new() };
+        let subscriptions: Vec<Subscription> =
+            self.subscriptions.iter().filter(|it| ours(&it.id)).cloned().collect();
+        let due = subscriptions.iter().any(|it| it.state == SubscriptionState::PastDue);
+        let first = (!payments.is_empty()).then(|| invoice(InvoiceState::Paid));
         ProviderTruth {
             checkouts: sessions().map(checkout).collect(),
-            payments: if any { self.payments.clone() } else { Vec::new() },
-            subscriptions: self
-                .subscriptions
-                .iter()
-                .filter(|it| ours.contains(&it.id.as_str()))
-                .cloned()
-                .collect(),
-            invoices: if self.payments.is_empty() { Vec::new() } else { vec![invoice()] },
-            payment_method: (!self.payments.is_empty())
+            invoices: due.then(|| invoice(InvoiceState::Open)).into_iter().chain(first).collect(),
+            payment_method: (!payments.is_empty())
                 .then(|| PaymentMethod { brand: "visa".into(), last4: Some("4242".into()) }),
-            customer: any.then(|| "cus_1".into()),
+            customer: (sessions().next().is_some() || subscription.is_some()).then(|| "cus_1".into()),
+            payments,
+            subscriptions,
         }
     }
 
     pub fn open_now(&self) -> usize {
         self.sessions.iter().filter(|it| it.state == Session::Open).count()
     }
-}
 
-fn opened(held: &Held) -> OpenCheckout {
-    OpenCheckout {
-        id: held.id.clone(),
-        url: (held.state == Session::Open).then(|| format!("https://pay.example/{}", held.id)),
-        expires_at: held.expires.map(at),
-        subscription: None,
+    /// Subscriptions by which money may still be taken.
+    pub fn collecting(&self) -> usize {
+        let collects = |it: &&Subscription| it.state != SubscriptionState::Ended && it.ends_at.is_none();
+        self.subscriptions.iter().filter(collects).count()
+    }
+
+    fn opened(&self, held: &Held) -> OpenCheckout {
+        OpenCheckout {
+            id: held.id.clone(),
+            url: (held.state == Session::Open).then(|| format!("https://pay.example/{}", held.id)),
+            expires_at: held.expires.map(at),
+            subscription: held.subscription.clone().filter(|_| self.is_payapp()),
+        }
     }
 }
 
@@ -298,12 +404,12 @@ fn checkout(held: &Held) -> Checkout {
     Checkout { attempt: held.number, id: held.id.clone(), state, amount: None }
 }
 
-fn invoice() -> Invoice {
+fn invoice(state: InvoiceState) -> Invoice {
     Invoice {
         id: "in_1".into(),
         number: Some("A-1".into()),
         total: money(PRICE, "USD"),
-        state: InvoiceState::Paid,
+        state,
         url: None,
         created_at: at(1),
     }

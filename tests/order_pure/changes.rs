@@ -10,11 +10,7 @@ use moorage::billing::Purpose;
 use moorage::control::order::step::{Rest, Step};
 
 use crate::bank::{Card, Session};
-use crate::world::{DAY, Fault, PRICE, World, plan};
-
-fn dear() -> PlanSpec {
-    PlanSpec { amount: 2 * PRICE, memory_mb: 4096, cpus: 4, ..plan() }
-}
+use crate::world::{DAY, Fault, PRICE, World, dear, plan};
 
 fn size(record: &OrderRecord, plan: &PlanSpec, name: &str) -> PinnedPlan {
     PinnedPlan { name: name.into(), cpus: plan.cpus, memory_mb: plan.memory_mb, ..record.price.plan.clone() }
@@ -31,7 +27,7 @@ fn paid(mode: PaymentMode) -> World {
 
 /// The Runtime asks for a Plan of this name.
 fn ask(world: &mut World, name: &str, plan: PlanSpec) {
-    world.runtime.as_mut().unwrap().spec.plan_ref = Some(NameRef::new(name));
+    world.runtime_mut().spec.plan_ref = Some(NameRef::new(name));
     world.wish = Some((name.into(), plan));
 }
 
@@ -114,5 +110,68 @@ fn a_cheaper_plan_or_one_that_is_paid_otherwise_is_another_order() {
         assert_eq!(refusal.reason, reason::PLAN_DIFFERS);
         assert_eq!((differences(&world), world.record().price.amount), (0, PRICE));
         assert!(world.funds(), "what was paid runs on");
+    }
+}
+
+#[test]
+fn a_change_that_isnt_wanted_any_more_is_never_asked_for() {
+    let mut world = paid(PaymentMode::Subscription);
+    ask(&mut world, "max", dear());
+    let recorded = world.until("RecordChange");
+    world.take_place(&recorded);
+    ask(&mut world, "pro", plan());
+    assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled));
+    assert_eq!((differences(&world), world.record().price.amount), (0, PRICE));
+    assert_eq!(world.record().change, None);
+}
+
+#[test]
+fn a_change_whose_reply_was_lost_is_in_place_even_if_it_isnt_wanted_any_more() {
+    let mut world = paid(PaymentMode::Subscription);
+    ask(&mut world, "max", dear());
+    let change = world.until("ChangeSubscription");
+    world.unanswered(&change);
+    ask(&mut world, "pro", plan());
+    world.run(None);
+    assert_eq!(
+        (differences(&world), world.record().price.amount),
+        (1, 2 * PRICE),
+        "what was paid is recorded"
+    );
+}
+
+#[test]
+fn a_change_of_a_subscription_that_has_ended_is_given_up() {
+    let mut world = paid(PaymentMode::Subscription);
+    ask(&mut world, "max", dear());
+    let recorded = world.until("RecordChange");
+    world.take_place(&recorded);
+    let id = world.bank.subscriptions[0].id.clone();
+    world.bank.end(&id, world.now, false);
+    world.now += 1;
+    world.hint();
+    world.run(None);
+    assert_eq!((differences(&world), world.record().change), (0, None));
+    assert!(!world.ledger.contains(&"ChangeSubscription"), "{:?}", world.ledger);
+}
+
+#[test]
+fn a_difference_that_went_back_is_told() {
+    for lost in [true, false] {
+        let mut world = paid(PaymentMode::Subscription);
+        ask(&mut world, "max", dear());
+        world.run(None);
+        assert_eq!(differences(&world), 1);
+        if lost {
+            world.bank.dispute(moorage::billing::Dispute::Open);
+            world.bank.dispute(moorage::billing::Dispute::Lost);
+        } else {
+            world.give_back(moorage::billing::Refunded::All);
+        }
+        world.now += 1;
+        world.hint();
+        assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled), "what is paid runs on");
+        let told = world.condition("Paid");
+        assert!(told.contains("`pi_2`") && told.contains("went back"), "{told}");
     }
 }

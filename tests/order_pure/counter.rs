@@ -1,17 +1,20 @@
 //! What effects at a provider, and the records of them, do in the small world.
 
 use moorage::api::order_record::{
-    AttemptRecord, AttemptState, ChangeRecord, EndingRecord, EndingTime, FormerPrice,
+    AttemptRecord, AttemptState, ChangeRecord, EndingTime, FormerPrice, OrderRecord,
 };
-use moorage::api::payment_receipt::{Provider, ReceiptEvent, ReceiptType};
+use moorage::api::payment_receipt::Provider;
 use moorage::api::runtime_order::PaymentMode;
-use moorage::billing::{OpenCheckout, Refunded};
-use moorage::control::order::facts::{CallOutcome, Portal};
+use moorage::billing::{Error, ErrorClass, OpenCheckout, Repetition, SubscriptionState};
+use moorage::control::order::endings;
+use moorage::control::order::facts::{CallOutcome, Portal, Sent};
+use moorage::control::order::outcome::{self, Close, Shown};
 use moorage::control::order::step::Effect;
-use moorage::control::order::truth::Receipt;
+use moorage::control::order::trouble::failure;
+use moorage::control::order::truth::{Receipt, opened};
 
-use crate::bank::{Session, money};
-use crate::world::{PRICE, World, at, order, payment, plan};
+use crate::bank::{Bank, Recurs, Session, money};
+use crate::world::{Reply, World, at, order, plan};
 
 impl World {
     /// A world in which the order is paid by this provider.
@@ -19,7 +22,8 @@ impl World {
         let mut world = Self::new(mode);
         let mut placed = order(mode);
         placed.spec.payment.provider = provider;
-        world.order = Some(placed);
+        world.order = Some(placed.into());
+        world.bank = Bank::new(provider);
         if provider == Provider::PayApp {
             let mut won = plan();
             won.currency = "KRW".into();
@@ -28,91 +32,80 @@ impl World {
         world
     }
 
-    pub fn provider(&self) -> Provider {
-        self.record().provider
+    pub fn repetition(&self) -> Repetition {
+        match self.bank.kind {
+            Provider::PayApp => Repetition::Never,
+            Provider::Stripe | Provider::Manual => Repetition::SameKey,
+        }
     }
 
-    fn currency(&self) -> String {
-        self.record().price.currency
+    pub fn recurs(&self) -> Recurs {
+        if self.record().mode == PaymentMode::Subscription { Recurs::Yes } else { Recurs::No }
     }
 
-    fn recurs(&self) -> bool {
-        self.record().mode == PaymentMode::Subscription
-    }
-
-    pub fn at_the_counter(&mut self, effect: &Effect) {
-        let now = self.now;
+    /// An effect at the provider, or the record of one.
+    pub fn at_the_counter(&mut self, effect: &Effect, reply: Reply) {
         match effect {
-            Effect::RecordAttempt { number, expire_time } => {
-                let nonce = format!("n{number}");
-                let record = self.record();
-                let attempt = AttemptRecord {
-                    number: *number,
-                    idempotency_key: format!("key-{number}-{nonce}"),
-                    nonce,
-                    create_time: at(now),
-                    expire_time: *expire_time,
-                    amount: record.price.amount,
-                    currency: record.price.currency,
-                    state: AttemptState::Opening,
-                    checkout_id: None,
-                    url: None,
-                    subscription_id: None,
-                };
-                self.recorded(|order| order.attempts.push(attempt));
-                self.known.call = Some(CallOutcome::Unsent(*number));
+            Effect::OpenCheckout(number) => self.open_at_provider(*number, reply),
+            Effect::CloseCheckout(number) => self.close_at_provider(*number, reply),
+            Effect::EndSubscription(id) => self.end_at_provider(id, reply),
+            Effect::ChangeSubscription => self.change_at_provider(reply),
+            Effect::OpenPortal { customer, request } => {
+                let url = Some(format!("https://portal.example/{customer}"));
+                self.known.portal = Some(Portal { request: *request, url, problem: None });
             }
-            Effect::OpenCheckout(number) => {
-                let opened = self.open_at_provider(*number);
-                self.known.call = Some(CallOutcome::Opened(*number, opened));
-                self.known.read = None;
+            _ if reply == Reply::Refused => {}
+            effect => self.write_down(effect, reply),
+        }
+    }
+
+    fn write_down(&mut self, effect: &Effect, reply: Reply) {
+        let now = self.now;
+        let is_told = reply == Reply::Told;
+        match effect {
+            Effect::RecordAttempt { number, expire_time, forgets } => {
+                let attempt = self.attempt_of(*number, *expire_time);
+                self.recorded(|order| {
+                    order.attempts.retain(|it| Some(it.number) != *forgets);
+                    order.attempts.push(attempt);
+                });
+                self.known.call = is_told.then_some(CallOutcome::Unsent(*number));
             }
             Effect::RecordCheckout(number, checkout) => self.attempt(*number, |attempt| {
                 attempt.state = AttemptState::Open;
                 attempt.checkout_id = Some(checkout.id.clone());
                 attempt.url.clone_from(&checkout.url);
-                attempt.subscription_id.clone_from(&checkout.subscription);
+                attempt.subscription_id = checkout.subscription.clone().or(attempt.subscription_id.take());
             }),
             Effect::RecordAttemptState(number, state) => {
                 self.attempt(*number, |attempt| attempt.state = *state);
             }
-            Effect::CloseCheckout(number) => self.close_at_provider(*number),
             Effect::RecordSubscription { subscription, customer } => self.recorded(|order| {
                 order.subscription_id = Some(subscription.clone());
                 order.customer_id.clone_from(customer);
             }),
             Effect::RecordEnding { subscription, when } => {
-                let ending = EndingRecord {
-                    subscription_id: subscription.clone(),
-                    when: *when,
-                    idempotency_key: "end".into(),
-                    done_time: None,
-                };
-                self.recorded(|order| order.ending = Some(ending));
+                let is_first = self.record_ref().ending(subscription).is_none();
+                self.recorded(|order| {
+                    order.endings = endings::with(order, subscription, *when, "end".into());
+                });
+                if is_first && is_told {
+                    self.known.ends.entry(subscription.clone()).or_insert(Sent::Never);
+                }
             }
-            Effect::EndSubscription => {
-                self.end_at_provider();
-                self.known.call = Some(CallOutcome::Ended);
-                self.known.read = None;
+            Effect::RecordEnded(id) => {
+                self.ending(id, |ending| ending.done_time = Some(at(now)));
+                self.known.ends.remove(id);
             }
-            Effect::RecordEnded => self.recorded(|order| {
-                order.ending.as_mut().unwrap().done_time = Some(at(now));
-            }),
+            Effect::RecordNotEnded(id) => self.ending(id, |ending| ending.refuse_time = Some(at(now))),
             Effect::RecordChange(price) => {
                 let change = ChangeRecord {
                     price: price.as_ref().clone(),
-                    idempotency_key: format!("change-{}", self.ledger.len()),
+                    idempotency_key: format!("change-{now}"),
                     decline_time: None,
                 };
                 self.recorded(|order| order.change = Some(change));
                 self.known.call = None;
-            }
-            Effect::ChangeSubscription => {
-                let change = self.record().change.unwrap();
-                let to = money(change.price.amount, &change.price.currency);
-                let done = self.bank.change(self.now, &change.idempotency_key, to);
-                self.known.read = None;
-                self.known.call = Some(if done { CallOutcome::Changed } else { CallOutcome::Declined });
             }
             Effect::RecordChanged => self.recorded(|order| {
                 let price = order.change.take().unwrap().price;
@@ -123,123 +116,212 @@ impl World {
                 order.change.as_mut().unwrap().decline_time = Some(at(now));
             }),
             Effect::DropChange => self.recorded(|order| order.change = None),
-            Effect::OpenPortal { customer, request } => {
-                let url = Some(format!("https://portal.example/{customer}"));
-                self.known.portal = Some(Portal { request: *request, url, problem: None });
-            }
-            Effect::StoreReceipt(spec) => {
-                let name = spec.key().unwrap();
-                assert!(!self.receipts.iter().any(|it| it.name == name), "stored twice: {name}");
-                self.receipts.push(Receipt { name, created: at(now), spec: spec.as_ref().clone() });
-            }
+            Effect::StoreReceipt(spec) => self.store(spec.as_ref().clone()),
             _ => unreachable!("{effect:?}"),
         }
     }
 
-    fn attempt(&mut self, number: u32, change: impl FnOnce(&mut AttemptRecord)) {
-        self.recorded(|order| change(order.attempts.iter_mut().find(|it| it.number == number).unwrap()));
-    }
-
-    /// PayApp makes a request for each call; Stripe one for each key.
-    fn open_at_provider(&mut self, number: u32) -> OpenCheckout {
-        let attempt = self.record().attempts.iter().find(|it| it.number == number).cloned().unwrap();
-        let key = match self.provider() {
-            Provider::PayApp => format!("call-{}", self.bank.sessions.len()),
-            _ => attempt.idempotency_key,
-        };
-        let expires = attempt.expire_time.map(|time| time.as_second());
-        self.bank.open(number, &key, expires)
-    }
-
-    /// Closing what was paid tells nothing at PayApp; at Stripe what is read next does.
-    fn close_at_provider(&mut self, number: u32) {
-        let attempt = self.record().attempts.iter().find(|it| it.number == number).cloned().unwrap();
-        self.known.read = None;
-        self.bank.pass(self.now);
-        let is_closed = self.bank.close(&attempt.checkout_id.unwrap());
-        if is_closed || self.provider() == Provider::PayApp {
-            self.known.call = Some(CallOutcome::Closed(number));
+    pub fn store(&mut self, spec: moorage::api::PaymentReceiptSpec) {
+        let name = spec.key().unwrap();
+        if !self.receipts.iter().any(|it| it.name == name) {
+            self.receipts.push(Receipt { name, created: at(self.now), spec });
         }
     }
 
-    fn end_at_provider(&mut self) {
-        let ending = self.record().ending.unwrap();
-        self.bank.end(&ending.subscription_id, self.now, ending.when == EndingTime::AtPeriodEnd);
+    fn attempt_of(&self, number: u32, expire_time: Option<jiff::Timestamp>) -> AttemptRecord {
+        let (nonce, record) = (format!("n{number}"), self.record_ref());
+        AttemptRecord {
+            number,
+            idempotency_key: format!("key-{number}-{nonce}"),
+            nonce,
+            create_time: at(self.now),
+            expire_time,
+            amount: record.price.amount,
+            currency: record.price.currency.clone(),
+            state: AttemptState::Opening,
+            checkout_id: None,
+            url: None,
+            subscription_id: None,
+        }
     }
 
-    /// The effect takes place, and the reply is lost.
-    pub fn unanswered(&mut self, effect: &Effect) {
-        self.take_place(effect);
-        self.known.read = None;
-        self.known.call = match effect {
-            Effect::OpenCheckout(number) if self.provider() == Provider::PayApp => {
-                Some(CallOutcome::Unsure(*number))
+    pub fn attempt(&mut self, number: u32, change: impl FnOnce(&mut AttemptRecord)) {
+        self.recorded(|order| change(order.attempts.iter_mut().find(|it| it.number == number).unwrap()));
+    }
+
+    fn ending(&mut self, id: &str, change: impl FnOnce(&mut moorage::api::order_record::EndingRecord)) {
+        self.recorded(|order| change(order.endings.iter_mut().find(|it| it.subscription_id == id).unwrap()));
+    }
+
+    fn found(&self, number: u32) -> AttemptRecord {
+        self.record_ref().attempts.iter().find(|it| it.number == number).cloned().unwrap()
+    }
+
+    /// PayApp makes a request for each call, and tells of it before it answers; Stripe makes one for each key.
+    fn open_at_provider(&mut self, number: u32, reply: Reply) {
+        let before = self.known.call.take();
+        let (attempt, recurs, repetition) = (self.found(number), self.recurs(), self.repetition());
+        let answer = match reply {
+            Reply::Refused => Err(error(ErrorClass::Throttled { retry_after: None })),
+            _ => {
+                let expires = attempt.expire_time.map(|time| time.as_second());
+                let page = self.bank.open(number, &attempt.idempotency_key, expires, recurs);
+                self.announced(&attempt, page, reply)
             }
-            Effect::RecordAttempt { .. } => None,
-            _ => None,
         };
+        self.known.call = outcome::opening(before.as_ref(), number, repetition, &answer);
+        if !answer.is_err_and(|error| !outcome::tells_no_more(repetition, &error)) {
+            self.known.read = None;
+        }
+    }
+
+    /// Without our word PayApp opens no page.
+    fn announced(
+        &mut self,
+        attempt: &AttemptRecord,
+        page: OpenCheckout,
+        reply: Reply,
+    ) -> Result<OpenCheckout, Error> {
+        if self.bank.kind == Provider::PayApp {
+            let is_taken = self.mute || self.request_told(&attempt.mark(), &page);
+            if !is_taken || reply == Reply::Deaf {
+                self.bank.forget_last();
+                return Err(error(ErrorClass::Unavailable));
+            }
+        }
+        if reply == Reply::Told { Ok(page) } else { Err(error(ErrorClass::Unknown)) }
+    }
+
+    /// Closing what was paid is refused; at Stripe what is read next tells why.
+    fn close_at_provider(&mut self, number: u32, reply: Reply) {
+        let checkout = opened(&self.found(number)).unwrap();
+        self.known.read = None;
+        let before = self.known.ends.remove(&checkout.id);
+        let answer = match reply {
+            Reply::Refused => Err(error(ErrorClass::Throttled { retry_after: None })),
+            _ => {
+                self.bank.pass(self.now);
+                let is_closed = self.bank.close(&checkout.id);
+                if is_closed && self.bank.kind == Provider::PayApp {
+                    self.withdrawal_told(number, &checkout.id);
+                }
+                answered(reply, is_closed, ErrorClass::WrongState)
+            }
+        };
+        let shown = if checkout.url.is_some() { Shown::Yes } else { Shown::Never };
+        self.keep(&checkout.id, before, &answer);
+        let came = outcome::closing(self.repetition(), shown, before, &answer);
+        self.known.call = (came == Close::Over).then_some(CallOutcome::Closed(number));
+        self.told_of_refusal(&answer, came);
+    }
+
+    /// What is refused for good is tried again after a while.
+    fn told_of_refusal(&mut self, answer: &Result<(), Error>, came: Close) {
+        let provider = self.record_ref().provider;
+        if let (Err(error), Close::Failed) = (answer, came)
+            && matches!(error.class(), ErrorClass::Refused | ErrorClass::WrongState)
+        {
+            self.fails(failure(provider, error));
+        }
+    }
+
+    fn end_at_provider(&mut self, id: &str, reply: Reply) {
+        let recorded = self.record_ref().ending(id).cloned().unwrap();
+        self.known.read = None;
+        let before = self.known.ends.remove(id);
+        let answer = match reply {
+            Reply::Refused => Err(error(ErrorClass::Throttled { retry_after: None })),
+            _ => {
+                let is_ended = self.bank.end(id, self.now, recorded.when == EndingTime::AtPeriodEnd);
+                answered(reply, is_ended, ErrorClass::Refused)
+            }
+        };
+        self.keep(id, before, &answer);
+        let shown = shown(self.record_ref(), id);
+        let came = outcome::ending(self.repetition(), shown, before, &recorded, &answer);
+        self.told_of_refusal(&answer, came);
+        self.known.call = match came {
+            Close::Over => Some(CallOutcome::Ended(id.to_owned())),
+            Close::GoesOn => Some(CallOutcome::NotEnded(id.to_owned())),
+            Close::ReadAgain | Close::Failed => None,
+        };
+    }
+
+    fn keep(&mut self, id: &str, before: Option<Sent>, answer: &Result<(), Error>) {
+        if let Some(sent) = outcome::sent(before, answer) {
+            self.known.ends.insert(id.to_owned(), sent);
+        }
+    }
+
+    fn change_at_provider(&mut self, reply: Reply) {
+        if reply == Reply::Refused {
+            return;
+        }
+        let change = self.record().change.unwrap();
+        let to = money(change.price.amount, &change.price.currency);
+        let done = self.bank.change(self.now, &change.idempotency_key, to);
+        self.known.read = None;
+        let came = if done { CallOutcome::Changed } else { CallOutcome::Declined };
+        self.known.call = (reply == Reply::Told).then_some(came);
     }
 
     /// A customer does something at the page that is open.
     pub fn visit(&mut self, to: Session) {
         self.bank.pass(self.now);
-        let (recurs, currency) = (self.recurs(), self.currency());
         let before = self.bank.payments.len();
-        self.bank.visit(self.now, to, recurs && self.provider() == Provider::Stripe, &currency);
-        self.tell(before);
+        if let Some(place) = self.bank.visit(self.now, to, self.recurs()) {
+            self.told_of(place, to, before);
+        }
     }
 
     pub fn arrive(&mut self, to: Session) {
-        let (recurs, currency) = (self.recurs(), self.currency());
+        self.bank.pass(self.now);
         let before = self.bank.payments.len();
-        self.bank.arrive(self.now, to, recurs && self.provider() == Provider::Stripe, &currency);
-        self.tell(before);
+        if let Some(place) = self.bank.arrive(self.now, to, self.recurs()) {
+            self.told_of(place, to, before);
+        }
     }
 
     pub fn renew(&mut self, is_paid: bool) {
         self.bank.pass(self.now);
-        let currency = self.currency();
-        self.bank.renew(self.now, is_paid, &currency);
-    }
-
-    /// PayApp's notices of new payments are stored as receipts, if the number of the request is known.
-    fn tell(&mut self, before: usize) {
-        if self.provider() != Provider::PayApp {
-            return;
-        }
-        let record = self.record();
-        for paid in self.bank.payments.clone().into_iter().skip(before) {
-            let session = self.bank.sessions.iter().find(|it| it.state == Session::Complete).unwrap();
-            let attempt = record.attempts.iter().find(|it| it.number == session.number).unwrap();
-            let mut receipt = payment(&paid.id, self.now);
-            receipt.spec.provider = Provider::PayApp;
-            receipt.spec.currency = "KRW".into();
-            receipt.spec.note = None;
-            receipt.spec.attempt = Some(attempt.mark());
-            receipt.spec.event = Some(ReceiptEvent::Paid);
-            receipt.spec.pay_time = Some(paid.paid_at);
-            self.receipts.push(receipt);
+        let before = self.bank.payments.len();
+        if let Some(id) = self.bank.renew(self.now, is_paid) {
+            self.renewal_told(&id, before);
         }
     }
 
     /// The last payment goes back.
-    pub fn give_back(&mut self, refunded: Refunded) {
-        self.bank.refund(refunded);
-        let (Provider::PayApp, Some(last)) = (self.provider(), self.bank.payments.last().cloned()) else {
-            return;
-        };
-        let mut receipt = payment(&last.id, self.now);
-        receipt.name.push_str("-back");
-        receipt.spec.type_ = ReceiptType::Refund;
-        receipt.spec.provider = Provider::PayApp;
-        receipt.spec.currency = "KRW".into();
-        receipt.spec.refunds = Some(last.id);
-        receipt.spec.event = Some(match refunded {
-            Refunded::All => ReceiptEvent::Refunded,
-            _ => ReceiptEvent::PartlyRefunded,
-        });
-        receipt.spec.amount = PRICE;
-        self.receipts.push(receipt);
+    pub fn give_back(&mut self, refunded: moorage::billing::Refunded) {
+        if self.bank.refund(refunded) {
+            self.return_told(refunded);
+        }
+    }
+
+    /// The customer's bank says something of the last payment. PayApp knows no such thing.
+    pub fn dispute(&mut self, dispute: moorage::billing::Dispute) {
+        if self.bank.kind == Provider::Stripe {
+            self.bank.dispute(dispute);
+        }
+    }
+
+    /// What is paid again and again is ended by the customer or the platform. PayApp tells of no such thing.
+    pub fn end_outside(&mut self) {
+        self.bank.pass(self.now);
+        let alive = |it: &&moorage::billing::Subscription| it.state != SubscriptionState::Ended;
+        let first = self.bank.subscriptions.iter().find(alive).map(|it| it.id.clone());
+        if let Some(id) = first.filter(|_| self.bank.kind == Provider::Stripe) {
+            self.bank.end(&id, self.now, false);
+        }
+    }
+
+    /// Somebody changes the price by hand, at Stripe.
+    pub fn change_price(&mut self, to: i64) {
+        let alive = |it: &&mut moorage::billing::Subscription| it.state != SubscriptionState::Ended;
+        if let Some(it) = self.bank.subscriptions.iter_mut().find(alive)
+            && self.bank.kind == Provider::Stripe
+        {
+            it.price = Some(money(to, "USD"));
+        }
     }
 
     /// A notice asks for the order to be read again.
@@ -249,4 +331,22 @@ impl World {
             self.recorded(|order| order.notice_time = Some(now));
         }
     }
+}
+
+fn error(class: ErrorClass) -> Error {
+    Error::new("test", class, "as the test has it")
+}
+
+fn answered(reply: Reply, is_done: bool, refusal: ErrorClass) -> Result<(), Error> {
+    match (reply, is_done) {
+        (Reply::Told, true) => Ok(()),
+        (Reply::Told, false) => Err(error(refusal)),
+        _ => Err(error(ErrorClass::Unknown)),
+    }
+}
+
+fn shown(order: &OrderRecord, registration: &str) -> Shown {
+    let mut attempts = order.attempts.iter();
+    let attempt = attempts.find(|it| it.subscription_id.as_deref() == Some(registration));
+    if attempt.is_some_and(|attempt| attempt.url.is_none()) { Shown::Never } else { Shown::Yes }
 }

@@ -5,7 +5,8 @@ use moorage::api::refs::NameRef;
 use moorage::api::runtime_order::{FundingPhase, PaymentMode, StepName, StepState};
 use moorage::api::state::OrderState;
 use moorage::api::{name_claim::Confirm, reason};
-use moorage::control::order::step::{Rest, Step};
+use moorage::control::order::facts::Remains;
+use moorage::control::order::step::{Rest, Step, Waiting};
 
 use crate::world::{DAY, Fault, PRICE, World, payment, refund, runtime};
 
@@ -115,7 +116,7 @@ fn what_couldnt_be_had_isnt_to_be_paid() {
     none.plan = None;
     assert_eq!(reason_of(&none.run(None)), reason::PLAN_NOT_FOUND);
     let mut elsewhere = world();
-    elsewhere.order.as_mut().unwrap().spec.payment.provider = Provider::Stripe;
+    elsewhere.order_mut().spec.payment.provider = Provider::Stripe;
     elsewhere.providers.clear();
     assert_eq!(reason_of(&elsewhere.run(None)), reason::PROVIDER_NOT_CONFIGURED);
     assert!(elsewhere.claim.is_none());
@@ -208,7 +209,7 @@ fn another_orders_runtime_isnt_funded_twice() {
 #[test]
 fn a_declared_runtime_is_funded_if_it_is_there_and_of_the_plan() {
     let declared = |mut world: World| {
-        let spec = &mut world.order.as_mut().unwrap().spec;
+        let spec = &mut world.order_mut().spec;
         (spec.runtime, spec.runtime_ref) = (None, Some(NameRef::new("ops")));
         world
     };
@@ -216,7 +217,7 @@ fn a_declared_runtime_is_funded_if_it_is_there_and_of_the_plan() {
     assert_eq!(reason_of(&none.run(None)), reason::RUNTIME_NOT_FOUND);
     let mut other = declared(world());
     let mut of_another_plan = runtime("theirs");
-    of_another_plan.spec.plan_ref = Some(NameRef::new("basic"));
+    std::sync::Arc::make_mut(&mut of_another_plan).spec.plan_ref = Some(NameRef::new("basic"));
     other.runtime = Some(of_another_plan);
     assert_eq!(reason_of(&other.run(None)), reason::PLAN_DIFFERS);
     let mut there = declared(world());
@@ -230,7 +231,7 @@ fn a_declared_runtime_is_funded_if_it_is_there_and_of_the_plan() {
 #[test]
 fn an_earlier_order_of_the_name_needs_the_platforms_word() {
     let mut world = paid();
-    world.order.as_mut().unwrap().metadata.uid = Some("order-2".into());
+    world.order_mut().metadata.uid = Some("order-2".into());
     assert_eq!(reason_of(&world.run(None)), reason::IDENTITY_CHANGED);
     world.claimed(|claim| {
         claim.confirm = Some(Confirm {
@@ -247,7 +248,7 @@ fn an_earlier_order_of_the_name_needs_the_platforms_word() {
 fn a_paused_order_begins_nothing_and_stops_funding_all_the_same() {
     let pause = |world: &mut World| {
         let held = [("moorage.dev/paused".to_owned(), "true".to_owned())].into();
-        world.order.as_mut().unwrap().metadata.annotations = Some(held);
+        world.order_mut().metadata.annotations = Some(held);
     };
     let mut new = world();
     pause(&mut new);
@@ -264,4 +265,89 @@ fn a_paused_order_begins_nothing_and_stops_funding_all_the_same() {
     late.now += 40 * DAY;
     late.run(None);
     assert!(!late.funds(), "{:?}", late.ledger);
+}
+
+#[test]
+fn a_pause_keeps_no_data_for_nothing() {
+    let mut world = paid();
+    let held = [("moorage.dev/paused".to_owned(), "true".to_owned())].into();
+    world.order_mut().metadata.annotations = Some(held);
+    world.now += 100 * DAY;
+    world.run(None);
+    assert_eq!((world.runtime.is_none(), world.ledger.last()), (true, Some(&"DeleteRuntime")));
+}
+
+#[test]
+fn a_runtime_that_is_stopped_as_asked_isnt_said_to_serve() {
+    let mut world = paid();
+    world.stop();
+    assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled));
+    assert_eq!(state(&world), OrderState::Paid);
+    let told = [world.condition("Ready"), world.condition("Fulfilled")];
+    assert!(told.iter().all(|told| told.contains("stopped") && !told.contains("serves")), "{told:?}");
+    assert_eq!(step_states(&world)[3], StepState::Pending);
+}
+
+#[test]
+fn after_a_restore_an_order_and_its_runtime_are_confirmed_in_any_order() {
+    let restored = |mut world: World| {
+        world.known = Default::default();
+        world.order_mut().metadata.uid = Some("order-2".into());
+        world.remains = Remains::Claim;
+        world
+    };
+    let confirm = |world: &mut World| {
+        world.claimed(|claim| {
+            claim.confirm = Some(Confirm {
+                uid: "order-2".into(),
+                action: moorage::api::name_claim::ConfirmAction::Takeover,
+            });
+        });
+    };
+    // The order first: its Runtime isn't declared again yet, and then isn't confirmed yet.
+    let mut first = restored(paid());
+    first.runtime = None;
+    confirm(&mut first);
+    assert_eq!(first.run(None), Step::Wait(Waiting::RuntimeBack));
+    first.runtime = Some(runtime("restored"));
+    assert_eq!(reason_of(&first.run(None)), reason::IDENTITY_CHANGED);
+    first.funded_by = Some("order-1".into());
+    // The Runtime first.
+    let mut second = restored(paid());
+    second.runtime = Some(runtime("restored"));
+    second.funded_by = Some("order-1".into());
+    assert_eq!(reason_of(&second.run(None)), reason::IDENTITY_CHANGED);
+    confirm(&mut second);
+    for mut world in [first, second] {
+        assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled));
+        assert_eq!((world.funds(), world.made), (true, 1));
+        let record = world.record_ref();
+        assert_eq!((record.runtime_gone_time, record.endings.len()), (None, 0));
+    }
+}
+
+#[test]
+fn what_isnt_paid_any_more_waits_for_its_runtime_after_a_restore_too() {
+    let mut world = paid();
+    world.now += 40 * DAY;
+    world.run(None);
+    world.runtime = None;
+    world.remains = Remains::Claim;
+    assert_eq!(world.run(None), Step::Rest(Rest::Suspended));
+    world.remains = Remains::Nothing;
+    assert_eq!(world.run(None), Step::Rest(Rest::Ended));
+}
+
+#[test]
+fn a_namespace_has_so_many_orders_that_arent_paid_and_no_more() {
+    let mut world = world();
+    world.open_orders = 3;
+    assert_eq!(reason_of(&world.run(None)), reason::TOO_MANY_ORDERS);
+    assert!(world.claim.is_none(), "nothing is recorded of it");
+    world.open_orders = 2;
+    assert_eq!(reason_of(&world.run(None)), reason::AWAITING_PAYMENT);
+    // Those that were begun go on.
+    world.open_orders = 10;
+    world.receipts.push(payment("1", world.now));
+    assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled));
 }

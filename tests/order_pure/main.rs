@@ -10,6 +10,7 @@
 )]
 
 mod account;
+mod again;
 mod bank;
 mod changes;
 mod checkouts;
@@ -17,5 +18,9 @@ mod counter;
 mod decisions;
 mod matrix;
 mod model;
+mod oracle;
+mod payapp;
+mod polls;
+mod post;
 mod sequences;
 mod world;

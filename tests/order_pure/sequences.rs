@@ -58,8 +58,10 @@ fn happen(world: &mut World, event: Event) -> Option<(usize, Fault)> {
 fn is_paid(world: &World) -> bool {
     let order = world.claim.as_ref().unwrap().spec.order.clone().unwrap();
     let truth = moorage::control::order::truth::truth(&order, &world.receipts, None).unwrap();
-    let paid = moorage::control::order::account::account(&order, &truth).paid_until;
-    paid.is_some_and(|until| world.now < until.as_second() + 3 * DAY)
+    let account = moorage::control::order::account::account(&order, &truth);
+    // What went back for the time that it is now leaves no grace.
+    let grace = if account.returned.is_some() { 0 } else { 3 * DAY };
+    account.paid_until.is_some_and(|until| world.now < until.as_second() + grace)
 }
 
 proptest! {

@@ -198,9 +198,11 @@ fn counts(account: Option<&Account>, receipt: &Receipt) -> &'static str {
     let oddity = account.oddities.iter().find(|oddity| oddity.payment == spec.provider_id);
     match oddity.map(|oddity| oddity.kind) {
         Some(OddityKind::AmountMismatch) => "another amount than the price: funds nothing, refund it",
+        Some(OddityKind::TooLate) => "its Runtime was gone: funds nothing, refund it",
         Some(OddityKind::Duplicate) => "paid for already: funds nothing, refund it",
         Some(OddityKind::PartialRefund) => "funds; a part of it went back",
         Some(OddityKind::Disputed) => "funds until the customer's bank has decided",
+        Some(OddityKind::Returned | OddityKind::DifferenceReturned) => "went back",
         None => "counts",
     }
 }

@@ -10,6 +10,7 @@ use super::told::{money, time};
 use crate::admin::AdminError;
 use crate::api::order_record::{AttemptRecord, AttemptState, OrderRecord};
 use crate::api::payment_receipt::Provider;
+use crate::api::runtime_order::FundingPhase;
 use crate::engine::clock::{Clock, SystemClock};
 
 /// Which order is to be paid.
@@ -35,7 +36,7 @@ pub async fn run(client: Client, pay_link: &PayLink, print: impl Fn(String)) -> 
 /// # Errors
 /// Why there is none, and what to do instead.
 pub fn link(now: Timestamp, order: &OrderRecord) -> Result<&str, String> {
-    if order.phase.funds() {
+    if order.phase == FundingPhase::Paid {
         let until = order.paid_until.map(|at| format!(" until {}", time(at))).unwrap_or_default();
         return Err(format!("It is paid{until}; there is nothing to pay now."));
     }
@@ -68,9 +69,10 @@ fn of_attempt(now: Timestamp, attempt: &AttemptRecord) -> Result<&str, String> {
             "The attempt {} was sent and nobody knows what came of it: look for it at the provider. If it was paid, `moorage billing resolve` with the provider's id as the reference; it is never sent again by itself.",
             attempt.mark()
         )),
-        (AttemptState::Closed, _) => {
-            Err("Its checkout is closed: nobody can pay it any more. Place another order.".into())
-        }
+        (AttemptState::Closed | AttemptState::Expired, _) => Err(
+            "No checkout is open. Where its provider still collects, pay the invoice in `status.subscription.invoices`; where another may be opened, that happens by itself. Place another order where neither is so."
+                .into(),
+        ),
     }
 }
 

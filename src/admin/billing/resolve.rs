@@ -165,7 +165,7 @@ fn spec(
         order_uid: order.uid.clone(),
         amount,
         currency,
-        period: period(now, resolve)?,
+        period: period(now, resolve, order.paid_until)?,
         refunds: resolve.refunds.clone(),
         note: Some(format!("resolved by {who} on {}: {reason}", time(now))),
         event: None,
@@ -176,11 +176,14 @@ fn spec(
     })
 }
 
-fn period(now: Timestamp, resolve: &Resolve) -> Result<Option<Period>, String> {
+/// It begins at the end of what is paid for, or now.
+fn period(now: Timestamp, resolve: &Resolve, paid: Option<Timestamp>) -> Result<Option<Period>, String> {
+    let start = paid.map_or(now, |paid| paid.max(now));
     match resolve.until {
         None => Ok(None),
         Some(until) if until <= now => Err("--until must be in the future".to_owned()),
-        Some(end) => Ok(Some(Period { start: now, end })),
+        Some(end) if end <= start => Err(format!("the order is paid until {} already", time(start))),
+        Some(end) => Ok(Some(Period { start, end })),
     }
 }
 

@@ -19,7 +19,7 @@ use super::truth::ProviderTruth;
 pub use client::{DEFAULT_URL, Pages, PayApp, PayAppOptions};
 pub use judge::{Expected, Fit, Judgement, judge};
 pub use notice::{MAX_NOTICE, Merchant, NOT_TAKEN, Notice, NoticeState, Rejection, TAKEN};
-pub use period::month_from;
+pub use period::{cycle, month_from, months_after};
 
 impl PayApp {
     /// A registration collects nothing until it is resumed.

@@ -1,9 +1,9 @@
 //! Everything that Stripe says of one order.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::client::Stripe;
-use super::objects::{Charge, Session};
+use super::objects::{Charge, PaymentStatus, Session, SubscriptionStatus};
 use super::translate::{self, Paid};
 use crate::billing::error::{Error, ErrorClass};
 use crate::billing::provider::{KnownCheckout, KnownOrder};
@@ -13,48 +13,57 @@ impl Stripe {
     /// Reads all of an order's checkouts and what they led to.
     pub(super) async fn read_order(&self, order: &KnownOrder) -> Result<ProviderTruth, Error> {
         let mut truth = ProviderTruth::default();
-        let mut subscriptions: BTreeSet<String> = order.subscription.iter().cloned().collect();
+        // By their ids, with the attempts that led to them.
+        let mut subscriptions: BTreeMap<String, Option<u32>> = BTreeMap::new();
+        subscriptions.extend(order.subscription.iter().map(|id| (id.clone(), None)));
         for known in &order.checkouts {
-            let Some(session) = self.known_session(known).await? else {
-                truth.checkouts.push(translate::missing(known));
-                continue;
-            };
-            self.read_once(&session, &mut truth).await?;
+            // One that was opened never goes: it not being there proves a wrong key, and nothing about what was paid.
+            let session = self.session(&known.opened.id).await?;
+            self.read_once(known, &session, &mut truth).await?;
             truth.customer = session.customer.as_ref().map(|it| it.id().to_owned()).or(truth.customer);
-            subscriptions.extend(session.subscription.as_ref().map(|it| it.id().to_owned()));
+            let subscription = session.subscription.as_ref().map(|it| it.id().to_owned());
+            subscriptions.extend(subscription.map(|id| (id, Some(known.attempt.number))));
             truth.checkouts.push(checkout(known, &session)?);
         }
-        for id in subscriptions {
-            self.read_subscription(&id, &mut truth).await?;
+        for (id, attempt) in subscriptions {
+            self.read_subscription(&id, attempt, &mut truth).await?;
         }
         truth.payments.sort_by(|one, other| (one.paid_at, &one.id).cmp(&(other.paid_at, &other.id)));
         truth.invoices.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
         Ok(truth)
     }
 
-    async fn known_session(&self, known: &KnownCheckout) -> Result<Option<Session>, Error> {
-        match self.session(&known.opened.id).await {
-            Ok(session) => Ok(Some(session)),
-            Err(error) if error.class() == ErrorClass::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// The one payment of a session that isn't for a subscription.
-    async fn read_once(&self, session: &Session, truth: &mut ProviderTruth) -> Result<(), Error> {
+    async fn read_once(
+        &self,
+        known: &KnownCheckout,
+        session: &Session,
+        truth: &mut ProviderTruth,
+    ) -> Result<(), Error> {
         let Some(intent) = &session.payment_intent else { return Ok(()) };
         let charges = self.charges_of_intent(intent.id()).await?;
+        if session.payment_status == PaymentStatus::Paid && !charges.iter().any(Charge::is_paid) {
+            return Err(incomplete("charges.list", "the checkout is paid, and its charge isn't listed"));
+        }
         for charge in charges.iter().filter(|charge| charge.is_paid()) {
-            let paid = Paid { purpose: Purpose::First, period: None };
-            truth.payments.push(self.payment(charge, paid).await?);
+            let paid = self.payment(charge, Paid { purpose: Purpose::First, period: None }).await?;
+            truth.payments.push(Payment { attempt: Some(known.attempt.number), ..paid });
             truth.payment_method = translate::method_of(charge).or(truth.payment_method.take());
         }
         Ok(())
     }
 
-    async fn read_subscription(&self, id: &str, truth: &mut ProviderTruth) -> Result<(), Error> {
+    async fn read_subscription(
+        &self,
+        id: &str,
+        attempt: Option<u32>,
+        truth: &mut ProviderTruth,
+    ) -> Result<(), Error> {
         let subscription = self.subscription(id).await?;
         let invoices = self.invoices(id).await?;
+        if invoices.is_empty() && was_billed(subscription.status) {
+            return Err(incomplete("invoices.list", "the subscription was billed, and no invoice is listed"));
+        }
         let customer = subscription.customer.as_ref().map(|it| it.id().to_owned());
         let charges = match &customer {
             Some(customer) => self.charges_of_customer(customer).await?,
@@ -63,7 +72,7 @@ impl Stripe {
         let mut latest = None;
         for charge in charges.iter().filter(|charge| charge.is_paid()) {
             let paid = self.payment(charge, translate::paid_by(charge, &invoices)).await?;
-            truth.payments.push(Payment { subscription: Some(id.to_owned()), ..paid });
+            truth.payments.push(Payment { subscription: Some(id.to_owned()), attempt, ..paid });
             latest = latest.or_else(|| translate::method_of(charge));
         }
         let chosen = subscription.default_payment_method.as_ref().and_then(|method| method.object());
@@ -90,6 +99,17 @@ impl Stripe {
             Dispute::Lost => 2,
         }))
     }
+}
+
+/// Lists may lag behind what they are of: that something isn't in one proves nothing.
+fn incomplete(operation: &'static str, cause: &str) -> Error {
+    Error::new(operation, ErrorClass::Unavailable, cause)
+}
+
+/// Each subscription has an invoice from its first moment on, save one that is tried for free.
+fn was_billed(status: SubscriptionStatus) -> bool {
+    use SubscriptionStatus::{Active, PastDue, Unpaid};
+    matches!(status, Active | PastDue | Unpaid)
 }
 
 fn checkout(known: &KnownCheckout, session: &Session) -> Result<Checkout, Error> {

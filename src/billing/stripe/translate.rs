@@ -6,7 +6,6 @@ use super::objects::{
     money, time,
 };
 use crate::billing::money::Money;
-use crate::billing::provider::KnownCheckout;
 use crate::billing::truth;
 use crate::billing::truth::{CheckoutState, Interval, Payment, PaymentMethod, Period, Purpose, Refunded};
 
@@ -15,16 +14,6 @@ use crate::billing::truth::{CheckoutState, Interval, Payment, PaymentMethod, Per
 pub(super) struct Paid {
     pub(super) purpose: Purpose,
     pub(super) period: Option<Period>,
-}
-
-/// A checkout that Stripe doesn't know.
-pub(super) fn missing(known: &KnownCheckout) -> truth::Checkout {
-    truth::Checkout {
-        attempt: known.attempt.number,
-        id: known.opened.id.clone(),
-        state: CheckoutState::Missing,
-        amount: None,
-    }
 }
 
 /// How far a session is; `None` in a state that isn't known.
@@ -91,6 +80,7 @@ pub(super) fn payment(charge: &Charge, paid: Paid, dispute: Option<truth::Disput
         purpose: paid.purpose,
         period: paid.period,
         subscription: None,
+        attempt: None,
     })
 }
 

@@ -12,6 +12,8 @@ use crate::billing::{Money, Payment, PaymentState, ProviderTruth, Purpose, Subsc
 /// How long after the end of a period the provider may take to collect the next, with the subscription in force:
 /// Stripe lets an invoice rest for an hour.
 const COLLECTING: SignedDuration = SignedDuration::from_hours(6);
+/// How long before the end of what is paid the next period may begin. One that begins earlier is paid twice.
+const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the payments come to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,9 +22,11 @@ pub struct Account {
     pub paid_until: Option<Timestamp>,
     /// Until when nobody worries: later than what is paid while the provider is collecting the next interval.
     pub calm_until: Option<Timestamp>,
-    /// The last payment that went back, whole.
+    /// The last payment that went back, whole, if it was for a time that nothing else pays for.
     pub returned: Option<String>,
-    /// The subscription that is the order's own: the first that a payment came for.
+    /// Until when that one had paid.
+    pub returned_until: Option<Timestamp>,
+    /// The subscription that is the order's own: the last that paid for anything.
     pub subscription: Option<String>,
     /// What a person should look at, by payment.
     pub oddities: Vec<Oddity>,
@@ -48,26 +52,28 @@ pub enum OddityKind {
     PartialRefund,
     /// The customer's bank asks for it back; it pays until that is settled.
     Disputed,
+    /// All of it went back, and the time that it was for is paid by others or over.
+    Returned,
+    /// The difference for a dearer Plan went back, which is a part of what the Plan costs.
+    DifferenceReturned,
+    /// It came when the Runtime was gone: it pays for nothing.
+    TooLate,
 }
 
 /// Folds what is true of an order. The order in which it came to be known doesn't matter.
 pub fn account(order: &OrderRecord, truth: &ProviderTruth) -> Account {
     let mut payments: Vec<&Payment> = truth.payments.iter().collect();
     payments.sort_by(|a, b| (a.paid_at, &a.id).cmp(&(b.paid_at, &b.id)));
-    let own = own_subscription(order, &payments);
-    let mut fold =
-        Fold { order, truth, account: Account { subscription: own, ..Account::default() }, run: None };
-    for payment in payments {
+    let mut fold = Fold { order, truth, account: Account::default(), run: None, returned: Vec::new() };
+    for payment in &payments {
         fold.payment(payment);
     }
-    fold.invoiced();
-    fold.account
-}
-
-/// The one that is recorded, or else the first that a payment came for.
-fn own_subscription(order: &OrderRecord, payments: &[&Payment]) -> Option<String> {
     let first = || payments.iter().find_map(|payment| payment.subscription.clone());
-    order.subscription_id.clone().or_else(first)
+    let own = fold.account.subscription.take();
+    fold.account.subscription = own.or_else(|| order.subscription_id.clone()).or_else(first);
+    fold.invoiced();
+    fold.went_back();
+    fold.account
 }
 
 /// The account while it is being made up.
@@ -77,80 +83,128 @@ struct Fold<'o> {
     account: Account,
     /// Where a run of intervals without a gap began, and how many it has: months are counted from its first day.
     run: Option<(Timestamp, i32)>,
+    /// What went back whole, with the end of the time that it had paid for.
+    returned: Vec<(Timestamp, String)>,
+}
+
+/// A time that a payment pays for.
+struct Covered {
+    until: Timestamp,
+    run: Option<(Timestamp, i32)>,
 }
 
 impl Fold<'_> {
     fn payment(&mut self, payment: &Payment) {
         // The difference after a change of price pays for no time of its own.
         if payment.purpose == Purpose::Change {
-            return;
+            return self.difference(payment);
         }
-        if !self.is_right(payment) {
+        let is_back = matches!(payment.state(), PaymentState::Refunded | PaymentState::Lost);
+        if !is_back && self.order.runtime_gone_time.is_some_and(|gone| payment.paid_at > gone) {
+            return self.odd(payment, OddityKind::TooLate);
+        }
+        let covered = if self.is_right(payment) {
+            self.covered(payment)
+        } else if is_back {
+            None
+        } else {
             return self.odd(payment, OddityKind::AmountMismatch);
-        }
-        match payment.state() {
-            PaymentState::Refunded | PaymentState::Lost => {
-                self.account.returned = Some(payment.id.clone());
-                return;
+        };
+        match (covered, payment.state()) {
+            (Some(covered), PaymentState::Refunded | PaymentState::Lost) => {
+                self.own(payment);
+                self.returned.push((covered.until, payment.id.clone()));
             }
-            PaymentState::PartlyRefunded => self.odd(payment, OddityKind::PartialRefund),
-            PaymentState::Disputed => self.odd(payment, OddityKind::Disputed),
-            PaymentState::Paid => {}
+            (None, PaymentState::Refunded | PaymentState::Lost) => {}
+            (covered, state) => {
+                self.told(payment, state);
+                self.pay(payment, covered);
+            }
         }
-        self.pay(payment);
     }
 
-    /// The order's price; or what its own subscription, at that price, was charged: a credit may have made it less.
+    fn pay(&mut self, payment: &Payment, covered: Option<Covered>) {
+        let Some(Covered { until, run }) = covered else {
+            return self.odd(payment, OddityKind::Duplicate);
+        };
+        self.account.paid_until = Some(until);
+        self.run = run;
+        self.own(payment);
+    }
+
+    fn told(&mut self, payment: &Payment, state: PaymentState) {
+        match state {
+            PaymentState::PartlyRefunded => self.odd(payment, OddityKind::PartialRefund),
+            PaymentState::Disputed => self.odd(payment, OddityKind::Disputed),
+            PaymentState::Paid | PaymentState::Refunded | PaymentState::Lost => {}
+        }
+    }
+
+    /// One that nobody asked for pays for nothing, and what goes back of one is a part of the price.
+    fn difference(&mut self, payment: &Payment) {
+        let asked = self.order.former.is_some() || self.order.change.is_some();
+        match payment.state() {
+            PaymentState::Refunded | PaymentState::Lost if asked => {
+                self.odd(payment, OddityKind::DifferenceReturned);
+            }
+            PaymentState::Paid if !asked => self.odd(payment, OddityKind::AmountMismatch),
+            state => self.told(payment, state),
+        }
+    }
+
+    fn own(&mut self, payment: &Payment) {
+        if payment.subscription.is_some() {
+            self.account.subscription.clone_from(&payment.subscription);
+        }
+    }
+
+    /// The order's price; or what a subscription of it, at that price, was charged: a credit may have made it less.
     fn is_right(&self, payment: &Payment) -> bool {
-        let of_own = payment.subscription.is_some() && payment.subscription == self.account.subscription;
-        let invoiced =
-            of_own && payment.period.is_some() && self.own().is_some_and(|own| self.has_our_price(own));
+        let of = payment.subscription.as_ref().and_then(|id| self.subscription(id));
+        let invoiced = payment.period.is_some() && of.is_some_and(|it| self.has_our_price(it));
         let former = self.order.former.as_ref().filter(|former| payment.paid_at <= former.end_time);
         let was_price = former.is_some_and(|former| is_price(&former.price, payment.amount));
         invoiced || was_price || is_price(&self.order.price, payment.amount)
     }
 
-    fn pay(&mut self, payment: &Payment) {
+    /// The time that it pays for; none if that was paid already.
+    fn covered(&self, payment: &Payment) -> Option<Covered> {
         let paid = self.account.paid_until;
-        let once = self.order.mode == PaymentMode::OneTime && paid.is_some();
-        let other = payment.subscription.is_some() && payment.subscription != self.account.subscription;
-        let until = match &payment.period {
-            _ if once || other => None,
-            Some(period) if paid.is_some_and(|paid| period.end <= paid) => None,
+        match &payment.period {
             Some(period) => {
-                self.run = None;
-                Some(period.end)
+                let latest = period.start.saturating_add(OVERLAP).unwrap_or(Timestamp::MAX);
+                let again = paid.is_some_and(|paid| period.end <= paid || latest < paid);
+                (!again).then_some(Covered { until: period.end, run: None })
+            }
+            None if self.order.mode == PaymentMode::OneTime
+                && paid.is_some_and(|paid| payment.paid_at < paid) =>
+            {
+                None
             }
             None => Some(self.next_interval(payment.paid_at)),
-        };
-        match until {
-            Some(until) => self.account.paid_until = Some(until),
-            None => self.odd(payment, OddityKind::Duplicate),
         }
     }
 
-    /// The end of one interval more: from the end of what is paid for, or from now if that has passed.
-    fn next_interval(&mut self, paid_at: Timestamp) -> Timestamp {
+    /// One interval more: from the end of what is paid for, or from now if that has passed.
+    fn next_interval(&self, paid_at: Timestamp) -> Covered {
         let (start, count) = match (self.run, self.account.paid_until) {
             (Some(run), Some(paid)) if paid_at <= paid => run,
             (None, Some(paid)) if paid_at <= paid => (paid, 0),
             _ => (paid_at, 0),
         };
-        self.run = Some((start, count.saturating_add(1)));
-        after(start, self.order.price.interval, count.saturating_add(1))
+        let run = (start, count.saturating_add(1));
+        Covered { until: after(start, self.order.price.interval, run.1), run: Some(run) }
     }
 
     /// What the provider says that the subscription's invoices have paid, where nothing was to be charged for one.
     fn invoiced(&mut self) {
-        let Some(own) = self.own().filter(|own| self.has_our_price(own)) else { return };
+        let own = self.account.subscription.as_deref().and_then(|id| self.subscription(id));
+        let Some(own) = own.filter(|own| self.has_our_price(own)) else { return };
         let Some(until) = own.paid_until.filter(|_| own.state != SubscriptionState::Incomplete) else {
             return;
         };
-        let ends_then = |payment: &&Payment| payment.period.is_some_and(|period| period.end == until);
-        let went_back =
-            |payment: &Payment| matches!(payment.state(), PaymentState::Refunded | PaymentState::Lost);
         let collects = own.state == SubscriptionState::Active && own.period_end > Some(until);
-        if !self.truth.payments.iter().filter(ends_then).any(went_back) {
+        if !self.returned.iter().any(|(back, _)| *back == until) {
             self.account.paid_until = self.account.paid_until.max(Some(until));
         }
         if collects && self.account.paid_until == Some(until) {
@@ -158,9 +212,20 @@ impl Fold<'_> {
         }
     }
 
-    fn own(&self) -> Option<&Subscription> {
-        let id = self.account.subscription.as_ref()?;
-        self.truth.subscriptions.iter().find(|subscription| subscription.id == *id)
+    /// What went back counts if nothing else pays for as long.
+    fn went_back(&mut self) {
+        self.returned.sort();
+        for (until, payment) in std::mem::take(&mut self.returned) {
+            if self.account.paid_until.is_none_or(|paid| paid < until) {
+                (self.account.returned, self.account.returned_until) = (Some(payment), Some(until));
+            } else {
+                self.account.oddities.push(Oddity { payment, kind: OddityKind::Returned });
+            }
+        }
+    }
+
+    fn subscription(&self, id: &str) -> Option<&Subscription> {
+        self.truth.subscriptions.iter().find(|subscription| subscription.id == id)
     }
 
     fn has_our_price(&self, subscription: &Subscription) -> bool {

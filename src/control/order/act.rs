@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::facts::Facts;
 use super::step::Effect;
-use super::{attempts, claim, pay, runtime, store};
+use super::{attempts, claim, endings, pay, runtime, store};
 use crate::api::ORDER_FINALIZER;
 use crate::control::context::Context;
 use crate::control::finalizers;
@@ -31,24 +31,23 @@ pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
         Effect::StoreReceipt(receipt) => store::store(ctx, receipt).await,
         Effect::OpenCheckout(number) => pay::open(ctx, facts, *number).await,
         Effect::CloseCheckout(number) => pay::close(ctx, facts, *number).await,
-        Effect::EndSubscription => pay::end(ctx, facts).await,
+        Effect::EndSubscription(id) => pay::end(ctx, facts, id).await,
         Effect::ChangeSubscription => pay::change(ctx, facts).await,
         Effect::RecordChange(price) => attempts::change_to(ctx, facts, price).await,
         Effect::RecordChanged => attempts::changed(ctx, now, facts).await,
         Effect::RecordDeclined => attempts::declined(ctx, now, facts).await,
         Effect::DropChange => attempts::drop_change(ctx, facts).await,
         Effect::OpenPortal { customer, request } => pay::portal(ctx, facts, customer, *request).await,
-        Effect::RecordAttempt { number, expire_time } => {
-            attempts::begin(ctx, now, facts, *number, *expire_time).await
+        Effect::RecordAttempt { number, expire_time, forgets } => {
+            attempts::begin(ctx, now, facts, *number, *expire_time, *forgets).await
         }
         Effect::RecordCheckout(number, checkout) => attempts::opened(ctx, facts, *number, checkout).await,
         Effect::RecordAttemptState(number, state) => attempts::set_state(ctx, facts, *number, *state).await,
         Effect::RecordSubscription { subscription, customer } => {
             attempts::subscribed(ctx, facts, subscription, customer.as_deref()).await
         }
-        Effect::RecordEnding { subscription, when } => {
-            attempts::ending(ctx, facts, subscription, *when).await
-        }
-        Effect::RecordEnded => attempts::ended(ctx, now, facts).await,
+        Effect::RecordEnding { subscription, when } => endings::begin(ctx, facts, subscription, *when).await,
+        Effect::RecordEnded(id) => endings::ended(ctx, now, facts, id).await,
+        Effect::RecordNotEnded(id) => endings::not_ended(ctx, now, facts, id).await,
     }
 }

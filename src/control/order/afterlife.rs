@@ -7,18 +7,23 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::account::{Account, account};
-use super::claim::{standing_patch, write};
+use super::claim::{PAID_FOR_NOTHING, standing_patch, write};
+use super::endings::with;
 use super::funding::record;
-use super::leftover::Readings;
+use super::leftover::{Readings, end, unwanted};
 use super::observe::patience;
 use super::runtime;
 use super::standing::Recorded;
+use super::trouble::failure;
 use super::truth::truth;
 use crate::api::NameClaim;
-use crate::api::order_record::OrderRecord;
+use crate::api::condition::whole_seconds;
+use crate::api::order_record::{EndingTime, OrderRecord};
+use crate::api::payment_receipt::Provider;
 use crate::api::runtime_order::FundingPhase;
 use crate::billing::ProviderTruth;
 use crate::control::context::Context;
@@ -69,15 +74,15 @@ async fn settle(
     readings: &mut Readings,
 ) -> Result<(), Failure> {
     let Some(order) = record(claim) else { return Ok(()) };
-    // An order that was never given up may come back from a backup: nothing is ended at its provider.
-    let read = match &claim.spec.tombstone {
-        Some(_) => readings.of(ctx, now, order).await?,
-        None => None,
-    };
+    let read = readings.of(ctx, now, &claim.spec, order).await?;
     let wanted = account_of(ctx, order, read.as_deref()).recorded(now, order, patience(&ctx.config));
     if wanted != Recorded::of(order) {
         return write(ctx, claim, standing_patch(&wanted)).await;
     }
+    if let Some(message) = late_words(claim, order) {
+        return write(ctx, claim, json!({"tombstone": {"message": message}})).await;
+    }
+    registrations_ended(ctx, now, claim, order, readings).await?;
     let phase = wanted.phase;
     let funded = order.funds.as_ref().and_then(|funds| Some((&funds.name, funds.uid.as_ref()?)));
     if let (FundingPhase::Ended, Some((name, uid))) = (phase, funded)
@@ -88,6 +93,39 @@ async fn settle(
         return runtime::delete(ctx, &claim.spec.holder.namespace, name, uid).await;
     }
     Ok(())
+}
+
+/// What is left to say of an order that was paid after it was deleted.
+fn late_words(claim: &NameClaim, order: &OrderRecord) -> Option<&'static str> {
+    let stone = claim.spec.tombstone.as_ref()?;
+    let is_for_nothing = order.phase.funds() && claim.spec.funds_nothing();
+    Some(PAID_FOR_NOTHING).filter(|message| is_for_nothing && stone.message != *message)
+}
+
+/// Registrations at PayApp of what is over collect nothing further. Each that is refused is tried again.
+async fn registrations_ended(
+    ctx: &Context,
+    now: Timestamp,
+    claim: &NameClaim,
+    order: &OrderRecord,
+    readings: &mut Readings,
+) -> Result<(), Failure> {
+    if order.provider != Provider::PayApp || order.phase != FundingPhase::Ended {
+        return Ok(());
+    }
+    let Some(truth) = truth(order, &ctx.receipts.of(&order.uid), None) else { return Ok(()) };
+    let Some((id, when)) = unwanted(&claim.spec, order, &truth).into_iter().next() else { return Ok(()) };
+    if !readings.is_turn(now, order) {
+        return Ok(());
+    }
+    let client = ctx.providers.client(order.provider)?;
+    let asked = end(order, id, when);
+    client.end_subscription(&asked).await.map_err(|error| failure(order.provider, &error))?;
+    let mut endings = with(order, id, EndingTime::Now, asked.idempotency_key.clone());
+    for ending in endings.iter_mut().filter(|ending| ending.subscription_id == id) {
+        ending.done_time = Some(whole_seconds(now));
+    }
+    write(ctx, claim, json!({"order": {"endings": endings}})).await
 }
 
 /// What its payments come to; of what isn't asked about any more, what is recorded.

@@ -1,4 +1,4 @@
-//! Writes what becomes of the attempts to be paid, and of a subscription's end, to the order's claim.
+//! Writes what becomes of the attempts to be paid, and of a subscription's Plan, to the order's claim.
 
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -9,7 +9,7 @@ use super::claim::write;
 use super::facts::{CallOutcome, Facts};
 use super::funding::record;
 use crate::api::condition::whole_seconds;
-use crate::api::order_record::{AttemptRecord, AttemptState, EndingRecord, EndingTime, OrderRecord, Price};
+use crate::api::order_record::{AttemptRecord, AttemptState, OrderRecord, Price};
 use crate::billing::OpenCheckout;
 use crate::control::context::Context;
 use crate::control::runtime::token::hexadecimal;
@@ -25,6 +25,7 @@ pub async fn begin(
     facts: &mut Facts,
     number: u32,
     expire_time: Option<Timestamp>,
+    forgets: Option<u32>,
 ) -> Result<(), Failure> {
     let Some(order) = facts.record() else { return Ok(()) };
     let nonce = nonce();
@@ -41,7 +42,8 @@ pub async fn begin(
         url: None,
         subscription_id: None,
     };
-    let attempts: Vec<&AttemptRecord> = order.attempts.iter().chain([&attempt]).collect();
+    let kept = order.attempts.iter().filter(|attempt| Some(attempt.number) != forgets);
+    let attempts: Vec<&AttemptRecord> = kept.chain([&attempt]).collect();
     patch(ctx, facts, json!({"attempts": attempts})).await?;
     // Another writer may have been faster: only what stands as it was written may be sent.
     let standing = facts.cluster.claim.as_ref().and_then(|claim| ctx.claims.get(&claim.name_any()));
@@ -81,36 +83,6 @@ pub async fn set_state(
     state: AttemptState,
 ) -> Result<(), Failure> {
     change(ctx, facts, number, |attempt| attempt.state = state).await
-}
-
-/// Records that a subscription is to end.
-///
-/// # Errors
-/// If the API server refuses or can't be asked.
-pub async fn ending(
-    ctx: &Context,
-    facts: &Facts,
-    subscription: &str,
-    when: EndingTime,
-) -> Result<(), Failure> {
-    let Some(order) = facts.record() else { return Ok(()) };
-    let ending = EndingRecord {
-        subscription_id: subscription.to_owned(),
-        when,
-        idempotency_key: format!("order-{}-end-{}", order.uid, nonce()),
-        done_time: None,
-    };
-    let mut ending = json!(ending);
-    ending["doneTime"] = Value::Null;
-    patch(ctx, facts, json!({"ending": ending})).await
-}
-
-/// Records that the provider agreed to the end.
-///
-/// # Errors
-/// If the API server refuses or can't be asked.
-pub async fn ended(ctx: &Context, now: Timestamp, facts: &Facts) -> Result<(), Failure> {
-    patch(ctx, facts, json!({"ending": {"doneTime": whole_seconds(now)}})).await
 }
 
 /// Records the subscription and the customer that the provider made of the checkout.
@@ -193,13 +165,13 @@ async fn change(
     patch(ctx, facts, json!({"attempts": attempts})).await
 }
 
-async fn patch(ctx: &Context, facts: &Facts, order: Value) -> Result<(), Failure> {
+pub(super) async fn patch(ctx: &Context, facts: &Facts, order: Value) -> Result<(), Failure> {
     let Some(claim) = &facts.cluster.claim else { return Ok(()) };
     write(ctx, claim, json!({"order": order})).await
 }
 
 /// 120 random bits, in letters that every provider takes.
-fn nonce() -> String {
+pub(super) fn nonce() -> String {
     let mut bytes = [0_u8; 15];
     rand::rng().fill_bytes(&mut bytes);
     hexadecimal(&bytes)

@@ -80,19 +80,21 @@ pub async fn release(ctx: &Context, now: Timestamp, facts: &Facts) -> Result<(),
     write(ctx, standing, json!({"tombstone": tombstone})).await
 }
 
+/// What is left to say of one that was paid, and has no Runtime.
+pub const PAID_FOR_NOTHING: &str =
+    "The order was deleted when it was paid already, and funds nothing. Give the money back at its provider.";
+
 /// What is left to say of an order that is given up.
 pub fn last_words(facts: &Facts) -> &'static str {
     let Some(record) = facts.record() else { return "The order was deleted." };
     let has_runtime = record.funds.as_ref().is_some_and(|funds| funds.uid.is_some());
     // A subscription that nothing was paid for yet had to be ended: its first payment may be on its way all the same.
-    let confirming = record.ending.is_some()
+    let confirming = !record.endings.is_empty()
         || facts.truth().is_some_and(|truth| {
             truth.checkouts.iter().any(|checkout| checkout.state == CheckoutState::Confirming)
         });
     match record.phase {
-        phase if phase.funds() && !has_runtime => {
-            "The order was deleted when it was paid already, and funds nothing. Give the money back at its provider."
-        }
+        phase if phase.funds() && !has_runtime => PAID_FOR_NOTHING,
         FundingPhase::Unpaid if confirming => {
             "The order was deleted while a payment was on its way, which will fund nothing. Give the money back at its provider once it has come."
         }

@@ -59,7 +59,9 @@ fn checkout_open(facts: &Facts, phase: FundingPhase, outcome: &Outcome) -> Wante
     let type_ = ConditionType::CheckoutOpen;
     let waits = matches!(outcome, Outcome::Awaiting(why) if why.reason == reason::AWAITING_PAYMENT);
     let by_hand = facts.record().is_some_and(|record| record.provider == Provider::Manual);
-    if phase == FundingPhase::Unpaid && waits && (by_hand || facts.open_checkout().is_some()) {
+    let again = matches!(phase, FundingPhase::PastDue | FundingPhase::Suspended);
+    let is_payable = again || (phase == FundingPhase::Unpaid && waits);
+    if is_payable && (by_hand || facts.open_checkout().is_some()) {
         return Wanted::new(type_, ConditionStatus::True, reason::CHECKOUT_OPEN, "It can be paid.");
     }
     Wanted::new(type_, ConditionStatus::False, reason::CHECKOUT_CLOSED, "There is nothing to pay now.")
@@ -99,8 +101,13 @@ fn declined(facts: &Facts) -> String {
 /// Money that came in for something else than what was asked for.
 fn flagged(facts: &Facts) -> String {
     let Some(order) = facts.record() else { return String::new() };
+    // What is odd at Stripe is told by what it says now.
     let is_odd = |spec: &PaymentReceiptSpec| {
-        spec.order_uid == order.uid && spec.type_ == ReceiptType::Payment && !spec.flags.is_empty()
+        let is_stripes = spec.provider == Provider::Stripe;
+        !is_stripes
+            && spec.order_uid == order.uid
+            && spec.type_ == ReceiptType::Payment
+            && !spec.flags.is_empty()
     };
     let mut odd: Vec<&str> = facts
         .cluster
@@ -132,6 +139,12 @@ fn oddities(account: &Account) -> String {
         (OddityKind::Duplicate, "pays for what was paid already; refund it"),
         (OddityKind::PartialRefund, "was refunded in part"),
         (OddityKind::Disputed, "is asked back by the customer's bank; answer at the provider"),
+        (OddityKind::TooLate, "came when its Runtime was gone, and pays for nothing; refund it"),
+        (OddityKind::Returned, "went back after another was made for the same time, or when its time was over"),
+        (
+            OddityKind::DifferenceReturned,
+            "for the dearer Plan went back, which runs on until the next interval is due: set `spec.planRef` of the Runtime back, or delete the order",
+        ),
     ]
     .map(|(kind, what)| match names(kind) {
         none if none.is_empty() => none,
@@ -145,6 +158,10 @@ fn fulfilled(outcome: &Outcome) -> Wanted {
     match outcome {
         Outcome::Settled(why) if why.reason == reason::FULFILLED => {
             Wanted::new(type_, ConditionStatus::True, reason::FULFILLED, "The Runtime that it funds serves.")
+        }
+        Outcome::Settled(why) if why.reason == reason::STOPPED => {
+            let message = "The Runtime that it funds is stopped, as its own spec asks.";
+            Wanted::new(type_, ConditionStatus::True, reason::STOPPED, message)
         }
         Outcome::Settled(why) | Outcome::Awaiting(why) | Outcome::Stalled(why) | Outcome::Progress(why) => {
             Wanted::new(type_, ConditionStatus::False, why.reason, why.message.clone())

@@ -1,5 +1,6 @@
 //! What is known about one order when a decision is made.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -46,13 +47,17 @@ pub struct Cluster {
     pub policy: EffectivePolicy,
     /// Slugs that the namespace holds.
     pub slugs: i32,
+    /// Orders of the namespace that aren't paid and still may be.
+    pub open_orders: i32,
     /// Every receipt of it.
     pub receipts: Vec<Receipt>,
     /// The Runtime that it names.
     pub runtime: Option<Arc<Runtime>>,
     /// The order by which that Runtime was last funded, as the Runtime's claim has it.
     pub funded_by: Option<String>,
-    /// Another order that funds that Runtime, and has the better right to it.
+    /// What is left of the Runtime that it was last recorded to fund.
+    pub remains: Remains,
+    /// Another order that funds that Runtime or can be paid again for it, and has the better right to it.
     pub rival: Option<String>,
     /// The Plan that the Runtime asks for, with its name.
     pub wish: Option<(String, PlanSpec)>,
@@ -60,6 +65,15 @@ pub struct Cluster {
     pub providers: Vec<Provider>,
     /// Settings of the operator.
     pub settings: Settings,
+}
+
+/// What is left of a Runtime, as its slug's claim has it: a Runtime may not be there yet after a restore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remains {
+    /// Nothing: it was given up.
+    Nothing,
+    /// The claim stands, and with it what stands at Fly.
+    Claim,
 }
 
 /// Settings of the operator that decisions depend on.
@@ -75,6 +89,8 @@ pub struct Settings {
     pub slow_retry: SignedDuration,
     /// Time after which a provider is asked again without having told of anything.
     pub poll: SignedDuration,
+    /// Most orders of a namespace that aren't paid, where no policy says otherwise.
+    pub max_open_orders: i32,
 }
 
 /// What was read or went wrong. Nothing in here is needed after a restart.
@@ -86,6 +102,8 @@ pub struct Knowledge {
     pub read: Option<Reading>,
     /// What is known of a call to the provider and isn't recorded yet.
     pub call: Option<CallOutcome>,
+    /// What is known of calls that end something at a provider, by its id there, until the claim says what came of them.
+    pub ends: BTreeMap<String, Sent>,
     /// The customer's own page at the provider, as it was last opened.
     pub portal: Option<Portal>,
     /// What went wrong last, until something succeeds again.
@@ -114,6 +132,15 @@ pub struct Reading {
     pub truth: Arc<ProviderTruth>,
 }
 
+/// What is known of a call that ends something, while nothing came of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sent {
+    /// It is to be made by this process, which recorded it, and no earlier one can have done anything.
+    Never,
+    /// It was made, and no answer came.
+    Unanswered,
+}
+
 /// What is known of a call to the provider, until the claim says so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallOutcome {
@@ -127,8 +154,10 @@ pub enum CallOutcome {
     NotFound(u32),
     /// Nobody can pay it any more.
     Closed(u32),
-    /// The subscription whose end is recorded ends.
-    Ended,
+    /// This subscription, whose end is recorded, ends.
+    Ended(String),
+    /// Its provider refuses to end this one: it goes on to collect.
+    NotEnded(String),
     /// The subscription is at the price that is recorded.
     Changed,
     /// The customer's bank declined the difference, and nothing has changed.
@@ -175,24 +204,28 @@ impl Facts {
     pub fn forget_recorded(&mut self) {
         let (Some(outcome), Some(record)) = (&self.known.call, self.record()) else { return };
         let attempt = |number: u32| record.attempts.iter().find(|attempt| attempt.number == number);
-        let is = |number, states: &[AttemptState]| {
-            attempt(number).is_none_or(|attempt| states.contains(&attempt.state))
-        };
         let is_recorded = match outcome {
-            CallOutcome::Unsent(number) => !is(*number, &[AttemptState::Opening]),
+            CallOutcome::Unsent(number) => {
+                attempt(*number).is_some_and(|attempt| attempt.state != AttemptState::Opening)
+            }
             CallOutcome::Opened(number, checkout) => attempt(*number).is_none_or(|attempt| {
                 attempt.state != AttemptState::Opening && attempt.checkout_id.as_ref() == Some(&checkout.id)
             }),
-            CallOutcome::Unsure(number) => is(*number, &[AttemptState::Held, AttemptState::Closed]),
+            CallOutcome::Unsure(number) => {
+                attempt(*number).is_none_or(|it| it.state.is_over() || it.state == AttemptState::Held)
+            }
             CallOutcome::NotFound(number) | CallOutcome::Closed(number) => {
-                is(*number, &[AttemptState::Closed])
+                attempt(*number).is_none_or(|attempt| attempt.state.is_over())
             }
             CallOutcome::Changed => record.change.is_none(),
             CallOutcome::Declined => {
                 record.change.as_ref().is_none_or(|change| change.decline_time.is_some())
             }
             CallOutcome::Stale => false,
-            CallOutcome::Ended => record.ending.as_ref().is_none_or(|ending| ending.done_time.is_some()),
+            CallOutcome::Ended(id) => record.ending(id).is_none_or(|ending| ending.done_time.is_some()),
+            CallOutcome::NotEnded(id) => {
+                record.ending(id).is_none_or(|it| it.done_time.is_some() || it.refuse_time.is_some())
+            }
         };
         if is_recorded {
             self.known.call = None;
@@ -214,6 +247,11 @@ impl Facts {
     /// Where the Runtime that it names stands, by the Runtime's own word.
     pub fn runtime_state(&self) -> Option<RuntimeState> {
         self.runtime_status()?.state
+    }
+
+    /// Whether that Runtime is stopped because its own spec asks for it.
+    pub fn runtime_is_stopped_as_asked(&self) -> bool {
+        self.runtime_state() == Some(RuntimeState::Stopped) && self.runtime_is_ready()
     }
 
     /// Whether that Runtime is as its own spec wants it.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use crate::api::name_claim::ClaimType;
 use crate::api::order_record::OrderRecord;
 use crate::api::{NameClaim, NameClaimSpec};
 
@@ -18,6 +19,10 @@ pub struct Orders {
     for_name: HashMap<String, BTreeSet<String>>,
     /// By namespace and name of the order, save those given up.
     named: HashMap<String, BTreeSet<String>>,
+    /// By namespace, those that aren't paid and still may be.
+    open: HashMap<String, BTreeSet<String>>,
+    /// Keys of slugs' claims that weren't given up, by the UID of the order that last funded them.
+    slugs: HashMap<String, BTreeSet<String>>,
 }
 
 impl Orders {
@@ -54,14 +59,32 @@ impl Orders {
         keys(&self.named, &path(namespace, name))
     }
 
+    /// How many orders of the namespace aren't paid and still may be.
+    pub fn open_in(&self, namespace: &str) -> usize {
+        self.open.get(namespace).map(BTreeSet::len).unwrap_or_default()
+    }
+
+    /// How many slugs that weren't given up were last funded by the order of this UID.
+    pub fn slugs_funded_by(&self, order: &str) -> usize {
+        self.slugs.get(order).map(BTreeSet::len).unwrap_or_default()
+    }
+
     fn each(
         &mut self,
         claim: &NameClaimSpec,
         mut change: impl FnMut(&mut HashMap<String, BTreeSet<String>>, String),
     ) {
+        let is_held = claim.tombstone.is_none();
+        let funded = claim.runtime.as_ref().filter(|_| is_held && claim.type_ == ClaimType::Slug);
+        if let Some(order) = funded.and_then(|runtime| runtime.order.as_ref()) {
+            change(&mut self.slugs, order.clone());
+        }
         let Some(order) = &claim.order else { return };
-        if claim.tombstone.is_none() {
+        if is_held {
             change(&mut self.named, path(&claim.holder.namespace, &claim.holder.name));
+        }
+        if is_held && order.is_open() {
+            change(&mut self.open, claim.holder.namespace.clone());
         }
         let Some(funds) = &order.funds else { return };
         change(&mut self.for_name, path(&claim.holder.namespace, &funds.name));

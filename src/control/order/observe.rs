@@ -6,9 +6,10 @@ use jiff::SignedDuration;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
-use super::facts::{Cluster, Facts, Knowledge, Settings};
+use super::facts::{Cluster, Facts, Knowledge, Remains, Settings};
 use super::funding::{rank, record};
 use super::standing::Patience;
+use crate::api::runtime_order::FundingPhase;
 use crate::api::{NameClaim, PlanSpec, Runtime, RuntimeOrder};
 use crate::control::context::Context;
 use crate::control::runtime::facts::NamespaceFact;
@@ -39,6 +40,8 @@ pub fn cluster(ctx: &Context, order: &RuntimeOrder) -> Cluster {
         plan: ctx.stores.plans.get(&ObjectRef::new(&order.spec.plan_ref.name)).map(|plan| plan.spec.clone()),
         policy: policy(ctx, &namespace, meta.as_deref()),
         slugs: ctx.claims.slugs_in(&namespace),
+        open_orders: ctx.claims.open_orders_in(&namespace),
+        remains: claim.as_ref().map_or(Remains::Nothing, |claim| remains(ctx, claim)),
         receipts: uid.map(|uid| ctx.receipts.of(&uid)).unwrap_or_default(),
         funded_by: runtime.as_ref().and_then(|runtime| funded_by(ctx, runtime)),
         rival: runtime.as_ref().and_then(|runtime| rival(ctx, runtime, claim.as_deref())),
@@ -76,7 +79,19 @@ fn funded_by(ctx: &Context, runtime: &Runtime) -> Option<String> {
     claim.spec.runtime.as_ref()?.order.clone()
 }
 
-/// Another order that funds the Runtime: ours has the better right only if it is recorded, and older.
+/// What is left of the Runtime that an order is recorded to fund: its slug's claim, by its own UID or by the order's.
+fn remains(ctx: &Context, claim: &NameClaim) -> Remains {
+    let Some(order) = record(claim) else { return Remains::Nothing };
+    let Some(uid) = order.funds.as_ref().and_then(|funds| funds.uid.as_ref()) else {
+        return Remains::Nothing;
+    };
+    let by_order = || ctx.claims.slugs_funded_by(&order.uid);
+    let held = ctx.claims.slug_of(uid).is_some_and(|slug| slug.spec.tombstone.is_none());
+    if held || by_order() > 0 { Remains::Claim } else { Remains::Nothing }
+}
+
+/// Another order that funds the Runtime, or can be paid again for it: ours has the better right only if it is recorded,
+/// and older.
 fn rival(ctx: &Context, runtime: &Runtime, own: Option<&NameClaim>) -> Option<String> {
     let uid = runtime.uid()?;
     let ours = own.filter(|claim| {
@@ -85,10 +100,21 @@ fn rival(ctx: &Context, runtime: &Runtime, own: Option<&NameClaim>) -> Option<St
     });
     let others = ctx.claims.orders_of_runtime(&uid).into_iter().filter(|claim| {
         let other = own.is_none_or(|own| own.name_any() != claim.name_any());
-        other && record(claim).is_some_and(|order| order.phase.funds())
+        other && record(claim).is_some_and(|order| order.phase.funds() || can_be_paid_again(ctx, claim))
     });
     let best = others.min_by_key(|claim| rank(claim))?;
     ours.is_none_or(|ours| rank(&best) < rank(ours)).then(|| best.spec.holder.name.clone())
+}
+
+/// Whether an order stands that offers to be paid again: two that did might both be paid.
+fn can_be_paid_again(ctx: &Context, claim: &NameClaim) -> bool {
+    let holder = &claim.spec.holder;
+    let standing = || ctx.stores.orders.get(&ObjectRef::new(&holder.name).within(&holder.namespace));
+    record(claim).is_some_and(|order| order.phase == FundingPhase::Suspended)
+        && claim.spec.tombstone.is_none()
+        && standing().is_some_and(|order| {
+            order.metadata.deletion_timestamp.is_none() && order.uid().as_ref() == Some(&holder.uid)
+        })
 }
 
 fn settings(config: &Config) -> Settings {
@@ -98,6 +124,7 @@ fn settings(config: &Config) -> Settings {
         patience: patience(config),
         start_deadline: seconds(config.timing.start_deadline_seconds),
         slow_retry: seconds(config.timing.slow_retry_seconds),
+        max_open_orders: config.defaults.max_open_orders,
         poll: seconds(config.billing.stripe.as_ref().map_or(300, |stripe| stripe.poll_seconds)),
     }
 }

@@ -4,14 +4,15 @@
 use jiff::Timestamp;
 
 use super::facts::{CallOutcome, Facts, Portal, Reading};
-use super::trouble::failure;
-use super::truth::{billing_of, identity, interval, known, opened};
+use super::outcome::{self, Close, Shown, tells_no_more};
+use super::trouble::{failure, lost};
+use super::truth::{absent, billing_of, identity, interval, known, opened};
 use crate::api::order_record::{AttemptRecord, EndingTime, OrderRecord, Price};
 use crate::api::reason;
 use crate::api::runtime_order::LONGEST_URL;
 use crate::billing::{
     Buyer, ChangeSubscription, Changed, EndSubscription, Ending, Error, ErrorClass, LostCheckout, Money,
-    NewCheckout, NewPortal, PaymentProvider, Repetition,
+    NewCheckout, NewPortal, OpenCheckout, PaymentProvider,
 };
 use crate::control::context::Context;
 use crate::control::runtime::facts::Refusal;
@@ -36,6 +37,34 @@ impl Counter {
     fn failure(&self, error: &Error) -> Failure {
         failure(self.order.provider, error)
     }
+
+    /// Keeps what came of a call that ends something.
+    fn settled(
+        &self,
+        facts: &mut Facts,
+        came: Close,
+        over: CallOutcome,
+        answer: Result<(), Error>,
+    ) -> Result<(), Failure> {
+        match (came, answer) {
+            (Close::ReadAgain, _) => facts.known.call = None,
+            (Close::Failed, Err(error)) => return Err(self.failure(&error)),
+            (_, answer) => {
+                facts.known.call = Some(over);
+                if let Err(error) = answer {
+                    tracing::info!(order = self.order.uid, %error, "a provider refused to end something");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the page of a registration was ever shown to anybody; what isn't known of may have been.
+    fn shown(&self, subscription: &str) -> Shown {
+        let mut attempts = self.order.attempts.iter();
+        let attempt = attempts.find(|it| it.subscription_id.as_deref() == Some(subscription));
+        if attempt.is_some_and(|attempt| attempt.url.is_none()) { Shown::Never } else { Shown::Yes }
+    }
 }
 
 /// What was decided on isn't there any more.
@@ -51,6 +80,9 @@ pub async fn read(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<()
     let counter = Counter::of(ctx, facts)?;
     let order = known(&counter.order, Vec::new());
     let truth = counter.client.read(&order).await.map_err(|error| counter.failure(&error))?;
+    if let Some(payment) = absent(&counter.order, &facts.cluster.receipts, &truth) {
+        return Err(lost(counter.order.provider, payment));
+    }
     facts.known.read = Some(Reading { at: now, notice: counter.order.notice_time, truth: truth.into() });
     Ok(())
 }
@@ -83,27 +115,15 @@ pub async fn open(ctx: &Context, facts: &mut Facts, number: u32) -> Result<(), F
     let counter = Counter::of(ctx, facts)?;
     let checkout = new_checkout(ctx, facts, &counter, number)?;
     // From here on it may have been sent.
-    facts.known.call = None;
-    match counter.client.open_checkout(&checkout).await {
-        Ok(opened) => facts.known.call = Some(CallOutcome::Opened(number, opened)),
-        Err(error) if tells_no_more(counter.client.repetition(), &error) => {
-            facts.known.call = Some(CallOutcome::Unsure(number));
+    let (before, repetition) = (facts.known.call.take(), counter.client.repetition());
+    let answer = counter.client.open_checkout(&checkout).await;
+    facts.known.call = outcome::opening(before.as_ref(), number, repetition, &answer);
+    match answer {
+        Err(error) if !tells_no_more(repetition, &error) => Err(counter.failure(&error)),
+        _ => {
+            facts.known.read = None;
+            Ok(())
         }
-        Err(error) => {
-            let sent = error.class() == ErrorClass::Unknown;
-            facts.known.call = (!sent).then_some(CallOutcome::Unsent(number));
-            return Err(counter.failure(&error));
-        }
-    }
-    facts.known.read = None;
-    Ok(())
-}
-
-/// Whether the same call wouldn't tell what came of it.
-fn tells_no_more(repetition: Repetition, error: &Error) -> bool {
-    match repetition {
-        Repetition::SameKey => error.is_replayed() || error.class() == ErrorClass::KeyReused,
-        Repetition::Never => matches!(error.class(), ErrorClass::Unknown | ErrorClass::BadAnswer),
     }
 }
 
@@ -151,16 +171,17 @@ pub async fn close(ctx: &Context, facts: &mut Facts, number: u32) -> Result<(), 
     let counter = Counter::of(ctx, facts)?;
     let checkout = opened(counter.attempt(number)?).ok_or_else(changed)?;
     facts.known.read = None;
-    match counter.client.close_checkout(&checkout).await {
-        Ok(()) => facts.known.call = Some(CallOutcome::Closed(number)),
-        // It was paid meanwhile, or is closed: what is read next tells which, or else the notices do.
-        Err(error) if error.class() == ErrorClass::WrongState => {
-            let can_be_read = counter.client.repetition() == Repetition::SameKey;
-            facts.known.call = (!can_be_read).then_some(CallOutcome::Closed(number));
-        }
-        Err(error) => return Err(counter.failure(&error)),
+    let (before, shown) = (facts.known.ends.remove(&checkout.id), shown(&checkout));
+    let answer = counter.client.close_checkout(&checkout).await;
+    if let Some(sent) = outcome::sent(before, &answer) {
+        facts.known.ends.insert(checkout.id, sent);
     }
-    Ok(())
+    let came = outcome::closing(counter.client.repetition(), shown, before, &answer);
+    counter.settled(facts, came, CallOutcome::Closed(number), answer)
+}
+
+fn shown(checkout: &OpenCheckout) -> Shown {
+    if checkout.url.is_some() { Shown::Yes } else { Shown::Never }
 }
 
 /// Changes the subscription to the Plan that is recorded.
@@ -217,15 +238,15 @@ fn return_url(ctx: &Context, facts: &Facts) -> String {
     ctx.config.billing.return_url(&holder.namespace, &holder.name).unwrap_or_default()
 }
 
-/// Ends the subscription whose end is recorded.
+/// Ends a subscription whose end is recorded.
 ///
 /// # Errors
 /// If the provider refuses or can't be asked.
-pub async fn end(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
+pub async fn end(ctx: &Context, facts: &mut Facts, id: &str) -> Result<(), Failure> {
     let counter = Counter::of(ctx, facts)?;
-    let recorded = counter.order.ending.as_ref().ok_or_else(changed)?;
+    let recorded = counter.order.ending(id).ok_or_else(changed)?;
     let ending = EndSubscription {
-        id: recorded.subscription_id.clone(),
+        id: id.to_owned(),
         when: match recorded.when {
             EndingTime::AtPeriodEnd => Ending::AtPeriodEnd,
             EndingTime::Now => Ending::Now,
@@ -233,16 +254,15 @@ pub async fn end(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
         idempotency_key: recorded.idempotency_key.clone(),
     };
     facts.known.read = None;
-    match counter.client.end_subscription(&ending).await {
-        Ok(()) => {}
-        // A provider that can't be asked refuses to end what has ended, as after a reply that was lost.
-        Err(error)
-            if error.class() == ErrorClass::Refused && counter.client.repetition() == Repetition::Never =>
-        {
-            tracing::info!(order = counter.order.uid, %error, "the subscription is taken to have ended");
-        }
-        Err(error) => return Err(counter.failure(&error)),
+    let before = facts.known.ends.remove(id);
+    let answer = counter.client.end_subscription(&ending).await;
+    if let Some(sent) = outcome::sent(before, &answer) {
+        facts.known.ends.insert(id.to_owned(), sent);
     }
-    facts.known.call = Some(CallOutcome::Ended);
-    Ok(())
+    let came = outcome::ending(counter.client.repetition(), counter.shown(id), before, recorded, &answer);
+    let over = match came {
+        Close::GoesOn => CallOutcome::NotEnded(id.to_owned()),
+        _ => CallOutcome::Ended(id.to_owned()),
+    };
+    counter.settled(facts, came, over, answer)
 }

@@ -1,6 +1,7 @@
 //! When an order's provider is asked again. Pure.
 //!
-//! Notices are hints: whether they come or not, an order is read again after a while.
+//! Notices are hints: whether they come or not, an order is read again after a while, as long as anything may change:
+//! briskly while a customer is likely to pay, ever more seldom after that, and not at all once it is over.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,13 +9,19 @@ use super::facts::{Facts, Reading};
 use super::truth::is_asked;
 use crate::api::order_record::{AttemptState, OrderRecord};
 use crate::api::runtime_order::FundingPhase;
+use crate::billing::{ProviderTruth, SubscriptionState};
 
-/// Time after a checkout was opened in which most customers pay.
+/// Time after a checkout was opened in which most customers pay, and the pause between two readings in it.
 const AT_THE_CHECKOUT: SignedDuration = SignedDuration::from_mins(10);
-/// Pause between two readings in that time, where nothing is told.
 const BRISK: SignedDuration = SignedDuration::from_secs(10);
-/// How much more seldom an order is read that is paid.
+/// Time after which a checkout is read more seldom, and by how much.
+const LATER: SignedDuration = SignedDuration::from_hours(2);
+const SLOWLY: i32 = 4;
+/// How much more seldom an order is read of which little is expected: one that is paid, or whose money takes days.
 const SELDOM: i32 = 12;
+const DAYS: SignedDuration = SignedDuration::from_hours(24);
+/// Time after which money that is on its way isn't waited for any more, unless its provider tells of it.
+const LATEST: SignedDuration = SignedDuration::from_hours(24 * 14);
 /// How old what was read may be for a change to be recorded of it.
 const FRESH: SignedDuration = SignedDuration::from_mins(1);
 
@@ -25,13 +32,14 @@ pub fn is_due(now: Timestamp, facts: &Facts, order: &OrderRecord) -> bool {
 
 /// When the provider is asked again, if it is; in the past, if it was never asked.
 pub fn next(facts: &Facts, order: &OrderRecord) -> Option<Timestamp> {
-    if !is_asked(order) || is_over(order) {
+    if !is_asked(order) {
         return None;
     }
     let Some(read) = facts.known.read.as_ref().filter(|read| read.notice == order.notice_time) else {
         return Some(Timestamp::MIN);
     };
-    Some(read.at.saturating_add(pause(read, facts, order)).unwrap_or(Timestamp::MAX))
+    let pause = pause(read, facts.cluster.settings.poll, order)?;
+    Some(read.at.saturating_add(pause).unwrap_or(Timestamp::MAX))
 }
 
 /// Whether what was read is so new that a change may be recorded of it. What needn't be asked is always new.
@@ -40,25 +48,30 @@ pub fn is_fresh(now: Timestamp, facts: &Facts, order: &OrderRecord) -> bool {
     !is_asked(order) || facts.known.read.as_ref().is_some_and(new)
 }
 
-/// Whether it can't change any more: it has ended, and nothing is collected for it.
-fn is_over(order: &OrderRecord) -> bool {
-    let closed = order.attempts.iter().all(|attempt| attempt.state == AttemptState::Closed);
-    let ended = match (&order.subscription_id, &order.ending) {
-        (None, _) => true,
-        (Some(id), Some(ending)) => ending.subscription_id == *id && ending.done_time.is_some(),
-        (Some(_), None) => false,
-    };
-    order.phase == FundingPhase::Ended && closed && ended
+/// The pause until it is read again; none if it is read only when its provider tells of something.
+fn pause(read: &Reading, poll: SignedDuration, order: &OrderRecord) -> Option<SignedDuration> {
+    let times = |factor| poll.checked_mul(factor).unwrap_or(poll);
+    let page = order.attempts.last().filter(|attempt| !attempt.state.is_over());
+    let age = page.map(|attempt| attempt.create_time.duration_until(read.at));
+    match (order.phase, age) {
+        (FundingPhase::Paid | FundingPhase::Refunded, _) => Some(times(SELDOM)),
+        (FundingPhase::Ended, _) => (!is_settled(&read.truth, order)).then(|| times(SELDOM)),
+        (FundingPhase::Unpaid, Some(age)) if age < AT_THE_CHECKOUT => Some(poll.min(BRISK)),
+        (FundingPhase::Unpaid, Some(age)) if age < LATER => Some(poll),
+        // Nobody waits before a page that was opened by itself.
+        (_, Some(age)) if age < DAYS => Some(times(SLOWLY)),
+        (FundingPhase::Unpaid, Some(age)) if age < LATEST => Some(times(SELDOM)),
+        (FundingPhase::Unpaid, _) => None,
+        (FundingPhase::PastDue, _) => Some(poll),
+        (FundingPhase::Suspended, _) => Some(times(SELDOM)),
+    }
 }
 
-fn pause(read: &Reading, facts: &Facts, order: &OrderRecord) -> SignedDuration {
-    let poll = facts.cluster.settings.poll;
-    let opened = order.attempts.last().map(|attempt| attempt.create_time);
-    match order.phase {
-        FundingPhase::Unpaid if opened.is_some_and(|at| at.duration_until(read.at) < AT_THE_CHECKOUT) => {
-            poll.min(BRISK)
-        }
-        FundingPhase::Paid => poll.checked_mul(SELDOM).unwrap_or(poll),
-        _ => poll,
-    }
+/// Whether nothing more is collected, and nobody can pay.
+pub fn is_settled(truth: &ProviderTruth, order: &OrderRecord) -> bool {
+    let ends = |state: SubscriptionState, ends_at: Option<Timestamp>| {
+        state == SubscriptionState::Ended || ends_at.is_some()
+    };
+    let open = order.attempts.iter().any(|attempt| attempt.state == AttemptState::Open);
+    !open && truth.subscriptions.iter().all(|it| ends(it.state, it.ends_at))
 }

@@ -36,7 +36,7 @@ pub struct Recorded {
     pub phase: FundingPhase,
     /// Until when it is paid.
     pub paid_until: Option<Timestamp>,
-    /// When it was seen that the money went back.
+    /// When it was seen that the money went back for the time that it is now.
     pub refund_time: Option<Timestamp>,
 }
 
@@ -53,22 +53,34 @@ impl Account {
         if order.runtime_gone_time.is_some() {
             return at(FundingPhase::Ended);
         }
-        match (self.paid_until, &self.returned) {
+        match (self.paid_until, self.refunded(now)) {
+            (_, Some(_)) => self.given_back(now, order.refund_time.unwrap_or(now), patience),
             (None, None) => at(FundingPhase::Unpaid),
-            (None, Some(_)) => {
-                unpaid_since(now, FundingPhase::Refunded, order.refund_time.unwrap_or(now), patience)
-            }
-            (Some(until), _) => paid(now, until, self.calm_until.unwrap_or(until), patience),
+            (Some(until), None) => paid(now, until, self.calm_until.unwrap_or(until), patience),
         }
+    }
+
+    /// The money went back: data is kept from then on, and no longer than if it hadn't gone back.
+    fn given_back(&self, now: Timestamp, since: Timestamp, patience: Patience) -> Standing {
+        let over = self.returned_until.map(|until| paid(now, until, until, patience));
+        match over {
+            Some(over) if over.phase == FundingPhase::Ended => over,
+            _ => unpaid_since(now, FundingPhase::Refunded, since, patience),
+        }
+    }
+
+    /// The payment that went back of which the time is the present: nothing else pays for it.
+    fn refunded(&self, now: Timestamp) -> Option<&str> {
+        self.returned.as_deref().filter(|_| self.paid_until.is_none_or(|until| until <= now))
     }
 
     /// What is to be recorded of it.
     pub fn recorded(&self, now: Timestamp, order: &OrderRecord, patience: Patience) -> Recorded {
-        let went_back = self.paid_until.is_none() && self.returned.is_some();
+        let since = || order.refund_time.unwrap_or_else(|| whole_seconds(now));
         Recorded {
             phase: self.standing(now, order, patience).phase,
             paid_until: self.paid_until,
-            refund_time: went_back.then(|| order.refund_time.unwrap_or_else(|| whole_seconds(now))),
+            refund_time: self.refunded(now).map(|_| since()),
         }
     }
 }

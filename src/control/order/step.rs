@@ -44,6 +44,8 @@ pub enum Effect {
         number: u32,
         /// Until when it is to be open, if it ends.
         expire_time: Option<Timestamp>,
+        /// The number of an earlier one that nothing can come of any more, which makes room for it.
+        forgets: Option<u32>,
     },
     /// Have the provider open the checkout of the attempt of this number.
     OpenCheckout(u32),
@@ -67,10 +69,12 @@ pub enum Effect {
         /// When it is to end.
         when: EndingTime,
     },
-    /// Have the provider end the subscription whose end is recorded.
-    EndSubscription,
-    /// Record that the provider agreed to the end.
-    RecordEnded,
+    /// Have the provider end this subscription, the end of which is recorded.
+    EndSubscription(String),
+    /// Record that the provider agreed to the end of this one.
+    RecordEnded(String),
+    /// Record that the provider refused to end this one.
+    RecordNotEnded(String),
     /// Record the Plan that is to be bought from now on, before the provider is asked.
     RecordChange(Box<Price>),
     /// Have the provider change the subscription to the Plan that is recorded.
@@ -109,6 +113,8 @@ pub enum Waiting {
     Runtime,
     /// The deleted Runtime, to be gone.
     RuntimeGone,
+    /// The Runtime, to be declared again: what stands at Fly wasn't given up.
+    RuntimeBack,
     /// The end of the namespace, which removes the order too.
     Namespace,
     /// The pause after something went wrong.
@@ -153,8 +159,9 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::CloseCheckout(_) => "CloseCheckout",
         Effect::RecordSubscription { .. } => "RecordSubscription",
         Effect::RecordEnding { .. } => "RecordEnding",
-        Effect::EndSubscription => "EndSubscription",
-        Effect::RecordEnded => "RecordEnded",
+        Effect::EndSubscription(_) => "EndSubscription",
+        Effect::RecordEnded(_) => "RecordEnded",
+        Effect::RecordNotEnded(_) => "RecordNotEnded",
         Effect::RecordChange(_) => "RecordChange",
         Effect::ChangeSubscription => "ChangeSubscription",
         Effect::RecordChanged => "RecordChanged",

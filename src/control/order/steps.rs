@@ -88,9 +88,10 @@ fn runtime(facts: &Facts, phase: FundingPhase) -> OrderStep {
     }
     match facts.runtime_state() {
         Some(RuntimeState::Running | RuntimeState::Sleeping) => done(name, "The gateway serves."),
-        Some(RuntimeState::Stopped) if facts.runtime_is_ready() => {
-            runs(name, "The Runtime is stopped, as its spec asks.")
-        }
+        _ if facts.runtime_is_stopped_as_asked() => waits(
+            name,
+            "The Runtime is stopped, as its own spec asks. Set `powerState: Running`, and it serves.",
+        ),
         Some(RuntimeState::Error) => {
             failed(name, &facts.runtime_message().chars().take(500).collect::<String>())
         }

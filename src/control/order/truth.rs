@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::api::PaymentReceiptSpec;
-use crate::api::order_record::{AttemptRecord, OrderRecord};
+use crate::api::order_record::{AttemptRecord, AttemptState, OrderRecord};
 use crate::api::payment_receipt::{self as receipt, Provider, ReceiptType};
 use crate::api::plan;
 use crate::api::runtime_order::PaymentMode;
@@ -54,24 +54,50 @@ pub fn truth(
 
 /// Whether there is anything that the provider could be asked about.
 pub fn is_asked(order: &OrderRecord) -> bool {
-    let opened = order.attempts.iter().any(|attempt| attempt.checkout_id.is_some());
+    let opened =
+        order.attempts.iter().any(|attempt| attempt.checkout_id.is_some() && is_told(order, attempt));
     order.provider == Provider::Stripe && (opened || order.subscription_id.is_some())
 }
 
 /// What an order knows about itself at its provider.
 pub fn known(order: &OrderRecord, receipts: Vec<billing::Receipt>) -> KnownOrder {
-    let ending = order.ending.as_ref();
+    let ended = order.endings.iter().filter_map(|it| Some((it.subscription_id.clone(), it.done_time?)));
+    let attempts = order.attempts.iter().filter(|attempt| is_told(order, attempt));
     KnownOrder {
-        checkouts: order.attempts.iter().filter_map(|attempt| checkout(order, attempt)).collect(),
+        checkouts: attempts.filter_map(|attempt| checkout(order, attempt)).collect(),
         subscription: order.subscription_id.clone(),
-        ended_at: ending.and_then(|ending| ending.done_time),
+        ended: ended.collect(),
         receipts,
     }
+}
+
+/// Whether its provider may still tell something of an attempt. A session of Stripe's that has expired stays so.
+fn is_told(order: &OrderRecord, attempt: &AttemptRecord) -> bool {
+    order.provider != Provider::Stripe || attempt.state != AttemptState::Expired
+}
+
+/// A payment that a receipt is stored of, and that the provider doesn't tell of any more: that proves a wrong key or a
+/// list that lags behind, and nothing about what was paid.
+pub fn absent<'r>(order: &OrderRecord, receipts: &'r [Receipt], read: &ProviderTruth) -> Option<&'r str> {
+    let is_asked_about = |spec: &PaymentReceiptSpec| {
+        let of_own = spec.subscription_id.is_some() && spec.subscription_id == order.subscription_id;
+        let marked = |attempt: &AttemptRecord| spec.attempt.as_ref() == Some(&attempt.mark());
+        of_own || order.attempts.iter().any(|it| it.checkout_id.is_some() && is_told(order, it) && marked(it))
+    };
+    let ours = |spec: &PaymentReceiptSpec| {
+        spec.order_uid == order.uid
+            && (spec.provider, spec.type_) == (Provider::Stripe, ReceiptType::Payment)
+            && is_asked_about(spec)
+    };
+    let mut stored = receipts.iter().map(|receipt| &receipt.spec).filter(|spec| ours(spec));
+    let told = |id: &str| read.payments.iter().any(|payment| payment.id == id);
+    stored.find(|spec| !told(&spec.provider_id)).map(|spec| spec.provider_id.as_str())
 }
 
 fn checkout(order: &OrderRecord, attempt: &AttemptRecord) -> Option<KnownCheckout> {
     Some(KnownCheckout {
         attempt: identity(attempt),
+        created_at: attempt.create_time,
         opened: opened(attempt)?,
         price: Money::of(attempt.amount, &attempt.currency).ok()?,
         billing: billing_of(order),

@@ -8,16 +8,18 @@ use super::step::{Rest, Step, Waiting};
 use super::steps::steps;
 use super::view_money::{checkout, subscription};
 use crate::api::condition::{self, ConditionStatus, ConditionType};
+use crate::api::payment_receipt::Provider;
 use crate::api::reason;
 use crate::api::refs::NameRef;
 use crate::api::runtime_order::{Amount, FundingPhase, RuntimeOrderStatus};
 use crate::api::state::OrderState;
+use crate::billing::{CheckoutState, InvoiceState};
 use crate::control::runtime::facts::{Refusal, Trouble, TroubleClass};
 
 /// The status to write, given the one that stands.
 pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeOrderStatus) -> RuntimeOrderStatus {
     if keeps_its_word(facts, step, old) {
-        return old.clone();
+        return told_beside(facts, old);
     }
     let standing = facts.standing(now);
     let phase = standing.map(|standing| standing.phase).unwrap_or_default();
@@ -49,14 +51,33 @@ pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeOrderStatus
 /// What was at rest stays so while the API server is in trouble.
 fn keeps_its_word(facts: &Facts, step: &Step, old: &RuntimeOrderStatus) -> bool {
     // A key that isn't taken is the platform's to mend: what the customer has paid isn't less for it.
-    let ours = [reason::PROVIDER_UNAUTHORIZED, reason::PROVIDER_NOT_CONFIGURED];
-    let passes = |it: &Trouble| it.class == TroubleClass::Transient || ours.contains(&it.reason);
+    let passes = |it: &Trouble| it.class == TroubleClass::Transient || OURS.contains(&it.reason);
     let passing = facts.known.trouble.as_ref().is_some_and(passes);
     matches!(step, Step::Wait(Waiting::Retry(_)))
         && passing
         && facts.generation() == old.observed_generation
         && condition::is_true(&old.conditions, ConditionType::Ready)
         && !facts.is_deleted()
+}
+
+/// What is the platform's to mend.
+const OURS: [&str; 3] =
+    [reason::PROVIDER_UNAUTHORIZED, reason::PROVIDER_NOT_CONFIGURED, reason::PAYMENT_NOT_FOUND];
+/// Before what is wrong, in the message of `Paid`.
+const BESIDE: &str = " It can't be looked up now: ";
+/// The longest message of a condition that is written here, in characters.
+const LONGEST: usize = 2000;
+
+/// What stands, and in the message of `Paid` what the platform has to mend: else nobody would know of it.
+fn told_beside(facts: &Facts, old: &RuntimeOrderStatus) -> RuntimeOrderStatus {
+    let mut kept = old.clone();
+    let trouble = facts.known.trouble.as_ref().filter(|trouble| OURS.contains(&trouble.reason));
+    let paid = kept.conditions.iter_mut().find(|it| it.type_ == ConditionType::Paid);
+    if let (Some(trouble), Some(paid)) = (trouble, paid) {
+        let before = paid.message.split(BESIDE).next().unwrap_or_default();
+        paid.message = format!("{before}{BESIDE}{}", trouble.message).chars().take(LONGEST).collect();
+    }
+    kept
 }
 
 /// The portal's word.
@@ -70,6 +91,9 @@ fn state(facts: &Facts, step: &Step, phase: FundingPhase) -> OrderState {
         (FundingPhase::Suspended, _) => OrderState::Suspended,
         (FundingPhase::Refunded, _) => OrderState::Refunded,
         (FundingPhase::Ended, _) => OrderState::Ended,
+        (FundingPhase::Paid, Step::Rest(Rest::Fulfilled)) if facts.runtime_is_stopped_as_asked() => {
+            OrderState::Paid
+        }
         (FundingPhase::Paid, Step::Rest(Rest::Fulfilled)) => OrderState::Running,
         (FundingPhase::Paid, _) if facts.cluster.runtime.is_some() => OrderState::Provisioning,
         (FundingPhase::Paid, _) => OrderState::Paid,
@@ -85,9 +109,16 @@ fn outcome(
 ) -> Outcome {
     let settled = |reason, message: &str| Outcome::Settled(Refusal::new(reason, message));
     match step {
-        Step::Rest(Rest::Fulfilled) if phase == FundingPhase::PastDue => settled(
+        Step::Rest(Rest::Fulfilled) if phase == FundingPhase::PastDue => Outcome::Settled(Refusal::new(
             reason::PAST_DUE,
-            "The next interval isn't paid; the Runtime runs on until `status.subscription.suspendTime`.",
+            format!(
+                "The next interval isn't paid; the Runtime runs on until `status.subscription.suspendTime`. {}",
+                how_to_pay(facts)
+            ),
+        )),
+        Step::Rest(Rest::Fulfilled) if facts.runtime_is_stopped_as_asked() => settled(
+            reason::STOPPED,
+            "It is paid, and the Runtime that it funds is stopped, as its own spec asks.",
         ),
         Step::Rest(Rest::Fulfilled) => {
             settled(reason::FULFILLED, "It is paid, and the Runtime that it funds serves.")
@@ -98,7 +129,10 @@ fn outcome(
         Step::Rest(Rest::Ended) => settled(reason::ENDED, "It is over, and funds nothing any more."),
         Step::Rest(Rest::Suspended) => Outcome::Awaiting(Refusal::new(
             reason::AWAITING_PAYMENT,
-            "It isn't paid: the Runtime is stopped, and its data kept until `status.subscription.deleteTime`. Pay, and it is started again.",
+            format!(
+                "It isn't paid: the Runtime is stopped, and its data kept until `status.subscription.deleteTime`. {}",
+                how_to_pay(facts)
+            ),
         )),
         Step::Rest(Rest::Expired) => Outcome::Stalled(Refusal::new(
             reason::CHECKOUT_EXPIRED,
@@ -116,6 +150,25 @@ fn outcome(
         | Step::FindCheckout(_)
         | Step::Do(_)
         | Step::Wait(_) => progress(now, facts, step, old),
+    }
+}
+
+/// How what isn't paid any more is paid again.
+fn how_to_pay(facts: &Facts) -> &'static str {
+    let by_hand = facts.record().is_some_and(|order| order.provider == Provider::Manual);
+    let truth = facts.truth().unwrap_or_default();
+    let is_confirming = truth.checkouts.iter().any(|it| it.state == CheckoutState::Confirming);
+    let has_invoice = truth.invoices.iter().any(|it| it.state == InvoiceState::Open);
+    if by_hand {
+        "Pay the platform, which approves it by a PaymentReceipt, and it goes on."
+    } else if is_confirming {
+        "The money is on its way; a bank transfer may take days."
+    } else if facts.open_checkout().is_some() {
+        "Pay at the page in `status.checkout.url`, and it goes on."
+    } else if has_invoice {
+        "Pay the open invoice in `status.subscription.invoices`, or change the card in the customer's own page, and it goes on."
+    } else {
+        "A page to pay at is opened as soon as its provider collects nothing any more."
     }
 }
 
@@ -144,6 +197,10 @@ fn doing(facts: &Facts, step: &Step) -> Refusal {
         Step::Wait(Waiting::RuntimeGone) => {
             Refusal::new(reason::DESTROYING, "The Runtime that it is for is being deleted.")
         }
+        Step::Wait(Waiting::RuntimeBack) => Refusal::new(
+            reason::PENDING,
+            "The Runtime that it funds isn't there, and what is left of it wasn't given up. Declare it again; or it is taken down from its claim.",
+        ),
         Step::Wait(Waiting::Namespace) => Refusal::new(reason::DESTROYING, "The namespace is being deleted."),
         _ if facts.is_deleted() => Refusal::new(reason::DESTROYING, "It is being given up."),
         _ if facts.record().is_none() => Refusal::new(reason::PENDING, "Its price is being recorded."),

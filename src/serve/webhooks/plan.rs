@@ -1,6 +1,7 @@
 //! What is to be done with a notice of PayApp's, by what is recorded of its order. Pure.
 
-use crate::api::order_record::{AttemptRecord, AttemptState, OrderRecord};
+use super::book::is_uid;
+use crate::api::order_record::{AttemptRecord, OrderRecord};
 use crate::api::payment_receipt::{Provider, ReceiptEvent, ReceiptFlag, ReceiptType};
 use crate::api::plan::Interval;
 use crate::api::runtime_order::PaymentMode;
@@ -29,26 +30,29 @@ pub enum Plan {
 /// Plans what is done with a notice that carries the merchant's keys.
 pub fn plan(notice: &Notice, claim: Option<&NameClaimSpec>) -> Plan {
     let Some((claim, order)) = claim.and_then(|claim| Some((claim, claim.order.as_deref()?))) else {
-        return Plan::Leave("there is no such order");
+        return if is_uid(&notice.order) {
+            stranger(notice, ReceiptFlag::UnknownOrder)
+        } else {
+            Plan::Leave("it names no order")
+        };
     };
     if order.provider != Provider::PayApp {
-        return Plan::Leave("the order isn't paid by PayApp");
+        return stranger(notice, ReceiptFlag::UnknownAttempt);
     }
     let attempt = order.attempts.iter().find(|attempt| attempt.mark() == notice.attempt);
     if notice.state == NoticeState::Requested {
-        let is_wanted =
-            claim.tombstone.is_none() && attempt.is_some_and(|attempt| attempt.state != AttemptState::Closed);
+        let is_wanted = claim.tombstone.is_none() && attempt.is_some_and(|attempt| !attempt.state.is_over());
         if !is_wanted {
             return Plan::Leave("nobody asks for this payment any more");
         }
     }
     let Some(expected) = attempt.and_then(|attempt| expected(order, attempt)) else {
-        return stranger(notice);
+        return stranger(notice, ReceiptFlag::UnknownAttempt);
     };
     match judge(notice, &expected) {
         Judgement::Record { payment, subscription } => record(&expected, payment, subscription),
-        Judgement::Store(event, fit) => store(notice, event, flag(event, fit)),
-        Judgement::Stranger => stranger(notice),
+        Judgement::Store(event, fit) => store(notice, event, flag(event, fit, claim)),
+        Judgement::Stranger => stranger(notice, ReceiptFlag::UnknownAttempt),
         Judgement::Ignore => Plan::Ignore,
     }
 }
@@ -78,21 +82,23 @@ fn record(expected: &Expected, payment: String, subscription: Option<String>) ->
 
 /// Money that moved is never left untold, even if it is for nothing that we know: a person has to look. All else
 /// comes again, and is lost if it goes on telling of nothing that we know.
-fn stranger(notice: &Notice) -> Plan {
+fn stranger(notice: &Notice, flag: ReceiptFlag) -> Plan {
     match notice.state {
-        NoticeState::Paid => store(notice, ReceiptEvent::Paid, Some(ReceiptFlag::UnknownAttempt)),
-        NoticeState::Refunded => store(notice, ReceiptEvent::Refunded, Some(ReceiptFlag::UnknownAttempt)),
-        NoticeState::PartlyRefunded => {
-            store(notice, ReceiptEvent::PartlyRefunded, Some(ReceiptFlag::UnknownAttempt))
-        }
+        NoticeState::Paid => store(notice, ReceiptEvent::Paid, Some(flag)),
+        NoticeState::Refunded => store(notice, ReceiptEvent::Refunded, Some(flag)),
+        NoticeState::PartlyRefunded => store(notice, ReceiptEvent::PartlyRefunded, Some(flag)),
         _ => Plan::Leave("it names an attempt or a number that the order doesn't know"),
     }
 }
 
-/// A wrong amount pays for nothing. What went back did so whatever amount is told with it.
-fn flag(event: billing::ReceiptEvent, fit: Fit) -> Option<ReceiptFlag> {
-    let is_wrong = fit == Fit::WrongAmount && event == billing::ReceiptEvent::Paid;
-    is_wrong.then_some(ReceiptFlag::AmountMismatch)
+/// A wrong amount pays for nothing, and nor does any once nothing is to be paid any more. What went back did so whatever
+/// amount is told with it.
+fn flag(event: billing::ReceiptEvent, fit: Fit, claim: &NameClaimSpec) -> Option<ReceiptFlag> {
+    match (event, fit) {
+        (billing::ReceiptEvent::Paid, Fit::WrongAmount) => Some(ReceiptFlag::AmountMismatch),
+        (billing::ReceiptEvent::Paid, Fit::Right) if claim.funds_nothing() => Some(ReceiptFlag::FundsNothing),
+        _ => None,
+    }
 }
 
 fn store(notice: &Notice, event: impl Into<ReceiptEvent>, flag: Option<ReceiptFlag>) -> Plan {

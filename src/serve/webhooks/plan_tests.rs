@@ -111,6 +111,32 @@ fn a_request_is_recorded_while_it_is_wanted() {
 }
 
 #[test]
+fn money_that_funds_nothing_is_flagged_and_never_turned_away() {
+    let paid = notice(NoticeState::Paid);
+    let tombstone = json!({"releaseTime": "2026-11-21T00:00:00Z", "message": "x"});
+    let mut released = claim(&json!({}));
+    released.tombstone = serde_json::from_value(tombstone.clone()).unwrap();
+    let gone = claim(&json!({"phase": "Paid", "runtimeGoneTime": "2026-11-21T00:00:00Z"}));
+    let ended = claim(&json!({"phase": "Ended"}));
+    for (claim, flag) in [
+        (Some(&released), ReceiptFlag::FundsNothing),
+        (Some(&gone), ReceiptFlag::FundsNothing),
+        (Some(&ended), ReceiptFlag::FundsNothing),
+        (None, ReceiptFlag::UnknownOrder),
+    ] {
+        assert_eq!(stored(plan(&paid, claim)).flags, [flag], "{claim:?}");
+    }
+    // What was paid for before the order was deleted is funded to its end, and goes back like any other.
+    let mut running = claim(&json!({"phase": "Paid", "funds": {"name": "ops", "uid": "runtime-1"}}));
+    running.tombstone = serde_json::from_value(tombstone).unwrap();
+    assert_eq!(stored(plan(&paid, Some(&running))).flags, []);
+    let back = Notice { state: NoticeState::Refunded, ..paid.clone() };
+    assert_eq!(stored(plan(&back, Some(&released))).flags, []);
+    let nobody = Notice { order: "not a UID".into(), ..paid };
+    assert!(matches!(plan(&nobody, None), Plan::Leave(_)));
+}
+
+#[test]
 fn a_registration_is_known_by_its_own_number() {
     let monthly = |more: &Value| {
         let mut all = attempt(more);

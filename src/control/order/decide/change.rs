@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
 use super::super::facts::Facts;
+use super::super::reading;
 use super::super::step::{Effect, Step};
 use super::Reached;
 use crate::api::order_record::{OrderRecord, Price};
@@ -27,14 +28,18 @@ pub(super) fn settled(
     let Some(change) = &order.change else {
         return wish.map_or(Ok(()), |price| Err(begin(price)));
     };
-    let Some(declined) = change.decline_time else {
-        let is_done = own(order, truth).is_some_and(|own| has_price(own, &change.price));
-        return Err(Step::Do(if is_done { Effect::RecordChanged } else { Effect::ChangeSubscription }));
-    };
-    match wish {
-        None => Err(Step::Do(Effect::DropChange)),
-        Some(price) if price == change.price && declined.duration_until(now) < DECLINED => Ok(()),
-        Some(price) => Err(begin(price)),
+    let is_done = own(order, truth).is_some_and(|own| has_price(own, &change.price));
+    match (change.decline_time, wish) {
+        // It was paid, whether it is wanted any more or not.
+        (None, _) if is_done => Err(Step::Do(Effect::RecordChanged)),
+        (None, Some(price)) if price == change.price => Err(Step::Do(Effect::ChangeSubscription)),
+        // What nobody wants any more, or can't be had, isn't asked for: what was read says that it isn't in place.
+        (None, _) if !reading::is_fresh(now, facts, order) => Err(Step::ReadProvider),
+        (_, None) => Err(Step::Do(Effect::DropChange)),
+        (Some(declined), Some(price)) if price == change.price && declined.duration_until(now) < DECLINED => {
+            Ok(())
+        }
+        (_, Some(price)) => Err(begin(price)),
     }
 }
 

@@ -3,11 +3,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::super::account::Account;
 use super::super::facts::{CallOutcome, Facts};
 use super::super::step::{Effect, Rest, Step};
 use super::super::truth::opened;
-use super::{Reached, refused};
-use crate::api::order_record::{AttemptRecord, AttemptState, MAX_ATTEMPTS, OrderRecord, Price};
+use super::{Reached, refused, subscription};
+use crate::api::order_record::{
+    AttemptRecord, AttemptState, EndingTime, LAST_ATTEMPT, MAX_ATTEMPTS, OrderRecord, Price,
+};
 use crate::api::payment_receipt::Provider;
 use crate::api::reason;
 use crate::billing::{CheckoutState, Money, ProviderTruth};
@@ -21,14 +24,15 @@ const REPEATABLE: SignedDuration = SignedDuration::from_mins(20);
 /// What became of the last call is recorded before anything else is done.
 pub(super) fn outcome_recorded(facts: &Facts, order: &OrderRecord) -> Reached<()> {
     let Some(outcome) = &facts.known.call else { return Ok(()) };
-    let closed = |number| Step::Do(Effect::RecordAttemptState(number, AttemptState::Closed));
+    let expired = |number| Step::Do(Effect::RecordAttemptState(number, AttemptState::Expired));
     Err(match outcome {
         CallOutcome::Unsent(_) => return Ok(()),
         CallOutcome::Opened(number, checkout) => Step::Do(Effect::RecordCheckout(*number, checkout.clone())),
         CallOutcome::Unsure(number) if is_repeatable(order.provider) => Step::FindCheckout(*number),
         CallOutcome::Unsure(number) => Step::Do(Effect::RecordAttemptState(*number, AttemptState::Held)),
-        CallOutcome::NotFound(number) | CallOutcome::Closed(number) => closed(*number),
-        CallOutcome::Ended => Step::Do(Effect::RecordEnded),
+        CallOutcome::NotFound(number) | CallOutcome::Closed(number) => expired(*number),
+        CallOutcome::Ended(id) => Step::Do(Effect::RecordEnded(id.clone())),
+        CallOutcome::NotEnded(id) => Step::Do(Effect::RecordNotEnded(id.clone())),
         CallOutcome::Changed => Step::Do(Effect::RecordChanged),
         CallOutcome::Declined => Step::Do(Effect::RecordDeclined),
         CallOutcome::Stale => match &order.change {
@@ -44,15 +48,16 @@ pub(super) fn offered(
     facts: &Facts,
     order: &OrderRecord,
     truth: &ProviderTruth,
+    account: &Account,
 ) -> Reached<Step> {
-    let Some(attempt) = order.attempts.last() else { return Err(begun(now, order, 1)) };
+    let Some(attempt) = order.attempts.last() else { return Err(begun(now, order, account, 1)) };
     match attempt.state {
         AttemptState::Opening => Err(opening(now, facts, order, attempt)),
-        AttemptState::Held if opened(attempt).is_some() => {
-            Err(Step::Do(Effect::CloseCheckout(attempt.number)))
-        }
+        AttemptState::Held if opened(attempt).is_some() => Err(withdrawn(order, attempt)),
         AttemptState::Held => Err(refused(facts, held(order))),
-        AttemptState::Open | AttemptState::Closed => told(now, order, attempt, truth),
+        AttemptState::Open | AttemptState::Closed | AttemptState::Expired => {
+            told(now, order, account, attempt, truth)
+        }
     }
 }
 
@@ -60,19 +65,46 @@ pub(super) fn offered(
 fn told(
     now: Timestamp,
     order: &OrderRecord,
+    account: &Account,
     attempt: &AttemptRecord,
     truth: &ProviderTruth,
 ) -> Reached<Step> {
     let is_open = attempt.state == AttemptState::Open;
+    let over = |state| Err(Step::Do(Effect::RecordAttemptState(attempt.number, state)));
     match state(truth, attempt) {
         Some(CheckoutState::Open { .. }) if is_open => Ok(Step::Rest(Rest::Awaiting(to_pay(order)))),
         Some(CheckoutState::Confirming) => Ok(Step::Rest(Rest::Awaiting(confirming()))),
-        Some(CheckoutState::Complete) => Ok(Step::Rest(Rest::Awaiting(not_counted()))),
-        Some(CheckoutState::Failed) => Ok(Step::Rest(Rest::Failed)),
-        _ if is_open => Err(Step::Do(Effect::RecordAttemptState(attempt.number, AttemptState::Closed))),
-        _ if order.attempts.len() >= MAX_ATTEMPTS => Ok(Step::Rest(Rest::Expired)),
-        _ => Err(begun(now, order, attempt.number.saturating_add(1))),
+        Some(CheckoutState::Complete) if !is_earlier(account, attempt) => {
+            Ok(Step::Rest(Rest::Awaiting(not_counted())))
+        }
+        Some(CheckoutState::Failed) if account.paid_until.is_none() => Ok(Step::Rest(Rest::Failed)),
+        Some(CheckoutState::Failed | CheckoutState::Complete) if is_open => over(AttemptState::Closed),
+        _ if is_open => over(AttemptState::Expired),
+        _ if is_last(order, account, attempt) => Ok(Step::Rest(Rest::Expired)),
+        _ => Err(begun(now, order, account, attempt.number.saturating_add(1))),
     }
+}
+
+/// Whether no other follows: at first so many are made, and later as many as there is time to pay.
+fn is_last(order: &OrderRecord, account: &Account, attempt: &AttemptRecord) -> bool {
+    let is_spent = usize::try_from(attempt.number).is_ok_and(|number| number >= MAX_ATTEMPTS);
+    let has_no_room = order.attempts.len() >= MAX_ATTEMPTS && forgettable(order, account).is_none();
+    (is_spent && account.paid_until.is_none()) || has_no_room || attempt.number >= LAST_ATTEMPT
+}
+
+/// Whether it is of an earlier time than the one that isn't paid.
+fn is_earlier(account: &Account, attempt: &AttemptRecord) -> bool {
+    account.paid_until.is_some_and(|until| attempt.create_time < until)
+}
+
+/// An attempt that nothing can come of any more: nobody paid it, or what it paid for is over. The last ones are kept.
+fn forgettable(order: &OrderRecord, account: &Account) -> Option<u32> {
+    const KEPT: usize = 2;
+    let expired = order.attempts.iter().find(|attempt| attempt.state == AttemptState::Expired);
+    let closed = order.attempts.len().saturating_sub(KEPT);
+    let earlier = order.attempts.iter().take(closed);
+    let mut earlier = earlier.filter(|it| it.state == AttemptState::Closed && is_earlier(account, it));
+    expired.or_else(|| earlier.next()).map(|attempt| attempt.number)
 }
 
 /// Nobody can pay for it any more.
@@ -93,41 +125,61 @@ fn closed_one(
     truth: &ProviderTruth,
 ) -> Reached<()> {
     let number = attempt.number;
-    let record = Step::Do(Effect::RecordAttemptState(number, AttemptState::Closed));
-    let close = Step::Do(Effect::CloseCheckout(number));
+    let over = |state| Err(Step::Do(Effect::RecordAttemptState(number, state)));
     match (attempt.state, state(truth, attempt)) {
         // A page that was never shown to anybody is paid by nobody, and money that is on its way can't be stopped.
-        (AttemptState::Closed, _)
+        (AttemptState::Closed | AttemptState::Expired, _)
         | (AttemptState::Held, None)
         | (AttemptState::Open, Some(CheckoutState::Confirming)) => Ok(()),
-        (AttemptState::Opening, _) if facts.known.call == Some(CallOutcome::Unsent(number)) => Err(record),
+        (AttemptState::Opening, _) if is_unsent(facts, attempt) => over(AttemptState::Expired),
         (AttemptState::Opening, _) => Err(opening(now, facts, order, attempt)),
-        (_, Some(CheckoutState::Complete)) => Err(record),
-        (AttemptState::Held, _) | (AttemptState::Open, Some(CheckoutState::Open { .. })) => Err(close),
-        (AttemptState::Open, _) => Err(record),
+        (_, Some(CheckoutState::Complete)) | (AttemptState::Open, Some(CheckoutState::Failed)) => {
+            over(AttemptState::Closed)
+        }
+        (AttemptState::Held, _) | (AttemptState::Open, Some(CheckoutState::Open { .. })) => {
+            Err(withdrawn(order, attempt))
+        }
+        (AttemptState::Open, _) => over(AttemptState::Expired),
+    }
+}
+
+/// Nobody can pay an attempt any more that its provider has. A registration is ended like one that was paid.
+fn withdrawn(order: &OrderRecord, attempt: &AttemptRecord) -> Step {
+    let number = attempt.number;
+    match attempt.subscription_id.as_ref().filter(|_| order.provider == Provider::PayApp) {
+        Some(registration) => match subscription::asked(order, registration, EndingTime::Now) {
+            Err(step) => step,
+            Ok(()) => Step::Do(Effect::RecordAttemptState(number, AttemptState::Expired)),
+        },
+        None => Step::Do(Effect::CloseCheckout(number)),
     }
 }
 
 /// An attempt is recorded before its checkout is asked for.
-fn begun(now: Timestamp, order: &OrderRecord, number: u32) -> Step {
+fn begun(now: Timestamp, order: &OrderRecord, account: &Account, number: u32) -> Step {
     let ends = order.provider == Provider::Stripe;
     let expire_time = now.saturating_add(OPEN_FOR).ok().filter(|_| ends);
-    Step::Do(Effect::RecordAttempt { number, expire_time })
+    let is_full = order.attempts.len() >= MAX_ATTEMPTS;
+    let forgets = forgettable(order, account).filter(|_| is_full);
+    Step::Do(Effect::RecordAttempt { number, expire_time, forgets })
 }
 
 /// The checkout of a recorded attempt is asked for: again, if that does nothing twice; else only if it never was.
 fn opening(now: Timestamp, facts: &Facts, order: &OrderRecord, attempt: &AttemptRecord) -> Step {
     let number = attempt.number;
-    let is_unsent = facts.known.call == Some(CallOutcome::Unsent(number));
-    match (is_repeatable(order.provider), is_unsent) {
+    match (is_repeatable(order.provider), is_unsent(facts, attempt)) {
         (true, _) if attempt.create_time.duration_until(now) < REPEATABLE => {
             Step::Do(Effect::OpenCheckout(number))
         }
         (true, _) => Step::FindCheckout(number),
         (false, true) => Step::Do(Effect::OpenCheckout(number)),
-        // A number that was told meanwhile shows that it was sent.
         (false, false) => Step::Do(Effect::RecordAttemptState(number, AttemptState::Held)),
     }
+}
+
+/// Whether its checkout was never asked for. A number that was told meanwhile shows that it was.
+fn is_unsent(facts: &Facts, attempt: &AttemptRecord) -> bool {
+    facts.known.call == Some(CallOutcome::Unsent(attempt.number)) && opened(attempt).is_none()
 }
 
 /// Whether a provider knows the same call again.

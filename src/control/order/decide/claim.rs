@@ -31,6 +31,7 @@ fn bought(facts: &Facts) -> Reached<OrderRecord> {
     let spec = &facts.order.spec;
     taken(facts, spec.payment.provider).map_err(|refusal| refused(facts, refusal))?;
     let plan = sold(facts, &spec.plan_ref.name).map_err(|refusal| refused(facts, refusal))?;
+    few_enough(facts).map_err(|refusal| refused(facts, refusal))?;
     Ok(OrderRecord {
         uid: facts.order.metadata.uid.clone().unwrap_or_default(),
         provider: spec.payment.provider,
@@ -50,7 +51,7 @@ fn bought(facts: &Facts) -> Reached<OrderRecord> {
         attempts: Vec::new(),
         customer_id: None,
         subscription_id: None,
-        ending: None,
+        endings: Vec::new(),
         change: None,
         former: None,
         notice_time: None,
@@ -67,6 +68,20 @@ fn taken(facts: &Facts, provider: Provider) -> Result<(), Refusal> {
         format!(
             "This operator takes no payments by {}. Place another order with `payment.provider: Manual`, which the platform approves by a PaymentReceipt.",
             provider.name()
+        ),
+    ))
+}
+
+/// What isn't paid costs whoever takes payments: a namespace has so much of it and no more.
+fn few_enough(facts: &Facts) -> Result<(), Refusal> {
+    let limit = facts.cluster.policy.max_open_orders.unwrap_or(facts.cluster.settings.max_open_orders);
+    if facts.cluster.open_orders < limit {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        reason::TOO_MANY_ORDERS,
+        format!(
+            "This namespace may have {limit} orders that aren't paid, and has as many. Pay or delete one of them, or ask the platform for a higher limit."
         ),
     ))
 }

@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 
-use super::super::facts::Facts;
+use super::super::facts::{Facts, Remains};
 use super::super::step::{Effect, Rest, Step, Waiting};
 use super::{Reached, change, refused};
 use crate::api::order_record::OrderRecord;
@@ -17,7 +17,7 @@ pub(super) fn fulfilled(facts: &Facts, record: &OrderRecord) -> Reached<Step> {
     match facts.runtime_state() {
         Some(RuntimeState::Running | RuntimeState::Sleeping) => Ok(Step::Rest(Rest::Fulfilled)),
         // What its own spec wants is as good.
-        Some(RuntimeState::Stopped) if facts.runtime_is_ready() => Ok(Step::Rest(Rest::Fulfilled)),
+        _ if facts.runtime_is_stopped_as_asked() => Ok(Step::Rest(Rest::Fulfilled)),
         Some(RuntimeState::Error) => Err(refused(facts, failed(facts))),
         _ => Err(Step::Wait(Waiting::Runtime)),
     }
@@ -36,9 +36,19 @@ fn funded(facts: &Facts, record: &OrderRecord) -> Reached<()> {
         Some(runtime) if facts.cluster.funded_by.as_deref() == Some(record.uid.as_str()) => {
             Err(Step::Do(Effect::RecordRuntime(runtime.uid().unwrap_or_default())))
         }
-        Some(_) => Err(Step::Do(Effect::RecordGone)),
-        None if facts.known.runtime_missing_at.is_some() => Err(Step::Do(Effect::RecordGone)),
+        Some(_) => gone(facts),
+        None if facts.known.runtime_missing_at.is_some() => gone(facts),
         None => Err(Step::LookForRuntime),
+    }
+}
+
+/// The Runtime that it funded isn't there. It is gone for good only once its slug's claim is given up: in a cluster that
+/// was restored it may be confirmed, or declared again, after its order.
+fn gone(facts: &Facts) -> Reached<()> {
+    match (facts.cluster.remains, &facts.cluster.runtime) {
+        (Remains::Nothing, _) => Err(Step::Do(Effect::RecordGone)),
+        (Remains::Claim, Some(_)) => Err(refused(facts, not_itself(facts.runtime_name()))),
+        (Remains::Claim, None) => Err(Step::Wait(Waiting::RuntimeBack)),
     }
 }
 
@@ -67,7 +77,7 @@ pub(super) fn fundable(facts: &Facts) -> Reached<()> {
             Refusal::new(
                 reason::RUNTIME_FUNDED,
                 format!(
-                    "The Runtime `{name}` is funded by the order `{rival}` already. Delete this order, and have what it was paid refunded; or name another Runtime in a new one."
+                    "The Runtime `{name}` is funded by the order `{rival}` already, or can be paid for there again. Delete this order, and have what it was paid refunded; or name another Runtime in a new one."
                 ),
             ),
         ));
@@ -104,7 +114,8 @@ pub(super) fn kept(facts: &Facts, record: &OrderRecord, rest: Rest) -> Reached<S
     match (recorded, stands, facts.known.runtime_missing_at) {
         (None, _, _) | (Some(_), true, _) => Ok(Step::Rest(rest)),
         (Some(_), false, None) if facts.cluster.runtime.is_none() => Err(Step::LookForRuntime),
-        (Some(_), false, _) => Err(Step::Do(Effect::RecordGone)),
+        (Some(_), false, _) if facts.cluster.remains == Remains::Nothing => Err(Step::Do(Effect::RecordGone)),
+        (Some(_), false, _) => Ok(Step::Rest(rest)),
     }
 }
 
@@ -128,6 +139,15 @@ fn not_found(name: &str) -> Refusal {
     Refusal::new(
         reason::RUNTIME_NOT_FOUND,
         format!("There is no Runtime `{name}` in this namespace. Declare it; the order then funds it."),
+    )
+}
+
+fn not_itself(name: &str) -> Refusal {
+    Refusal::new(
+        reason::IDENTITY_CHANGED,
+        format!(
+            "The Runtime `{name}` isn't the one that was paid for, which wasn't given up. The platform decides whether it takes over: `moorage confirm takeovers {name}`."
+        ),
     )
 }
 

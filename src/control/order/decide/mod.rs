@@ -1,5 +1,6 @@
 //! Decides the next step of an order. Pure: the time and every fact come in.
 
+mod again;
 mod change;
 pub(super) mod checkout;
 mod claim;
@@ -47,22 +48,28 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     }
     let record = claim::held(facts)?;
     let Some((truth, account)) = read(now, facts, record)? else { return fulfil::ended(facts, record) };
+    // What is paid has its receipt before it counts: a list that lags behind later is found out by it.
+    receipts::stored(facts, record, &account)?;
     let phase = standing_recorded(now, facts, record, &account)?;
     subscription::recorded(record, &account, &truth)?;
-    receipts::stored(facts, record)?;
     subscription::ended(now, record, &account, &truth, phase)?;
-    if phase == FundingPhase::Unpaid {
-        return offered(now, facts, record, &truth);
-    }
-    checkout::closed(now, facts, record, &truth)?;
-    if phase == FundingPhase::Paid {
-        change::settled(now, facts, record, &truth)?;
+    let closed = || checkout::closed(now, facts, record, &truth);
+    match phase {
+        FundingPhase::Unpaid => return offered(now, facts, record, &truth, &account),
+        FundingPhase::Paid => {
+            closed()?;
+            change::settled(now, facts, record, &truth)?;
+        }
+        FundingPhase::Refunded | FundingPhase::Ended => closed()?,
+        FundingPhase::PastDue | FundingPhase::Suspended => {}
     }
     portal::opened(now, facts, record)?;
+    let again = |rest| again::offered(now, facts, record, (&truth, &account), rest);
     match phase {
-        FundingPhase::Paid | FundingPhase::PastDue => fulfil::fulfilled(facts, record),
+        FundingPhase::Unpaid | FundingPhase::Paid => fulfil::fulfilled(facts, record),
+        FundingPhase::PastDue => again(fulfil::fulfilled(facts, record)),
+        FundingPhase::Suspended => again(fulfil::kept(facts, record, Rest::Suspended)),
         FundingPhase::Refunded => fulfil::kept(facts, record, Rest::Refunded),
-        FundingPhase::Unpaid | FundingPhase::Suspended => fulfil::kept(facts, record, Rest::Suspended),
         FundingPhase::Ended => fulfil::ended(facts, record),
     }
 }
@@ -78,14 +85,14 @@ fn destroy(now: Timestamp, facts: &Facts) -> Step {
 
 fn given_up(now: Timestamp, facts: &Facts, record: &OrderRecord) -> Reached<()> {
     let Some((truth, account)) = read(now, facts, record)? else { return Ok(()) };
+    receipts::stored(facts, record, &account)?;
     standing_recorded(now, facts, record, &account)?;
     subscription::recorded(record, &account, &truth)?;
-    receipts::stored(facts, record)?;
     checkout::closed(now, facts, record, &truth)?;
     subscription::given_up(record, &account, &truth)
 }
 
-/// What is true of its payments, once the provider was asked; none of what is over, which isn't asked about any more.
+/// What is true of its payments, once the provider was asked.
 fn read(now: Timestamp, facts: &Facts, record: &OrderRecord) -> Reached<Option<(ProviderTruth, Account)>> {
     checkout::outcome_recorded(facts, record)?;
     if reading::is_due(now, facts, record) {
@@ -115,7 +122,13 @@ fn standing_recorded(
 }
 
 /// It can be paid, if what it buys could be had. What can't be had can't be paid any more.
-fn offered(now: Timestamp, facts: &Facts, record: &OrderRecord, truth: &ProviderTruth) -> Reached<Step> {
+fn offered(
+    now: Timestamp,
+    facts: &Facts,
+    record: &OrderRecord,
+    truth: &ProviderTruth,
+    account: &Account,
+) -> Reached<Step> {
     if let Err(step) = payable(facts) {
         if let Step::Rest(Rest::Refused(..)) = step {
             checkout::closed(now, facts, record, truth)?;
@@ -124,7 +137,7 @@ fn offered(now: Timestamp, facts: &Facts, record: &OrderRecord, truth: &Provider
     }
     match record.provider {
         Provider::Manual => Ok(Step::Rest(Rest::Awaiting(to_pay(record)))),
-        Provider::Stripe | Provider::PayApp => checkout::offered(now, facts, record, truth),
+        Provider::Stripe | Provider::PayApp => checkout::offered(now, facts, record, truth, account),
     }
 }
 
@@ -201,7 +214,8 @@ fn held(facts: &Facts, step: Step) -> Step {
     refusal.map_or(step, |refusal| Step::Rest(Rest::Awaiting(refusal)))
 }
 
-/// Whether something is begun by it; the rest keeps account of what there is, or ends it.
+/// Whether something is begun by it; the rest keeps account of what there is, or ends it: data isn't kept for nothing
+/// either.
 fn is_begun(effect: &Effect) -> bool {
     matches!(
         effect,
@@ -212,6 +226,5 @@ fn is_begun(effect: &Effect) -> bool {
             | Effect::RecordChange(_)
             | Effect::ChangeSubscription
             | Effect::CreateRuntime
-            | Effect::DeleteRuntime(_)
     )
 }

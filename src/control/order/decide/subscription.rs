@@ -11,16 +11,18 @@ use crate::billing::{ProviderTruth, Subscription, SubscriptionState};
 
 /// The claim knows the subscription that is the order's own.
 pub(super) fn recorded(order: &OrderRecord, account: &Account, truth: &ProviderTruth) -> Reached<()> {
-    match (&order.subscription_id, &account.subscription) {
-        (None, Some(own)) => Err(Step::Do(Effect::RecordSubscription {
-            subscription: own.clone(),
-            customer: truth.customer.clone(),
-        })),
+    match &account.subscription {
+        Some(own) if order.subscription_id.as_ref() != Some(own) => {
+            Err(Step::Do(Effect::RecordSubscription {
+                subscription: own.clone(),
+                customer: truth.customer.clone(),
+            }))
+        }
         _ => Ok(()),
     }
 }
 
-/// Nothing further is collected than is wanted: of two that were paid one, and none for what is over.
+/// Nothing further is collected than is wanted: of several that were paid one, and none for what is over.
 pub(super) fn ended(
     now: Timestamp,
     order: &OrderRecord,
@@ -28,10 +30,13 @@ pub(super) fn ended(
     truth: &ProviderTruth,
     phase: FundingPhase,
 ) -> Reached<()> {
+    // One that isn't paid yet belongs to the checkout by which what isn't paid any more is paid again.
+    let is_offered = matches!(phase, FundingPhase::PastDue | FundingPhase::Suspended);
     let others = truth
         .subscriptions
         .iter()
-        .filter(|it| account.subscription.as_ref().is_some_and(|own| it.id != *own));
+        .filter(|it| account.subscription.as_ref().is_some_and(|own| it.id != *own))
+        .filter(|it| !(is_offered && it.state == SubscriptionState::Incomplete));
     for other in others {
         end(order, other, EndingTime::Now)?;
     }
@@ -51,20 +56,29 @@ pub(super) fn given_up(order: &OrderRecord, account: &Account, truth: &ProviderT
     all(order, truth, when)
 }
 
+/// One that wasn't paid yet has no period to be used up.
 fn all(order: &OrderRecord, truth: &ProviderTruth, when: EndingTime) -> Reached<()> {
-    truth.subscriptions.iter().try_for_each(|subscription| end(order, subscription, when))
+    truth.subscriptions.iter().try_for_each(|subscription| {
+        let is_unpaid = subscription.state == SubscriptionState::Incomplete;
+        end(order, subscription, if is_unpaid { EndingTime::Now } else { when })
+    })
 }
 
-/// One subscription ends: that is recorded, then asked for, then recorded as done.
-fn end(order: &OrderRecord, subscription: &Subscription, when: EndingTime) -> Reached<()> {
+/// One subscription ends, unless it has ended.
+pub(super) fn end(order: &OrderRecord, subscription: &Subscription, when: EndingTime) -> Reached<()> {
     let will_end = subscription.ends_at.is_some() && when == EndingTime::AtPeriodEnd;
     if subscription.state == SubscriptionState::Ended || will_end {
         return Ok(());
     }
-    let asked = order.ending.as_ref().filter(|it| it.subscription_id == subscription.id && it.when >= when);
+    asked(order, &subscription.id, when)
+}
+
+/// The end of a subscription is recorded, then asked for, then recorded as done.
+pub(super) fn asked(order: &OrderRecord, id: &str, when: EndingTime) -> Reached<()> {
+    let asked = order.ending(id).filter(|ending| ending.when >= when);
     match asked.map(|ending| ending.done_time) {
-        None => Err(Step::Do(Effect::RecordEnding { subscription: subscription.id.clone(), when })),
-        Some(None) => Err(Step::Do(Effect::EndSubscription)),
+        None => Err(Step::Do(Effect::RecordEnding { subscription: id.to_owned(), when })),
+        Some(None) => Err(Step::Do(Effect::EndSubscription(id.to_owned()))),
         Some(Some(_)) => Ok(()),
     }
 }

@@ -32,6 +32,7 @@ use super::resolve::{Resolved, power_of, resolve};
 use super::sleep;
 use super::step::{Effect, Look, Rest, Step, Wait, Waiting};
 use crate::api::name_claim::{DeletionPhase, NameClaimSpec, RuntimeIdentity};
+use crate::api::runtime_order::FundingPhase;
 use crate::api::{RUNTIME_FINALIZER, Runtime, reason};
 use crate::control::hold;
 use crate::engine::config::Mode;
@@ -198,9 +199,14 @@ fn halted_though_held(now: Timestamp, facts: &Facts) -> Option<Step> {
     seen(&facts.known.machine, Look::Machine).and_then(|_| power::halted(now, facts, power)).err()
 }
 
-/// A paused object, and a read-only operator, look and change nothing.
+/// A paused object, and a read-only operator, look and change nothing. What is deleted because nobody pays for it any
+/// more goes all the same: the annotation is the tenant's.
 fn held(facts: &Facts, step: Step) -> Step {
     let Step::Do(_) = step else { return step };
+    let is_over = facts.cluster.order.as_ref().is_some_and(|order| order.phase == FundingPhase::Ended);
+    if is_over && is_deleted(&facts.runtime) && facts.cluster.settings.mode == Mode::ReadWrite {
+        return step;
+    }
     let refusal = hold::held(&facts.runtime.metadata, facts.cluster.settings.mode);
     refusal.map_or(step, |refusal| Step::Rest(Rest::Awaiting(refusal)))
 }

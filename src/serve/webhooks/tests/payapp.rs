@@ -94,8 +94,22 @@ async fn without_the_merchants_keys_it_changes_nothing_and_is_told_nothing() {
     }
     assert_eq!(bench.api.calls(), 0);
     assert_eq!(bench.count("payapp", "rejected"), 5);
-    for order in ["uid-9", "../paymentreceipts"] {
-        assert_eq!(bench.send(notice(&[("var1", order)])).await, told, "{order}");
+    for order in [("var1", "../paymentreceipts"), ("var1", "Not-a-UID")] {
+        assert_eq!(bench.send(notice(&[order])).await, told, "{order:?}");
     }
+    let withdrawn = notice(&[("var1", "uid-9"), ("pay_state", "8")]);
+    assert_eq!(bench.send(withdrawn).await, told, "no money moved");
     assert_eq!(bench.api.all(RECEIPTS).len(), 0);
+}
+
+#[tokio::test]
+async fn money_for_an_order_that_is_long_gone_is_stored_with_a_flag() {
+    let bench = bench().await;
+    for _ in 0..2 {
+        assert_eq!(bench.send(notice(&[("var1", "uid-9")])).await, taken());
+    }
+    let receipts = bench.api.all(RECEIPTS);
+    assert_eq!(receipts.len(), 1);
+    assert_eq!(receipts[0]["spec"]["flags"], json!(["UnknownOrder"]));
+    assert_eq!(receipts[0]["spec"]["orderUID"], "uid-9");
 }
