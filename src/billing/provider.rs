@@ -38,7 +38,8 @@ pub trait PaymentProvider: Send + Sync {
     /// Nobody can pay this checkout any more. Good if that is so already.
     ///
     /// # Errors
-    /// `WrongState` if it was paid meanwhile: read it again.
+    /// `WrongState` if it was paid meanwhile: read it again. One that can't be asked says `Refused` for that, for what is
+    /// closed already, and for every other reason.
     fn close_checkout<'c>(&'c self, checkout: &'c OpenCheckout) -> Call<'c, ()>;
 
     /// A subscription ends. Good if it has ended already.

@@ -145,7 +145,7 @@ async fn an_unpaid_request_is_withdrawn_and_a_paid_one_isnt() {
     let opened = bench.open(Billing::Once).await;
     bench.visit(&opened.id, Customer::Pay);
     let error = bench.payapp.close_checkout(&opened).await.unwrap_err();
-    assert_eq!(error.class(), ErrorClass::WrongState);
+    assert_eq!(error.class(), ErrorClass::Refused, "nobody can tell it from another refusal");
 }
 
 #[tokio::test]

@@ -6,9 +6,9 @@ use kube::api::DeleteParams;
 use serde_json::json;
 use testbed::eventually;
 
-use crate::shop::{ends_in_days, get, order, pay, refund, wait};
+use crate::shop::{get, grace_ends_in, order, order_new, pay, refund, wait};
 use crate::support::{SOON, Tenant, condition, text};
-use crate::{change, customer, paused, refused, stopped};
+use crate::{change, customer, hostile, paused, refused, stopped};
 
 /// A request to a hostname, as a visitor makes it.
 async fn visit(tenant: &Tenant<'_>, host: &str) -> StatusCode {
@@ -128,13 +128,16 @@ async fn what_is_retained_and_declared_again_doesnt_run_on_the_old_money() {
 
 #[tokio::test]
 async fn what_ran_out_while_nobody_looked_is_stopped_and_paying_brings_it_back() {
-    let (platform, tenant) = customer("over-due").await;
+    let (platform, tenant) = hostile("over-due").await;
+    order_new(&tenant, "first", "ops").await.unwrap();
+    wait(&tenant, "first", "pending_payment").await.unwrap();
+    pay(&platform, "first", "over-due-1", grace_ends_in(30)).await.unwrap();
+    wait(&tenant, "first", "past_due").await.unwrap();
+    tenant.wait_ready("ops", "running").await.unwrap();
     let app = platform.app("ops").await.unwrap();
-    pay(&platform, "first", "over-due-2", ends_in_days(-10)).await.unwrap();
-    refund(&platform, "first", "over-due-3", "over-due-1").await.unwrap();
     wait(&tenant, "first", "suspended").await.unwrap();
     stopped(&tenant, &app).await;
-    pay(&platform, "first", "over-due-4", ends_in_days(20)).await.unwrap();
+    pay(&platform, "first", "over-due-2", json!({})).await.unwrap();
     wait(&tenant, "first", "running").await.unwrap();
     tenant.wait_ready("ops", "running").await.unwrap();
 }

@@ -6,13 +6,17 @@ use kube::Api;
 use kube::api::DeleteParams;
 use moorage::api::NameClaim;
 use serde_json::{Value, json};
-use testbed::{Identity, Moment, apply, check_conditions, eventually};
+use testbed::{Identity, Moment, Rig, apply, check_conditions, eventually};
 
 use crate::support::{SOON, Tenant, merge, shared, text};
 
 /// A tenant with a Workspace.
 pub async fn tenant(namespace: &str) -> Tenant<'static> {
-    let rig = shared().await;
+    tenant_in(shared().await, namespace).await
+}
+
+/// A tenant of a rig of one's own.
+pub async fn tenant_in<'r>(rig: &'r Rig, namespace: &str) -> Tenant<'r> {
     let tenant = Tenant::new(&rig.cluster, &rig.fly, namespace).await.unwrap();
     let member = json!({"kind": "User", "name": format!("ada-{namespace}"), "role": "Owner"});
     let spec = json!({"displayName": "Acme", "subdomain": namespace, "members": [member]});
@@ -84,7 +88,7 @@ pub fn receipt(order: &Value, id: &str, more: Value) -> Value {
 /// The platform approves the payment of an order.
 pub async fn pay(tenant: &Tenant<'_>, name: &str, id: &str, more: Value) -> Result<()> {
     let order = get(tenant, name).await?;
-    let platform = shared().await.cluster.client(&Identity::Admin).await?;
+    let platform = tenant.cluster.client(&Identity::Admin).await?;
     apply(&platform, &receipt(&order, id, more).to_string()).await.map(drop)
 }
 
@@ -95,6 +99,14 @@ pub fn ends_in_days(days: i64) -> Value {
         Timestamp::from_second(at.as_second()).unwrap().to_string()
     };
     json!({"period": {"start": time(days - 30), "end": time(days)}})
+}
+
+/// A period that is over, so that the grace of three days ends so many seconds from now.
+pub fn grace_ends_in(seconds: i64) -> Value {
+    let end = Timestamp::now() - SignedDuration::from_hours(24 * 3) + SignedDuration::from_secs(seconds);
+    let end = Timestamp::from_second(end.as_second()).unwrap();
+    let start = end - SignedDuration::from_hours(24 * 30);
+    json!({"period": {"start": start.to_string(), "end": end.to_string()}})
 }
 
 /// The money of an earlier payment goes back.

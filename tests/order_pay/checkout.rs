@@ -47,8 +47,9 @@ async fn a_subscription_tells_its_invoices_and_ends_with_its_runtime() {
     tenant.runtimes().delete("ops", &DeleteParams::default()).await.unwrap();
     wait(&tenant, "ops", "ended").await.unwrap();
     let record = record(&tenant, "ops").await.unwrap();
-    assert_eq!(record["spec"]["order"]["ending"]["when"], "AtPeriodEnd");
-    assert!(!record["spec"]["order"]["ending"]["doneTime"].is_null(), "{record}");
+    let ending = &record["spec"]["order"]["endings"][0];
+    assert_eq!(ending["when"], "AtPeriodEnd");
+    assert!(!ending["doneTime"].is_null(), "{record}");
     let id = text(&record, "/spec/order/subscriptionID").to_owned();
     assert_eq!(scene.counted("subscription.cancel_at_period_end", &id).await, 1);
 }
@@ -128,16 +129,16 @@ async fn money_that_comes_after_the_order_was_deleted_has_a_receipt_and_nothing_
 }
 
 /// Has an order read again, as a replica does that took an event.
-async fn ask_to_read(tenant: &crate::support::Tenant<'_>, name: &str) {
+pub async fn ask_to_read(tenant: &crate::support::Tenant<'_>, name: &str) {
     let key = text(&record(tenant, name).await.unwrap(), "/metadata/name").to_owned();
     ask_to_read_claim(tenant, &key).await;
 }
 
-async fn ask_to_read_claim(tenant: &crate::support::Tenant<'_>, key: &str) {
+pub async fn ask_to_read_claim(tenant: &crate::support::Tenant<'_>, key: &str) {
     let operator = Identity::service_account(platform::NAMESPACE, platform::SERVICE_ACCOUNT);
     let client = tenant.cluster.client(&operator).await.unwrap();
     let claims: kube::Api<moorage::api::NameClaim> = kube::Api::all(client);
-    let patch = json!({"spec": {"order": {"noticeTime": "2026-01-01T00:00:00Z"}}});
+    let patch = json!({"spec": {"order": {"noticeTime": jiff::Timestamp::now()}}});
     let patch = kube::api::Patch::Merge(patch);
     claims.patch(key, &kube::api::PatchParams::default(), &patch).await.unwrap();
 }

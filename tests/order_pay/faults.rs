@@ -5,6 +5,7 @@ use kube::api::DeleteParams;
 use serde_json::{Value, json};
 use testbed::eventually;
 
+use crate::plans::dearer;
 use crate::scene::{Scene, bought, place};
 use crate::shop::{get, record, wait};
 use crate::support::{SOON, Tenant, text};
@@ -13,13 +14,14 @@ const SESSIONS: &str = "/v1/checkout/sessions";
 const EXPIRE: &str = "/v1/checkout/sessions/{id}/expire";
 const SUBSCRIPTION: &str = "/v1/subscriptions/{id}";
 
-fn losses() -> [(&'static str, Value); 5] {
+fn losses() -> [(&'static str, Value); 6] {
     [
         ("reply", json!({"kind": "drop_reply"})),
         ("request", json!({"kind": "refuse"})),
         ("before", json!({"kind": "status", "status": 500, "when": "before"})),
         ("after", json!({"kind": "status", "status": 503, "when": "after"})),
         ("busy", json!({"kind": "status", "status": 409, "when": "before"})),
+        ("slow", json!({"kind": "status", "status": 429, "when": "before"})),
     ]
 }
 
@@ -29,9 +31,11 @@ enum Case {
     Open,
     Close,
     End,
+    Change,
 }
 
-const CASES: [(Case, &str); 3] = [(Case::Open, SESSIONS), (Case::Close, EXPIRE), (Case::End, SUBSCRIPTION)];
+const CASES: [(Case, &str); 4] =
+    [(Case::Open, SESSIONS), (Case::Close, EXPIRE), (Case::End, SUBSCRIPTION), (Case::Change, SUBSCRIPTION)];
 
 impl Case {
     async fn prepare(self, scene: &Scene, tenant: &Tenant<'_>, name: &str) {
@@ -41,7 +45,7 @@ impl Case {
                 place(tenant, name, "OneTime").await;
                 scene.session(tenant, name).await;
             }
-            Self::End => {
+            Self::End | Self::Change => {
                 bought(scene, tenant, name, "Subscription").await;
             }
         }
@@ -51,6 +55,10 @@ impl Case {
         match self {
             Self::Open => place(tenant, name, "OneTime").await,
             Self::Close | Self::End => delete(tenant, name).await,
+            Self::Change => {
+                let wish = json!({"spec": {"planRef": {"name": "late"}}});
+                tenant.patch(name, wish).await.unwrap();
+            }
         }
     }
 
@@ -63,6 +71,9 @@ impl Case {
                 assert_eq!(scene.sessions_of(&uid).await, 1, "{name}: one checkout");
             }
             Self::Close | Self::End => gone(tenant, name).await,
+            Self::Change => {
+                changed(scene, tenant, name).await;
+            }
         }
         if matches!(self, Self::End) {
             let subscriptions = scene.sim.read("stripe/subscription").await.unwrap();
@@ -80,12 +91,28 @@ impl Case {
     }
 }
 
+/// The dearer Plan is bought, and its difference was taken once.
+async fn changed(scene: &Scene, tenant: &Tenant<'_>, name: &str) {
+    let record = eventually(&format!("{name} is changed"), SOON, async || {
+        let record = record(tenant, name).await?;
+        ensure!(text(&record, "/spec/order/price/plan/name") == "late", "{record}");
+        Ok(record)
+    })
+    .await
+    .unwrap();
+    let subscription = text(&record, "/spec/order/subscriptionID");
+    assert_eq!(scene.counted("subscription.change", subscription).await, 1, "{name}");
+    let charges = scene.effects("charge").await;
+    let ours = charges.iter().filter(|charge| charge["detail"]["order"] == record["spec"]["order"]["uid"]);
+    assert_eq!(ours.count(), 2, "{name}: the first interval and the difference");
+}
+
 async fn delete(tenant: &Tenant<'_>, name: &str) {
     let orders = tenant.api("moorage.dev/v1alpha1", "RuntimeOrder").await.unwrap();
     orders.delete(name, &DeleteParams::default()).await.unwrap();
 }
 
-async fn gone(tenant: &Tenant<'_>, name: &str) {
+pub async fn gone(tenant: &Tenant<'_>, name: &str) {
     let orders = tenant.api("moorage.dev/v1alpha1", "RuntimeOrder").await.unwrap();
     eventually(&format!("order {name} is gone"), SOON, async || {
         ensure!(orders.get_opt(name).await?.is_none());
@@ -100,7 +127,7 @@ async fn uid_of(tenant: &Tenant<'_>, name: &str) -> String {
 }
 
 /// Stripe tells of what happens there.
-async fn events(scene: &Scene) {
+pub async fn events(scene: &Scene) {
     let webhook = json!({"webhook": scene.payments.stripe_webhook()});
     scene.sim.send("settings", &webhook).await.unwrap();
 }
@@ -109,6 +136,7 @@ async fn events(scene: &Scene) {
 async fn a_loss_at_any_call_changes_nothing_in_the_end() {
     let scene = Scene::start(json!({})).await.unwrap();
     events(&scene).await;
+    dearer(&scene).await;
     let tenant = scene.tenant("pay-loss").await;
     for (case, route) in CASES {
         for (word, action) in losses() {
@@ -126,6 +154,7 @@ async fn a_loss_at_any_call_changes_nothing_in_the_end() {
 async fn a_kill_after_any_call_changes_nothing_in_the_end() {
     let mut scene = Scene::start(json!({})).await.unwrap();
     events(&scene).await;
+    dearer(&scene).await;
     for (case, route) in CASES {
         let name = format!("{case:?}-kill").to_lowercase();
         let (uid, rule) = {
@@ -138,6 +167,7 @@ async fn a_kill_after_any_call_changes_nothing_in_the_end() {
                 Case::Open => "session.create",
                 Case::Close => "session.expire",
                 Case::End => "subscription.cancel_at_period_end",
+                Case::Change => "subscription.change",
             };
             eventually(&format!("the call of {name}"), SOON, async || {
                 let done = scene.effects(effect).await;

@@ -10,14 +10,18 @@
     reason = "a test may fail loudly, and its helpers are its own"
 )]
 
+mod absence;
+mod again;
 mod by_hand;
 mod checkout;
 mod faults;
 mod payapp;
+mod payapp_faults;
 mod plans;
 mod scene;
 #[allow(dead_code, reason = "it is shared with the tests of orders that are paid by hand")]
 #[path = "../order_life/shop.rs"]
 mod shop;
+mod stripped;
 #[path = "../runtime_support/mod.rs"]
 mod support;

@@ -8,9 +8,9 @@ use crate::scene::{Scene, receipts};
 use crate::shop::{get, order, record, removed, wait};
 use crate::support::{SOON, Tenant, condition, reason, text};
 
-const CALLS: &str = "/oapi/apiLoad.html";
+pub const CALLS: &str = "/oapi/apiLoad.html";
 
-async fn place(tenant: &Tenant<'_>, name: &str, mode: &str) {
+pub async fn place(tenant: &Tenant<'_>, name: &str, mode: &str) {
     let more = json!({"planRef": {"name": "sold"}, "runtime": {"name": name, "slug": tenant.slug(name)},
         "payment": {"provider": "PayApp", "mode": mode}});
     order(tenant, name, more).await.unwrap();
@@ -30,7 +30,7 @@ async fn number(scene: &Scene, tenant: &Tenant<'_>, name: &str) -> String {
     text(ours.next_back().unwrap(), "/number").to_owned()
 }
 
-async fn pay(scene: &Scene, tenant: &Tenant<'_>, name: &str) -> String {
+pub async fn pay(scene: &Scene, tenant: &Tenant<'_>, name: &str) -> String {
     let number = number(scene, tenant, name).await;
     scene.act(json!({"do": "pay_app", "request": number, "how": "pay"})).await;
     number
@@ -92,7 +92,7 @@ async fn second_attempt(tenant: &Tenant<'_>, name: &str) {
     eventually(&format!("the second attempt of {name}"), SOON, async || {
         let attempts = attempts(tenant, name).await?;
         let states: Vec<_> = attempts.iter().map(|it| text(it, "/state")).collect();
-        ensure!(states == ["Closed", "Open"], "{attempts:?}");
+        ensure!(states == ["Expired", "Open"], "{attempts:?}");
         Ok(())
     })
     .await
@@ -118,8 +118,117 @@ async fn a_lost_reply_is_never_asked_for_again_but_withdrawn_by_the_number_that_
             let uid = text(&done, "/metadata/uid");
             assert_eq!(of_order(&scene, "request.create", uid).await, 2, "{name}");
             assert_eq!(of_order(&scene, "charge", uid).await, 1, "{name}");
+            if mode == "Subscription" {
+                let attempts = attempts(&tenant, &name).await.unwrap();
+                removed(&tenant, &name).await;
+                for attempt in attempts {
+                    let registration = text(&attempt, "/subscriptionID");
+                    assert_eq!(scene.counted("rebill.change", registration).await, 1, "{name}: {attempt}");
+                }
+            }
         }
     }
+}
+
+#[tokio::test]
+async fn our_word_that_is_lost_jams_nothing() {
+    let scene = Scene::start(json!({})).await.unwrap();
+    let tenant = scene.tenant("app-deaf").await;
+    for mode in ["OneTime", "Subscription"] {
+        let name = format!("deaf-{}", mode.to_lowercase());
+        scene.sim.send("settings", &json!({"lostAnswers": 1})).await.unwrap();
+        place(&tenant, &name, mode).await;
+        second_attempt(&tenant, &name).await;
+        pay(&scene, &tenant, &name).await;
+        let done = wait(&tenant, &name, "running").await.unwrap();
+        let uid = text(&done, "/metadata/uid");
+        assert_eq!(
+            (of_order(&scene, "charge", uid).await, of_order(&scene, "request.create", uid).await),
+            (1, 2)
+        );
+    }
+}
+
+/// Waits until an order says that PayApp refused something.
+async fn refused(tenant: &Tenant<'_>, name: &str) {
+    eventually(&format!("{name} says so"), SOON, async || {
+        let order = get(tenant, name).await?;
+        ensure!(reason(&order) == "ProviderRefused", "{}", order["status"]);
+        ensure!(
+            text(&condition(&order, "Ready"), "/message").contains("the merchant isnt known"),
+            "{}",
+            order["status"]
+        );
+        Ok(())
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn what_is_refused_with_a_wrong_key_isnt_taken_for_done_also_after_a_restart() {
+    let mut scene = Scene::start(json!({})).await.unwrap();
+    let (registration, session) = {
+        let tenant = scene.tenant("app-key").await;
+        place(&tenant, "paid", "Subscription").await;
+        pay(&scene, &tenant, "paid").await;
+        wait(&tenant, "paid", "running").await.unwrap();
+        let attempt = attempts(&tenant, "paid").await.unwrap().pop().unwrap();
+        place(&tenant, "open", "OneTime").await;
+        let session = scene.session(&tenant, "open").await;
+        let refusal = "state=0&errno=70020&errorMessage=the+merchant+isnt+known";
+        let action = json!({"kind": "status", "status": 200, "body": refusal});
+        scene.sim.send("faults", &json!({"match": {"route": CALLS}, "action": action})).await.unwrap();
+        for name in ["paid", "open"] {
+            let orders = tenant.api("moorage.dev/v1alpha1", "RuntimeOrder").await.unwrap();
+            orders.delete(name, &kube::api::DeleteParams::default()).await.unwrap();
+            refused(&tenant, name).await;
+        }
+        (text(&attempt, "/subscriptionID").to_owned(), session)
+    };
+    scene.rig.operator.kill().unwrap();
+    scene.rig.operator.restart().unwrap();
+    let tenant = scene.tenant("app-key").await;
+    tokio::time::sleep(std::time::Duration::from_secs(8)).await;
+    for name in ["paid", "open"] {
+        refused(&tenant, name).await;
+    }
+    assert_eq!(scene.counted("rebill.change", &registration).await, 0);
+    assert_eq!(scene.counted("request.cancel", &session).await, 0);
+    scene.sim.clear_faults().await.unwrap();
+    for name in ["paid", "open"] {
+        crate::faults::gone(&tenant, name).await;
+    }
+    assert_eq!(scene.counted("rebill.change", &registration).await, 1);
+    assert_eq!(scene.counted("request.cancel", &session).await, 1);
+}
+
+#[tokio::test]
+async fn money_that_comes_after_its_order_was_deleted_is_flagged() {
+    let scene = Scene::shared().await;
+    let tenant = scene.tenant("app-late").await;
+    place(&tenant, "ops", "OneTime").await;
+    let number = number(scene, &tenant, "ops").await;
+    let uid = text(&get(&tenant, "ops").await.unwrap(), "/metadata/uid").to_owned();
+    scene.act(json!({"do": "pay_app", "request": number, "how": "wait"})).await;
+    eventually("its deposit is waited for", SOON, async || {
+        ensure!(receipts(&tenant, &uid).await.len() == 1);
+        Ok(())
+    })
+    .await
+    .unwrap();
+    removed(&tenant, "ops").await;
+    scene.act(json!({"do": "pay_app", "request": number, "how": "pay"})).await;
+    eventually("its payment has a receipt with a flag", SOON, async || {
+        let stored = receipts(&tenant, &uid).await;
+        let paid = stored.iter().find(|receipt| receipt["spec"]["type"] == "Payment");
+        let flags = paid.map(|receipt| receipt["spec"]["flags"].clone());
+        ensure!(flags == Some(json!(["FundsNothing"])), "{stored:?}");
+        Ok(())
+    })
+    .await
+    .unwrap();
+    assert!(tenant.names().await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::shop::{get, record, wait};
 use crate::support::{SOON, Tenant, condition, text};
 
 /// A dearer Plan than `openclaw-basic`.
-async fn dearer(scene: &Scene) {
+pub async fn dearer(scene: &Scene) {
     let spec = json!({"displayName": "Late", "cpuKind": "Shared", "cpus": 4, "memoryMB": 4096, "volumeGB": 10,
         "amount": 5900, "currency": "USD", "interval": "Month"});
     let plan = json!({"apiVersion": "moorage.dev/v1alpha1", "kind": "Plan", "metadata": {"name": "late"},

@@ -10,7 +10,7 @@ use moorage::control::order::endings;
 use moorage::control::order::facts::{CallOutcome, Portal, Sent};
 use moorage::control::order::outcome::{self, Close, Shown};
 use moorage::control::order::step::Effect;
-use moorage::control::order::trouble::failure;
+use moorage::control::order::trouble::goes_on;
 use moorage::control::order::truth::{Receipt, opened};
 
 use crate::bank::{Bank, Recurs, Session, money};
@@ -205,7 +205,15 @@ impl World {
                 if is_closed && self.bank.kind == Provider::PayApp {
                     self.withdrawal_told(number, &checkout.id);
                 }
-                answered(reply, is_closed, ErrorClass::WrongState)
+                answered(
+                    reply,
+                    is_closed,
+                    if self.bank.kind == Provider::PayApp {
+                        ErrorClass::Refused
+                    } else {
+                        ErrorClass::WrongState
+                    },
+                )
             }
         };
         let shown = if checkout.url.is_some() { Shown::Yes } else { Shown::Never };
@@ -219,9 +227,9 @@ impl World {
     fn told_of_refusal(&mut self, answer: &Result<(), Error>, came: Close) {
         let provider = self.record_ref().provider;
         if let (Err(error), Close::Failed) = (answer, came)
-            && matches!(error.class(), ErrorClass::Refused | ErrorClass::WrongState)
+            && error.class() == ErrorClass::Refused
         {
-            self.fails(failure(provider, error));
+            self.fails(goes_on(provider, error));
         }
     }
 

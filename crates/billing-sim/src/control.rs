@@ -96,6 +96,7 @@ struct Change {
     secrets: Option<Vec<String>>,
     events: Option<Delivery>,
     notices: Option<Delivery>,
+    lost_answers: Option<u32>,
     after_retries: Option<AfterRetries>,
 }
 
@@ -107,6 +108,7 @@ async fn change_settings(Shared(sim): Shared<Arc<Sim>>, body: Bytes) -> Answer {
     state.stripe.secrets = change.secrets.unwrap_or_else(|| std::mem::take(&mut state.stripe.secrets));
     state.stripe.delivery = change.events.unwrap_or(state.stripe.delivery);
     state.payapp.delivery = change.notices.unwrap_or(state.payapp.delivery);
+    state.payapp.lost_answers = change.lost_answers.unwrap_or(state.payapp.lost_answers);
     state.stripe.after_retries = change.after_retries.unwrap_or(state.stripe.after_retries);
     empty(StatusCode::NO_CONTENT)
 }

@@ -117,6 +117,12 @@ impl BillingSim {
         Self::body(path, self.http.post(&url).json(body).send().await?).await
     }
 
+    /// Takes all rules on calls away.
+    pub async fn clear_faults(&self) -> Result<()> {
+        let url = format!("{}/_sim/faults", self.addresses.control);
+        Self::body("faults", self.http.delete(&url).send().await?).await.map(drop)
+    }
+
     /// Lets time pass: checkouts end, subscriptions renew.
     pub async fn advance(&self, by: Duration) -> Result<()> {
         let body = json!({"advanceMs": u64::try_from(by.as_millis())?});

@@ -106,15 +106,13 @@ impl PayApp {
     /// Nobody can pay any more.
     pub(super) async fn close(&self, checkout: &OpenCheckout) -> Result<(), Error> {
         if let Some(subscription) = &checkout.subscription {
-            let sent = self.registration("payapp.rebillCancel", "rebillCancel", subscription).await;
-            return sent.map_err(|error| refused_or(error, "payapp.rebillCancel"));
+            return self.registration("payapp.rebillCancel", "rebillCancel", subscription).await;
         }
         let form = Form::default()
             .with("mul_no", &checkout.id)
             .with("cancelmode", "ready")
             .with("cancelmemo", "closed before it was paid");
-        let sent = self.command("payapp.paycancel", "paycancel", form).await;
-        sent.map(drop).map_err(|error| refused_or(error, "payapp.paycancel"))
+        self.command("payapp.paycancel", "paycancel", form).await.map(drop)
     }
 
     /// A change to a registration, after which it is so whether it was before or not.
@@ -139,14 +137,6 @@ impl PayApp {
             return self.command("payapp.paycancelreq", "paycancelreq", form).await.map(drop);
         }
         self.command("payapp.paycancel", "paycancel", form).await.map(drop)
-    }
-}
-
-/// It refuses to withdraw what is paid, and what was withdrawn already; its notices tell which.
-fn refused_or(error: Error, operation: &'static str) -> Error {
-    match error.class() {
-        ErrorClass::Refused => Error::new(operation, ErrorClass::WrongState, error.to_string()),
-        _ => error,
     }
 }
 

@@ -61,7 +61,7 @@ pub fn closing(
     match (answer.as_ref().map_err(Error::class), repetition) {
         (Ok(()), _) => Close::Over,
         (Err(ErrorClass::WrongState), Repetition::SameKey) => Close::ReadAgain,
-        (Err(ErrorClass::WrongState | ErrorClass::Refused), Repetition::Never)
+        (Err(ErrorClass::Refused), Repetition::Never)
             if shown == Shown::Never || before == Some(Sent::Unanswered) =>
         {
             Close::Over
@@ -81,13 +81,11 @@ pub fn ending(
 ) -> Close {
     match (answer.as_ref().map_err(Error::class), repetition) {
         (Ok(()), _) => Close::Over,
-        (Err(ErrorClass::WrongState | ErrorClass::Refused), Repetition::Never) => {
-            match (shown, before, recorded.refuse_time) {
-                (Shown::Never, ..) | (_, Some(Sent::Unanswered), _) | (_, None, None) => Close::Over,
-                (Shown::Yes, Some(Sent::Never), None) => Close::GoesOn,
-                (Shown::Yes, _, Some(_)) => Close::Failed,
-            }
-        }
+        (Err(ErrorClass::Refused), Repetition::Never) => match (shown, before, recorded.refuse_time) {
+            (Shown::Never, ..) | (_, Some(Sent::Unanswered), _) | (_, None, None) => Close::Over,
+            (Shown::Yes, Some(Sent::Never), None) => Close::GoesOn,
+            (Shown::Yes, _, Some(_)) => Close::Failed,
+        },
         (Err(_), _) => Close::Failed,
     }
 }
@@ -154,12 +152,13 @@ mod tests {
 
     #[test]
     fn a_page_that_isnt_withdrawn_may_still_be_paid() {
-        let refused = Err(error(ErrorClass::WrongState));
+        let refused = Err(error(ErrorClass::Refused));
         let came = |shown, before| closing(Repetition::Never, shown, before, &refused);
         assert_eq!(came(Shown::Yes, None), Close::Failed);
         assert_eq!(came(Shown::Yes, Some(Sent::Unanswered)), Close::Over);
         assert_eq!(came(Shown::Never, None), Close::Over);
-        assert_eq!(closing(Repetition::SameKey, Shown::Yes, None, &refused), Close::ReadAgain);
+        let paid = Err(error(ErrorClass::WrongState));
+        assert_eq!(closing(Repetition::SameKey, Shown::Yes, None, &paid), Close::ReadAgain);
         let lost = Err(error(ErrorClass::Unknown));
         assert_eq!(closing(Repetition::Never, Shown::Never, None, &lost), Close::Failed);
         assert_eq!(sent(None, &lost), Some(Sent::Unanswered));

@@ -5,14 +5,14 @@ use jiff::Timestamp;
 
 use super::facts::{CallOutcome, Facts, Portal, Reading};
 use super::outcome::{self, Close, Shown, tells_no_more};
-use super::trouble::{failure, lost};
+use super::trouble::{failure, goes_on, lost};
 use super::truth::{absent, billing_of, identity, interval, known, opened};
 use crate::api::order_record::{AttemptRecord, EndingTime, OrderRecord, Price};
 use crate::api::reason;
 use crate::api::runtime_order::LONGEST_URL;
 use crate::billing::{
     Buyer, ChangeSubscription, Changed, EndSubscription, Ending, Error, ErrorClass, LostCheckout, Money,
-    NewCheckout, NewPortal, OpenCheckout, PaymentProvider,
+    NewCheckout, NewPortal, OpenCheckout, PaymentProvider, Repetition,
 };
 use crate::control::context::Context;
 use crate::control::runtime::facts::Refusal;
@@ -48,6 +48,9 @@ impl Counter {
     ) -> Result<(), Failure> {
         match (came, answer) {
             (Close::ReadAgain, _) => facts.known.call = None,
+            (Close::Failed, Err(error)) if self.client.repetition() == Repetition::Never => {
+                return Err(goes_on(self.order.provider, &error));
+            }
             (Close::Failed, Err(error)) => return Err(self.failure(&error)),
             (_, answer) => {
                 facts.known.call = Some(over);

@@ -57,8 +57,8 @@ fn pause(read: &Reading, poll: SignedDuration, order: &OrderRecord) -> Option<Si
         (FundingPhase::Paid | FundingPhase::Refunded, _) => Some(times(SELDOM)),
         (FundingPhase::Ended, _) => (!is_settled(&read.truth, order)).then(|| times(SELDOM)),
         (FundingPhase::Unpaid, Some(age)) if age < AT_THE_CHECKOUT => Some(poll.min(BRISK)),
-        (FundingPhase::Unpaid, Some(age)) if age < LATER => Some(poll),
         // Nobody waits before a page that was opened by itself.
+        (_, Some(age)) if age < LATER => Some(poll),
         (_, Some(age)) if age < DAYS => Some(times(SLOWLY)),
         (FundingPhase::Unpaid, Some(age)) if age < LATEST => Some(times(SELDOM)),
         (FundingPhase::Unpaid, _) => None,

@@ -19,6 +19,19 @@ pub fn failure(provider: Provider, error: &Error) -> Failure {
     }
 }
 
+/// Something can't be ended at a provider that can't be asked whether it has.
+pub fn goes_on(provider: Provider, error: &Error) -> Failure {
+    let failure = failure(provider, error);
+    if error.class() != ErrorClass::Refused {
+        return failure;
+    }
+    let name = provider.name();
+    let message = format!(
+        "{name}: {error}. It may still take money, and is asked again. What to do: check the merchant's keys; where {name}'s own pages show that it is over, take the order's finalizer off."
+    );
+    Failure { message, ..failure }
+}
+
 /// A payment of which a receipt is stored isn't told of any more.
 pub fn lost(provider: Provider, payment: &str) -> Failure {
     Failure {

@@ -138,12 +138,13 @@ fn warm(ctx: &Context, runtime: &Runtime, workspace: Option<&Workspace>, claim: 
 }
 
 /// The order with the best right to it: of those that are recorded to fund it, or the one that its own claim names,
-/// which is how the funding survives a restore of the cluster.
+/// which is how the funding survives a restore of the cluster. A claim that the platform gave it counts as its own: it is
+/// taken over only by what may run.
 fn order(ctx: &Context, runtime: &Runtime, claim: &ClaimFact) -> Option<Arc<OrderRecord>> {
     let uid = runtime.uid()?;
     let mut candidates = ctx.claims.orders_of_runtime(&uid);
     if let ClaimFact::Held(claim) = claim
-        && claim.holder.uid == uid
+        && (claim.holder.uid == uid || claim.takeover_confirmed(Some(&uid)))
     {
         let named = claim.runtime.as_ref().and_then(|identity| identity.order.as_deref());
         candidates.extend(named.and_then(|order| ctx.claims.get(&NameClaim::order_key(order))));

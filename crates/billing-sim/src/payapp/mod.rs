@@ -29,6 +29,8 @@ pub struct PayApp {
     pub delivery: Delivery,
     /// Those that wait, the oldest first.
     pub waiting: Vec<Notice>,
+    /// How many answers to the next notices are lost on the way.
+    pub lost_answers: u32,
     last: u64,
 }
 
@@ -43,6 +45,7 @@ impl PayApp {
             rebills: BTreeMap::new(),
             delivery: Delivery::default(),
             waiting: Vec::new(),
+            lost_answers: 0,
             last: 31_000_000,
         }
     }

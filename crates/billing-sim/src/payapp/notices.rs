@@ -42,6 +42,13 @@ pub struct Notice {
 }
 
 impl State {
+    /// Whether the answer that came is lost.
+    fn loses_answer(&mut self) -> bool {
+        let left = self.payapp.lost_answers;
+        self.payapp.lost_answers = left.saturating_sub(1);
+        left > 0
+    }
+
     /// The notice that tells of a request's state.
     pub fn notice(&self, number: &str, pay_state: u32) -> Option<Notice> {
         let request = self.payapp.request(number)?;
@@ -116,7 +123,7 @@ pub async fn send(sim: &Sim, notice: &Notice) -> bool {
         Ok(answer) => (answer.status().as_u16(), answer.text().await.unwrap_or_default()),
         Err(_) => (0, String::new()),
     };
-    let was_taken = status == 200 && said == "SUCCESS";
+    let was_taken = status == 200 && said == "SUCCESS" && !sim.enter().loses_answer();
     let field = |name: &str| notice.fields.get(name).cloned().unwrap_or_default();
     let detail = json!({"payState": field("pay_state"), "status": status, "taken": was_taken});
     sim.enter().effect("payapp", "notice.sent", &field("mul_no"), detail);
