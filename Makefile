@@ -53,10 +53,11 @@ bench: ## Measure speed, calls and memory with many Runtimes (BENCH='--help' for
 	@exec $(TARGET)/release/testbed bench $(BENCH)
 
 .PHONY: bench-webhooks
-bench-webhooks: ## Measure the payment providers' webhooks under load (RATE=2000 LASTS=60)
+bench-webhooks: ## Measure the payment providers' webhooks under load (RATE=2000 LASTS=60 ORDERS=2000 SLOW=100)
 	cargo build --workspace --bins --release
 	@MOORAGE_BIN_DIR='$(abspath $(TARGET))/release' MOORAGE_WEBHOOK_RATE='$(or $(RATE),2000)' \
-		MOORAGE_WEBHOOK_SECONDS='$(or $(LASTS),60)' cargo test -p moorage --test webhook_load -- --nocapture
+		MOORAGE_WEBHOOK_SECONDS='$(or $(LASTS),60)' MOORAGE_WEBHOOK_ORDERS='$(or $(ORDERS),2000)' \
+		MOORAGE_WEBHOOK_SLOW='$(or $(SLOW),100)' cargo test -p moorage --test webhook_load -- --nocapture
 
 ##@ For those who change it
 

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval};
 
-use crate::requests::{Kind, Request, request};
+use crate::requests::{Kind, Orders, Request, slow};
 use crate::scene::Scene;
 use crate::wire::{Answer, Connection};
 
@@ -29,8 +29,10 @@ struct Pool {
 pub struct Load {
     pools: [Arc<Pool>; 2],
     rate: u64,
+    slow: u64,
     lasts: Duration,
     run: u64,
+    orders: Orders,
 }
 
 /// What came of one request.
@@ -48,29 +50,42 @@ pub struct Report {
 }
 
 impl Load {
-    pub fn new(scene: &Scene, rate: u64, lasts: Duration, run: u64) -> Self {
+    /// So many requests a second, and beside them so many senders a second who are slow.
+    pub fn new(scene: &Scene, (rate, slow): (u64, u64), lasts: Duration, run: u64) -> Self {
         let pools = scene.addresses().map(|address| {
             let (idle, places) = (Mutex::default(), Semaphore::new(CONNECTIONS));
             Arc::new(Pool { address, idle, places })
         });
         // Another beginning each time: numbers of payments and events are never those of an earlier test.
-        Self { pools, rate, lasts, run }
+        Self { pools, rate, slow, lasts, run, orders: scene.orders().clone() }
     }
 
     pub async fn run(self) -> Report {
         let (began, mut ticks, mut tasks) = (Instant::now(), interval(TICK), JoinSet::new());
-        let mut number = 0;
+        let (mut number, mut slow_ones) = (0, 0);
         while began.elapsed() < self.lasts {
             ticks.tick().await;
+            let late = u64::try_from(began.elapsed().as_millis()).unwrap() * self.slow / 1000;
+            for next in slow_ones..late {
+                tasks.spawn(dawdle(self.pools[(next % 2) as usize].address.clone()));
+            }
+            slow_ones = late;
             let due = u64::try_from(began.elapsed().as_millis()).unwrap() * self.rate / 1000;
             for next in number..due {
                 let pool = Arc::clone(&self.pools[(next / 100 % 2) as usize]);
-                tasks.spawn(send(pool, request(self.run, next), Instant::now()));
+                tasks.spawn(send(pool, self.orders.request(self.run, next), Instant::now()));
             }
             number = due;
         }
         Report { sent: tasks.join_all().await }
     }
+}
+
+/// Somebody who sends a head and no more, over a connection of their own, and waits for what comes of it.
+async fn dawdle(address: String) -> Sent {
+    let (at, due, Request { kind, about, bytes }) = (Timestamp::now(), Instant::now(), slow());
+    let answer = Connection::new(&address).send(&bytes).await.map_err(|error| format!("{error:#}"));
+    Sent { kind, about, at, took: due.elapsed(), answer }
 }
 
 /// The time counts from when the request was due, its wait for a connection included.
@@ -137,7 +152,8 @@ impl Report {
         let mut lines =
             vec![format!("{rate} requests a second for {} s: {} sent", lasts.as_secs(), self.sent.len())];
         lines.push(format!("{:<14}{:>8}{:>10}{:>10}{:>10}", "", "sent", "median", "p99", "longest"));
-        for kind in [Kind::Payment, Kind::Event, Kind::ForgedEvent, Kind::ForgedNotice, Kind::Oversized] {
+        let kinds = [Kind::Payment, Kind::Event, Kind::ForgedEvent, Kind::ForgedNotice, Kind::Oversized];
+        for kind in kinds.into_iter().chain([Kind::Slow]) {
             let time = |percent| format!("{} ms", self.percentile(kind, percent).as_millis());
             let count = self.of(kind).count();
             let name = format!("{kind:?}");

@@ -2,8 +2,9 @@
 //! is taken, and neither time nor memory grows.
 //!
 //! By itself a few seconds at what a busy machine can carry. The whole measurement, in a release build:
-//! `make bench-webhooks`, or with the environment variables `MOORAGE_WEBHOOK_RATE` (requests a second) and
-//! `MOORAGE_WEBHOOK_SECONDS`.
+//! `make bench-webhooks`, or with the environment variables `MOORAGE_WEBHOOK_RATE` (requests a second),
+//! `MOORAGE_WEBHOOK_SECONDS`, `MOORAGE_WEBHOOK_ORDERS` (different orders that they are about) and `MOORAGE_WEBHOOK_SLOW`
+//! (senders a second whose bodies never come).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -40,12 +41,13 @@ fn from_environment(name: &str, otherwise: u64) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_valid_is_lost_and_nothing_forged_is_taken() {
     let rate = from_environment("MOORAGE_WEBHOOK_RATE", 120);
+    let slow = from_environment("MOORAGE_WEBHOOK_SLOW", 40);
     let lasts = Duration::from_secs(from_environment("MOORAGE_WEBHOOK_SECONDS", 6));
-    let scene = Scene::start().await.unwrap();
+    let scene = Scene::start(from_environment("MOORAGE_WEBHOOK_ORDERS", 40) as usize).await.unwrap();
     // Connections, caches and the allocator's first pages are there before memory is compared.
-    Load::new(&scene, rate, lasts / 3, 0).run().await;
+    Load::new(&scene, (rate, slow), lasts / 3, 0).run().await;
     let before = scene.resident_bytes();
-    let report = Load::new(&scene, rate, lasts, 1).run().await;
+    let report = Load::new(&scene, (rate, slow), lasts, 1).run().await;
     let after = scene.resident_bytes();
     println!("{}", report.table(rate, lasts, before, after));
     judge(&scene, &report, before, after).await;

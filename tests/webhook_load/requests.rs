@@ -6,9 +6,6 @@ use crate::support::{completed, paid, signature};
 pub const STRIPE_SECRET: &str = "whsec_load";
 pub const LINKKEY: &str = "load-linkkey";
 pub const LINKVAL: &str = "load-linkval";
-/// Orders that events are about.
-pub const ORDERS: usize = 50;
-
 /// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -22,6 +19,8 @@ pub enum Kind {
     ForgedNotice,
     /// A body that no provider sends.
     Oversized,
+    /// A head whose body never comes.
+    Slow,
 }
 
 /// One request.
@@ -32,41 +31,48 @@ pub struct Request {
     pub bytes: Vec<u8>,
 }
 
-pub fn payapp_order() -> String {
-    "00000000-0000-4000-8000-00000000aaaa".to_owned()
+/// UIDs of the orders that requests are about.
+#[derive(Clone, Debug, Default)]
+pub struct Orders {
+    pub stripe: Vec<String>,
+    pub payapp: Vec<String>,
 }
 
-pub fn stripe_order(number: usize) -> String {
-    format!("00000000-0000-4000-8000-{number:012}")
-}
-
-/// The request with this number. The run keeps numbers of one run from another's.
-pub fn request(run: u64, number: u64) -> Request {
-    match number % 100 {
-        0..5 => payment(run, number),
-        5..25 => event(Kind::Event, STRIPE_SECRET, run, number),
-        25..60 => event(Kind::ForgedEvent, "whsec_guessed", run, number),
-        60..97 => notice(Kind::ForgedNotice, "guessed", format!("9{run:03}{number:09}")),
-        _ => oversized(),
+impl Orders {
+    /// The request with this number. The run keeps numbers of one run from another's.
+    pub fn request(&self, run: u64, number: u64) -> Request {
+        // Requests of one kind come one after the other: each is about another order.
+        let place = (number / 100 * 20 + number % 100) as usize;
+        let (stripe, payapp) =
+            (&self.stripe[place % self.stripe.len()], &self.payapp[place % self.payapp.len()]);
+        match number % 100 {
+            0..5 => notice(Kind::Payment, LINKVAL, payapp, format!("3{run:03}{number:09}")),
+            5..25 => event(Kind::Event, STRIPE_SECRET, stripe, &format!("{run}_{number}")),
+            25..60 => event(Kind::ForgedEvent, "whsec_guessed", stripe, &format!("{run}_{number}")),
+            60..97 => notice(Kind::ForgedNotice, "guessed", payapp, format!("9{run:03}{number:09}")),
+            _ => oversized(),
+        }
     }
 }
 
-fn payment(run: u64, number: u64) -> Request {
-    notice(Kind::Payment, LINKVAL, format!("3{run:03}{number:09}"))
-}
-
-fn notice(kind: Kind, linkval: &str, about: String) -> Request {
-    let body = paid(&payapp_order(), &about, LINKKEY, linkval);
+fn notice(kind: Kind, linkval: &str, order: &str, about: String) -> Request {
+    let body = paid(order, &about, LINKKEY, linkval);
     let head = head("/webhooks/payapp", "application/x-www-form-urlencoded", body.len(), "");
     Request { kind, about, bytes: [head.as_bytes(), body.as_bytes()].concat() }
 }
 
-fn event(kind: Kind, secret: &str, run: u64, number: u64) -> Request {
-    let about = stripe_order(number as usize / 5 % ORDERS);
-    let body = completed(&about, &format!("{run}_{number}"));
+fn event(kind: Kind, secret: &str, order: &str, id: &str) -> Request {
+    let about = order.to_owned();
+    let body = completed(order, id);
     let signature = format!("stripe-signature: {}\r\n", signature(secret, &body));
     let head = head("/webhooks/stripe", "application/json; charset=utf-8", body.len(), &signature);
     Request { kind, about, bytes: [head.as_bytes(), body.as_bytes()].concat() }
+}
+
+/// It says that a body comes, which never does.
+pub fn slow() -> Request {
+    let bytes = head("/webhooks/payapp", "application/x-www-form-urlencoded", 400, "").into_bytes();
+    Request { kind: Kind::Slow, about: String::new(), bytes }
 }
 
 /// It says how large it is: only its beginning is ever sent, since nobody reads on.

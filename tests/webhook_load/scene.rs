@@ -1,22 +1,29 @@
-//! Two replicas of an operator, and claims of orders that payments are told of. Nobody holds them: the load is put on the
-//! webhooks, and on nothing that follows from them.
+//! Two replicas of an operator, and orders that payments are told of. Those at Stripe stand, and wait for a Workspace: the
+//! replica that leads visits each that an event is about, and nothing is asked of Stripe. Those at PayApp are known by their
+//! claims, so that the load is put on the webhooks and not on the Runtimes that would follow from a payment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
-use kube::api::ListParams;
-use kube::{Api, Client};
-use moorage::api::{NameClaim, PaymentReceipt};
+use kube::api::{ListParams, PostParams};
+use kube::{Api, Client, ResourceExt as _};
+use moorage::api::{NameClaim, PaymentReceipt, RuntimeOrder};
 use serde_json::json;
 use testbed::{
     Audit, BillingSimOptions, ControlPlane, ControlPlaneOptions, FlySim, FlySimOptions, Identity, Operator,
-    OperatorOptions, Payments, RateLimits, eventually, platform, repository,
+    OperatorOptions, Payments, RateLimits, apply, eventually, platform, repository,
 };
 
-use crate::requests::{LINKKEY, LINKVAL, ORDERS, STRIPE_SECRET, payapp_order, stripe_order};
-use crate::support::{record_order, registered};
+use crate::requests::{LINKKEY, LINKVAL, Orders, STRIPE_SECRET};
+use crate::support::{record_order, record_order_of, registered};
+
+/// Namespace of the orders.
+const NAMESPACE: &str = "load";
+/// Orders that are made at once.
+const AT_ONCE: usize = 16;
 
 const READY: Duration = Duration::from_secs(60);
 
@@ -24,6 +31,7 @@ const READY: Duration = Duration::from_secs(60);
 pub struct Scene {
     replicas: [Replica; 2],
     client: Client,
+    orders: Orders,
     _fly: FlySim,
     _cluster: ControlPlane,
 }
@@ -34,7 +42,8 @@ struct Replica {
 }
 
 impl Scene {
-    pub async fn start() -> Result<Self> {
+    /// With so many orders at Stripe, and a quarter of that at PayApp.
+    pub async fn start(orders: usize) -> Result<Self> {
         let crds = Some(repository().join("crds"));
         let options = ControlPlaneOptions { audit: Audit::Off, crds, ..Default::default() };
         let cluster = ControlPlane::start(&options).await?;
@@ -44,14 +53,18 @@ impl Scene {
         platform::install_rights(&admin, &[]).await?;
         let identity = Identity::service_account(platform::NAMESPACE, platform::SERVICE_ACCOUNT);
         let client = cluster.client(&identity).await?;
-        record_orders(&client).await?;
+        let orders = record_orders(&admin, &client, orders).await?;
         let kubeconfig = cluster.kubeconfig(&identity).await?;
         let first = replica(&kubeconfig, &fly)?;
         let second = replica(&kubeconfig, &fly)?;
         for replica in [&first, &second] {
             replica.operator.wait_ready(READY).await?;
         }
-        Ok(Self { replicas: [first, second], client, _fly: fly, _cluster: cluster })
+        Ok(Self { replicas: [first, second], client, orders, _fly: fly, _cluster: cluster })
+    }
+
+    pub fn orders(&self) -> &Orders {
+        &self.orders
     }
 
     /// Where the replicas take webhooks.
@@ -113,10 +126,32 @@ fn replica(kubeconfig: &std::path::Path, fly: &FlySim) -> Result<Replica> {
     Ok(Replica { operator: Operator::start(options)?, payments })
 }
 
-async fn record_orders(client: &Client) -> Result<()> {
-    record_order(client, &payapp_order(), registered()).await?;
-    for number in 0..ORDERS {
-        record_order(client, &stripe_order(number), json!({"provider": "Stripe"})).await?;
-    }
-    Ok(())
+async fn record_orders(admin: &Client, operator: &Client, count: usize) -> Result<Orders> {
+    let space = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
+    apply(admin, &space.to_string()).await?;
+    let placed: Vec<Result<String>> = stream::iter(0..count)
+        .map(|number| placed(admin, operator, number))
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let payapp = (0..count.div_ceil(4)).map(|number| format!("00000000-0000-4000-8000-{number:012}"));
+    let payapp: Vec<String> = payapp.collect();
+    let recorded = payapp.iter().map(|uid| record_order(operator, uid, registered()));
+    let recorded: Vec<Result<()>> = stream::iter(recorded).buffered(AT_ONCE).collect().await;
+    recorded.into_iter().collect::<Result<()>>()?;
+    Ok(Orders { stripe: placed.into_iter().collect::<Result<_>>()?, payapp })
+}
+
+/// An order at Stripe with its claim; its UID.
+async fn placed(admin: &Client, operator: &Client, number: usize) -> Result<String> {
+    let (name, orders) =
+        (format!("order-{number}"), Api::<RuntimeOrder>::namespaced(admin.clone(), NAMESPACE));
+    let order = json!({"apiVersion": "moorage.dev/v1alpha1", "kind": "RuntimeOrder", "metadata": {"name": name},
+        "spec": {"planRef": {"name": "pro"}, "runtime": {"name": name}, "payment": {"provider": "Stripe"}}});
+    let made = orders.create(&PostParams::default(), &serde_json::from_value(order)?).await?;
+    let uid = made.uid().context("no UID")?;
+    let funds = json!({"name": name});
+    record_order_of(operator, &uid, (NAMESPACE, &name), json!({"provider": "Stripe", "funds": funds}))
+        .await?;
+    Ok(uid)
 }

@@ -14,6 +14,16 @@ pub const REGISTRATION: &str = "7700";
 
 /// Records an order of 19900 won a month, as the operator would; `more` is put into what is recorded of it.
 pub async fn record_order(operator: &Client, uid: &str, more: Value) -> Result<()> {
+    record_order_of(operator, uid, ("nobody", uid), more).await
+}
+
+/// The same, held by an order of this namespace and name.
+pub async fn record_order_of(
+    operator: &Client,
+    uid: &str,
+    (namespace, name): (&str, &str),
+    more: Value,
+) -> Result<()> {
     let plan = json!({"name": "pro", "cpuKind": "Shared", "cpus": 2, "memoryMB": 2048, "volumeGB": 10});
     let mut order = json!({"uid": uid, "mode": "Subscription", "phase": "Unpaid",
         "price": {"plan": plan, "amount": 19900, "currency": "KRW", "interval": "Month"}});
@@ -24,7 +34,7 @@ pub async fn record_order(operator: &Client, uid: &str, more: Value) -> Result<(
         "apiVersion": "moorage.dev/v1alpha1", "kind": "NameClaim",
         "metadata": {"name": NameClaim::order_key(uid)},
         "spec": {"type": "Order", "name": uid, "order": order,
-            "holder": {"namespace": "nobody", "name": uid, "uid": uid}},
+            "holder": {"namespace": namespace, "name": name, "uid": uid}},
     });
     let claims: Api<NameClaim> = Api::all(operator.clone());
     claims.create(&PostParams::default(), &serde_json::from_value(claim)?).await?;
