@@ -382,6 +382,11 @@ pub const ENTRIES: &[Entry] = &[
 /// What is worth a look though its object may be at rest.
 pub const MORE: &[Entry] = &[
     entry(
+        r::PAST_DUE,
+        "`kubectl describe mord NAME -n NS`: how it is paid, and until when; `moorage billing lookup -n NS`",
+        "The customer pays what is due, or corrects the card; or `moorage billing resolve NS/NAME`; it runs on meanwhile",
+    ),
+    entry(
         r::UNHEALTHY,
         "`moorage recover NS/NAME`: what the Runtime itself says",
         "What that says; an order that is paid goes on once its Runtime serves",

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// The longest that a call waits for its turn.
 const MAX_WAIT: Duration = Duration::from_secs(20);
 /// The longest for which nothing is sent because a provider asked us to slow down.
-const MAX_PENALTY: Duration = Duration::from_secs(60);
+const MAX_PENALTY: Duration = Duration::from_mins(1);
 
 /// How often a provider is called, by all clients that share it.
 #[derive(Debug)]

@@ -191,10 +191,10 @@ mod tests {
 
     #[test]
     fn what_is_seen_for_the_first_time_or_is_another_is_news() {
+        use News::{Changed, Same};
         let (mut seen, keys) = (Seen::default(), name("a", "keys"));
         let course = [Some("1"), Some("1"), Some("2"), None, None, Some("2")];
         let news = course.map(|version| seen.note(&keys, version));
-        use News::{Changed, Same};
         assert_eq!(news, [Changed, Same, Changed, Changed, Same, Changed]);
         seen.retain(&HashSet::new());
         assert_eq!(seen.note(&keys, Some("2")), Changed, "it was forgotten");

@@ -235,7 +235,7 @@ fn follow(provider: Provider, mode: PaymentMode, told: Told) {
         states += next.len();
         level = next;
     }
-    println!("{provider:?} {mode:?} {told:?}: {states} states by {sequences} steps");
+    assert!(states > 2_000 && sequences > 14_000, "only {states} states by {sequences} steps");
 }
 
 fn ended(world: &World, events: &[Event], told: Told) {

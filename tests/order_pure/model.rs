@@ -172,7 +172,6 @@ fn is_right(world: &World) -> bool {
 
 fn explore(provider: Provider, mode: PaymentMode, least: usize) {
     let checked = Small { provider, mode }.checker().threads(2).spawn_bfs().join();
-    println!("{provider:?} {mode:?}: {} states", checked.unique_state_count());
     checked.assert_properties();
     assert!(checked.unique_state_count() > least, "only {} states", checked.unique_state_count());
 }

@@ -118,13 +118,13 @@ impl Fold<'_> {
             (None, PaymentState::Refunded | PaymentState::Lost) => {}
             (covered, state) => {
                 self.told(payment, state);
-                self.pay(payment, covered);
+                self.pay(payment, covered.as_ref());
             }
         }
     }
 
-    fn pay(&mut self, payment: &Payment, covered: Option<Covered>) {
-        let Some(Covered { until, run }) = covered else {
+    fn pay(&mut self, payment: &Payment, covered: Option<&Covered>) {
+        let Some(&Covered { until, run }) = covered else {
             return self.odd(payment, OddityKind::Duplicate);
         };
         self.account.paid_until = Some(until);

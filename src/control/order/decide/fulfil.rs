@@ -112,10 +112,9 @@ pub(super) fn kept(facts: &Facts, record: &OrderRecord, rest: Rest) -> Reached<S
     let recorded = record.funds.as_ref().and_then(|funds| funds.uid.as_deref());
     let stands = facts.cluster.runtime.as_ref().is_some_and(|runtime| runtime.uid().as_deref() == recorded);
     match (recorded, stands, facts.known.runtime_missing_at) {
-        (None, _, _) | (Some(_), true, _) => Ok(Step::Rest(rest)),
         (Some(_), false, None) if facts.cluster.runtime.is_none() => Err(Step::LookForRuntime),
         (Some(_), false, _) if facts.cluster.remains == Remains::Nothing => Err(Step::Do(Effect::RecordGone)),
-        (Some(_), false, _) => Ok(Step::Rest(rest)),
+        _ => Ok(Step::Rest(rest)),
     }
 }
 

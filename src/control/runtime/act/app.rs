@@ -95,7 +95,9 @@ pub(super) async fn set_secrets(
     }
     let version = secrets.update(&values).await?.version;
     if let Some(found) = facts.known.survey.found() {
-        told(found).iter().for_each(|note| tell(ctx, facts, note));
+        for note in told(found) {
+            tell(ctx, facts, note);
+        }
     }
     facts.known.survey.mended(|found| {
         found.secrets = Standing::AsMade;

@@ -44,9 +44,10 @@ pub(super) async fn snapshots(ctx: &Context, now: Timestamp, facts: &mut Facts) 
             }
         }
     }
-    match all.is_empty() {
-        true => facts.known.moving.without_snapshots.miss(now),
-        false => facts.known.moving.without_snapshots = Known::Present(()),
+    if all.is_empty() {
+        facts.known.moving.without_snapshots.miss(now);
+    } else {
+        facts.known.moving.without_snapshots = Known::Present(());
     }
     facts.known.moving.snapshots = Some(all);
     Ok(())
