@@ -38,6 +38,8 @@ fn kept(world: &World) -> Option<&str> {
 }
 
 /// One whose volume is gone at Fly, or goes within a day: its last snapshot is what is left.
+type Begin = fn() -> World;
+
 fn lost(phase: VolumePhase) -> World {
     let mut world = running();
     lose_volume(&mut world, phase);
@@ -59,7 +61,7 @@ fn lost_after_a_restore() -> World {
 
 #[test]
 fn the_snapshots_of_a_lost_volume_outlive_a_deletion() {
-    let begins: [(fn() -> World, &str); 3] = [
+    let begins: [(Begin, &str); 3] = [
         (|| lost(VolumePhase::Usable), "diary"),
         (|| lost(VolumePhase::Going), "diary"),
         (lost_after_a_restore, "diary, continued"),
