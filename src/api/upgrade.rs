@@ -23,7 +23,7 @@ pub struct Upgrade {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<SnapshotRecord>,
     /// How many days Fly keeps the volume's snapshots. Raised for that one snapshot, and put back once it is made.
-    #[schemars(range(min = 1, max = 60))]
+    #[schemars(with = "Option<i32>", range(min = 1, max = 60))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_days: Option<u32>,
     /// UID of the RuntimeTask that asked for it; none if the Blueprint's rollout did.

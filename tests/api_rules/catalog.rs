@@ -267,8 +267,8 @@ fn orders() -> Vec<Rule> {
         ),
         rule(
             "NameClaim",
-            an_order(json!({"order": {"ending": ending("AtPeriodEnd")}})),
-            an_order(json!({"order": {"ending": ending("Never")}})),
+            an_order(json!({"order": {"endings": [ending("AtPeriodEnd")]}})),
+            an_order(json!({"order": {"endings": [ending("Never")]}})),
             "supported values",
         ),
         rule(

@@ -37,9 +37,9 @@ fn kept(world: &World) -> Option<&str> {
     Some(&shot.volume_now.content)
 }
 
-/// One whose volume is gone at Fly, or goes within a day: its last snapshot is what is left.
 type Begin = fn() -> World;
 
+/// One whose volume is gone at Fly, or goes within a day: its last snapshot is what is left.
 fn lost(phase: VolumePhase) -> World {
     let mut world = running();
     lose_volume(&mut world, phase);
