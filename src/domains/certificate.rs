@@ -1,17 +1,24 @@
 //! Certificates as they are kept: a chain and its key, both PEM.
 
-use jiff::{SignedDuration, Timestamp};
+mod chain;
+mod error;
+mod key;
+mod renewal;
+#[cfg(test)]
+mod tests;
+
+use jiff::Timestamp;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secrecy::{ExposeSecret, SecretString};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+pub use self::chain::{LARGEST_CHAIN, LARGEST_KEY, LARGEST_LEAF, LONGEST};
+pub use self::error::{CertificateError, Part};
+pub use self::key::KeyType;
+pub use self::renewal::renewal_time;
+use super::error::quoted;
 use crate::engine::hash::short_hash;
-
-/// Largest chain that is read, in bytes.
-const LARGEST: usize = 256 * 1024;
-/// Longest chain that is taken, in certificates.
-const LONGEST: usize = 16;
 
 /// A certificate with its chain and key.
 #[derive(Clone, Debug)]
@@ -20,8 +27,14 @@ pub struct Certificate {
     pub chain: String,
     /// Its private key, PEM.
     pub key: SecretString,
+    /// What its key is.
+    pub key_type: KeyType,
     /// Names this very certificate.
     pub fingerprint: String,
+    /// Its serial number, in hexadecimal digits.
+    pub serial: String,
+    /// The common name of whoever signed it, or what else it is called by.
+    pub issuer: String,
     /// From when it is good.
     pub not_before: Timestamp,
     /// Until when it is good.
@@ -29,48 +42,29 @@ pub struct Certificate {
     names: Vec<String>,
 }
 
-/// Why a chain and a key aren't a certificate that can be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CertificateError {
-    /// The chain is no PEM chain of certificates.
-    #[error("`tls.crt` isn't a chain of PEM certificates")]
-    Chain,
-    /// The key is no PEM key.
-    #[error("`tls.key` isn't a PEM private key")]
-    Key,
-    /// The key belongs to another certificate.
-    #[error("`tls.key` doesn't belong to the first certificate of `tls.crt`")]
-    Mismatch,
-    /// It has expired.
-    #[error("the certificate has expired")]
-    Expired,
-    /// It isn't for this name.
-    #[error("the certificate isn't for {0}")]
-    Name(String),
-}
-
 impl Certificate {
     /// Reads a chain and its key.
     ///
     /// # Errors
-    /// If they can't be read, or don't belong together.
+    /// If they are too large, can't be read, or don't belong together.
     pub fn read(chain: &str, key: SecretString) -> Result<Self, CertificateError> {
-        if chain.len() > LARGEST || key.expose_secret().len() > LARGEST {
-            return Err(CertificateError::Chain);
-        }
-        let parsed = CertificateDer::pem_slice_iter(chain.as_bytes()).take(LONGEST + 1);
-        let ders: Vec<_> = parsed.collect::<Result<_, _>>().map_err(|_| CertificateError::Chain)?;
-        let first = ders.first().filter(|_| ders.len() <= LONGEST).ok_or(CertificateError::Chain)?;
-        belongs(&ders, &key)?;
+        chain::check_sizes(chain, key.expose_secret())?;
+        let ders = chain::certificates(chain)?;
+        let first = ders.first().ok_or(CertificateError::Chain)?;
         let (_, leaf) = X509Certificate::from_der(first).map_err(|_| CertificateError::Chain)?;
+        let key_type = KeyType::of(&leaf);
+        key::belongs(&ders, &key, key_type)?;
         let at = |seconds| Timestamp::from_second(seconds).map_err(|_| CertificateError::Chain);
         Ok(Self {
             fingerprint: short_hash(&[chain], 20),
+            serial: serial(&leaf),
+            issuer: issuer(&leaf),
             not_before: at(leaf.validity().not_before.timestamp())?,
             not_after: at(leaf.validity().not_after.timestamp())?,
             names: names(&leaf),
             chain: chain.to_owned(),
             key,
+            key_type,
         })
     }
 
@@ -82,16 +76,42 @@ impl Certificate {
         if self.not_after <= now {
             return Err(CertificateError::Expired);
         }
-        match wanted.iter().find(|name| !self.names.contains(name)) {
+        if now < self.not_before {
+            return Err(CertificateError::NotYetValid);
+        }
+        match wanted.iter().find(|name| !self.covers(name)) {
             Some(name) => Err(CertificateError::Name(name.clone())),
             None => Ok(()),
         }
     }
 
-    /// When two thirds of its life are over.
+    /// Whether each certificate of the chain is signed by the next, and none of those further up has expired.
+    ///
+    /// # Errors
+    /// Which one isn't.
+    pub fn check_chain(&self, now: Timestamp) -> Result<(), CertificateError> {
+        chain::check(&chain::certificates(&self.chain)?, now)
+    }
+
+    /// The names that it is for, in lower case.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Whether it is for this name. `*.example.com` stands for one label, and is covered only by itself.
+    pub fn covers(&self, host: &str) -> bool {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let parent = host.split_once('.').filter(|(label, _)| !label.is_empty() && *label != "*");
+        self.names.iter().any(|name| {
+            *name == host
+                || parent
+                    .is_some_and(|(_, parent)| name.strip_prefix("*.").is_some_and(|below| below == parent))
+        })
+    }
+
+    /// When it is to be renewed if its authority suggests nothing.
     pub fn renewal(&self) -> Timestamp {
-        let life = self.not_before.duration_until(self.not_after);
-        self.not_before.saturating_add(life.max(SignedDuration::ZERO) * 2 / 3).unwrap_or(self.not_after)
+        renewal_time(self.not_before, self.not_after, None)
     }
 
     /// Whether it should have been renewed long ago: half of what a renewal at its time leaves is over.
@@ -106,12 +126,16 @@ impl Certificate {
     }
 }
 
-fn belongs(chain: &[CertificateDer<'static>], key: &SecretString) -> Result<(), CertificateError> {
-    let key =
-        PrivateKeyDer::from_pem_slice(key.expose_secret().as_bytes()).map_err(|_| CertificateError::Key)?;
-    let key = rustls::crypto::ring::sign::any_supported_type(&key).map_err(|_| CertificateError::Key)?;
-    let certified = rustls::sign::CertifiedKey::new(chain.to_vec(), key);
-    certified.keys_match().map_err(|_| CertificateError::Mismatch)
+fn serial(leaf: &X509Certificate<'_>) -> String {
+    let bytes = leaf.raw_serial();
+    // A first byte of zeros says that the number isn't negative.
+    let bytes = bytes.strip_prefix(&[0]).filter(|rest| !rest.is_empty()).unwrap_or(bytes);
+    bytes.iter().fold(String::new(), |serial, byte| serial + &format!("{byte:02x}"))
+}
+
+fn issuer(leaf: &X509Certificate<'_>) -> String {
+    let common = leaf.issuer().iter_common_name().next().and_then(|name| name.as_str().ok());
+    common.map_or_else(|| quoted(leaf.issuer()), quoted)
 }
 
 fn names(leaf: &X509Certificate<'_>) -> Vec<String> {
@@ -121,57 +145,4 @@ fn names(leaf: &X509Certificate<'_>) -> Vec<String> {
         _ => None,
     };
     extension.value.general_names.iter().filter_map(dns).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
-
-    use super::*;
-
-    fn made(names: &[&str]) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let mut params =
-            CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).unwrap();
-        params.not_before = date_time_ymd(2026, 1, 1);
-        params.not_after = date_time_ymd(2026, 4, 1);
-        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
-    }
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    #[test]
-    fn a_certificate_tells_its_names_and_when_it_is_to_be_renewed() {
-        let (chain, key) = made(&["*.example.dev", "example.dev"]);
-        let certificate = Certificate::read(&chain, key.into()).unwrap();
-        let wanted = ["*.example.dev".to_owned(), "example.dev".to_owned()];
-        certificate.check(at("2026-03-31T00:00:00Z"), &wanted).unwrap();
-        assert_eq!(certificate.check(at("2026-04-01T00:00:00Z"), &wanted), Err(CertificateError::Expired));
-        let other = ["*.example.com".to_owned()];
-        let error = certificate.check(at("2026-02-01T00:00:00Z"), &other).unwrap_err();
-        assert_eq!(error, CertificateError::Name("*.example.com".into()));
-        assert_eq!(certificate.renewal(), at("2026-03-02T00:00:00Z"));
-        assert!(!certificate.is_overdue(at("2026-03-16T23:59:59Z")));
-        assert!(certificate.is_overdue(at("2026-03-17T00:00:00Z")));
-        assert_eq!(certificate.fingerprint.len(), 20);
-    }
-
-    #[test]
-    fn what_does_not_belong_together_is_refused() {
-        let ((chain, _), (_, key)) = (made(&["a.example.dev"]), made(&["a.example.dev"]));
-        assert_eq!(Certificate::read(&chain, key.into()).unwrap_err(), CertificateError::Mismatch);
-        assert_eq!(Certificate::read(&chain, "no key".into()).unwrap_err(), CertificateError::Key);
-        assert_eq!(Certificate::read("no chain", "no key".into()).unwrap_err(), CertificateError::Chain);
-        let huge = "-".repeat(LARGEST + 1);
-        assert_eq!(Certificate::read(&huge, "".into()).unwrap_err(), CertificateError::Chain);
-    }
-
-    #[test]
-    fn its_key_is_told_to_nobody() {
-        let (chain, key) = made(&["a.example.dev"]);
-        let shown = format!("{:?}", Certificate::read(&chain, key.clone().into()).unwrap());
-        assert!(!shown.contains(key.lines().nth(1).unwrap()));
-    }
 }
