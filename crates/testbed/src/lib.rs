@@ -75,7 +75,7 @@ pub use name_server::NameServer;
 pub use objects::{FIELD_MANAGER, api_for, apply, condition_is, documents, eventually};
 pub use operator::{Operator, OperatorOptions};
 pub use payments::Payments;
-pub use pebble::{Pebble, PebbleOptions};
+pub use pebble::{Pebble, PebbleOptions, PebbleSetup, Proofs};
 pub use process::Process;
 pub use programs::program;
 pub use rig::{Rig, RigOptions};

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
 use crate::certs::Authority;
@@ -29,9 +29,30 @@ pub struct PebbleOptions {
     pub bad_nonces: u8,
 }
 
+/// What is different about an authority than usual.
+#[derive(Debug, Clone, Default)]
+pub struct PebbleSetup {
+    /// Settings that are set beside the usual ones, or instead of them, such as `domainBlocklist`.
+    pub config: Map<String, Value>,
+    /// Whether it looks at proofs.
+    pub proofs: Proofs,
+}
+
+/// Whether an authority looks at proofs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Proofs {
+    /// It does.
+    #[default]
+    Checked,
+    /// It takes each for good.
+    Believed,
+}
+
 /// A running authority. Dropping it ends it, with all that it knows.
 pub struct Pebble {
     process: Process,
+    options: PebbleOptions,
+    proofs: Proofs,
     directory: String,
     management: String,
     http: reqwest::Client,
@@ -41,19 +62,18 @@ pub struct Pebble {
 impl Pebble {
     /// Starts one on free loopback ports.
     pub async fn start(options: PebbleOptions) -> Result<Self> {
+        Self::start_with(options, PebbleSetup::default()).await
+    }
+
+    /// The same, with some things different.
+    pub async fn start_with(options: PebbleOptions, setup: PebbleSetup) -> Result<Self> {
         kubeconfig::install_crypto_provider();
-        let program = tokio::task::spawn_blocking(program).await??;
+        tokio::task::spawn_blocking(program).await??;
         let dir = tempfile::Builder::new().prefix("moorage-pebble-").tempdir()?;
         janitor::remove(dir.path())?;
         let (listen, manage) = (free_address()?, free_address()?);
-        let ca = prepare(dir.path(), &options, listen, manage)?;
-        let mut command = Command::new(program);
-        command.arg("-config").arg(dir.path().join("pebble.json"));
-        command.arg("-dnsserver").arg(options.dns.to_string());
-        command.env("PEBBLE_VA_NOSLEEP", "1").env("PEBBLE_WFE_NONCEREJECT", options.bad_nonces.to_string());
-        // An authorization that is valid already would leave nothing to prove.
-        command.env("PEBBLE_AUTHZREUSE", "0");
-        let process = Process::spawn("pebble", &mut command, &dir.path().join("pebble.log"))?;
+        let ca = prepare(dir.path(), &options, setup.config, listen, manage)?;
+        let process = spawn(dir.path(), &options, setup.proofs)?;
         let trusted = reqwest::Certificate::from_pem(ca.as_bytes())?;
         let http = reqwest::Client::builder()
             .user_agent("testbed")
@@ -62,6 +82,8 @@ impl Pebble {
             .build()?;
         let pebble = Self {
             process,
+            options,
+            proofs: setup.proofs,
             directory: format!("https://localhost:{}/dir", listen.port()),
             management: format!("https://localhost:{}", manage.port()),
             http,
@@ -69,6 +91,13 @@ impl Pebble {
         };
         pebble.wait_until_ready().await?;
         Ok(pebble)
+    }
+
+    /// Ends it and starts it again at the same place: it has forgotten accounts, orders and nonces.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process = spawn(self.dir.path(), &self.options, self.proofs)?;
+        self.wait_until_ready().await
     }
 
     async fn wait_until_ready(&self) -> Result<()> {
@@ -118,13 +147,32 @@ impl Pebble {
     }
 }
 
-fn prepare(dir: &Path, options: &PebbleOptions, listen: SocketAddr, manage: SocketAddr) -> Result<String> {
+fn spawn(dir: &Path, options: &PebbleOptions, proofs: Proofs) -> Result<Process> {
+    let mut command = Command::new(program()?);
+    command.arg("-config").arg(dir.join("pebble.json"));
+    command.arg("-dnsserver").arg(options.dns.to_string());
+    command.env("PEBBLE_VA_NOSLEEP", "1").env("PEBBLE_WFE_NONCEREJECT", options.bad_nonces.to_string());
+    // An authorization that is valid already would leave nothing to prove.
+    command.env("PEBBLE_AUTHZREUSE", "0");
+    if proofs == Proofs::Believed {
+        command.env("PEBBLE_VA_ALWAYS_VALID", "1");
+    }
+    Process::spawn("pebble", &mut command, &dir.join("pebble.log"))
+}
+
+fn prepare(
+    dir: &Path,
+    options: &PebbleOptions,
+    different: Map<String, Value>,
+    listen: SocketAddr,
+    manage: SocketAddr,
+) -> Result<String> {
     let authority = Authority::new()?;
     let pair = authority.server()?;
     fs::write(dir.join("ca.pem"), &authority.certificate)?;
     fs::write(dir.join("cert.pem"), &pair.certificate)?;
     fs::write(dir.join("key.pem"), &pair.key)?;
-    let config = json!({"pebble": {
+    let mut pebble = json!({
         "listenAddress": listen.to_string(),
         "managementListenAddress": manage.to_string(),
         "certificate": dir.join("cert.pem"),
@@ -132,8 +180,11 @@ fn prepare(dir: &Path, options: &PebbleOptions, listen: SocketAddr, manage: Sock
         "httpPort": 5002,
         "tlsPort": 5001,
         "profiles": {"default": {"description": "for tests", "validityPeriod": options.validity}},
-    }});
-    fs::write(dir.join("pebble.json"), config.to_string())?;
+    });
+    for (setting, value) in different {
+        pebble[setting] = value;
+    }
+    fs::write(dir.join("pebble.json"), json!({"pebble": pebble}).to_string())?;
     Ok(authority.certificate)
 }
 
