@@ -58,6 +58,7 @@ fn pure() -> Vec<(PathBuf, String)> {
         "machine_fact.rs",
         "hostname.rs",
     ];
+    const DOMAINS: [&str; 2] = ["judge.rs", "renewal.rs"];
     let mut files = sources("src/control/runtime/decide");
     files.extend(
         sources("src/control/base_domain/acme").into_iter().filter(|(path, _)| path.ends_with("decide.rs")),
@@ -66,6 +67,11 @@ fn pure() -> Vec<(PathBuf, String)> {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         NAMES.contains(&name.as_str()) && !path.to_string_lossy().contains("/act/")
     }));
+    files.extend(
+        sources("src/domains")
+            .into_iter()
+            .filter(|(path, _)| DOMAINS.contains(&&*path.file_name().unwrap().to_string_lossy())),
+    );
     for kind in ["workspace", "order"] {
         files.extend(sources(&format!("src/control/{kind}/decide")));
         files.extend(sources(&format!("src/control/{kind}")).into_iter().filter(|(path, _)| {

@@ -72,6 +72,11 @@ impl DomainError {
         Self::new(DomainClass::Human, reason::CERTIFICATE_REFUSED, message)
     }
 
+    /// The certificate authority refuses until a limit of its own allows it again.
+    pub fn certificate_limited(message: impl Into<String>) -> Self {
+        Self::new(DomainClass::Transient, reason::CERTIFICATE_REFUSED, message)
+    }
+
     /// There is no certificate to be had.
     pub fn certificate_missing(message: impl Into<String>) -> Self {
         Self::new(DomainClass::Human, reason::CERTIFICATE_MISSING, message)

@@ -6,6 +6,8 @@ pub mod acme;
 pub mod certificate;
 pub mod dns;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod secret;
 
 pub use error::{DomainClass, DomainError};

@@ -10,7 +10,6 @@
     reason = "test code"
 )]
 
-mod certificates;
 mod cloudflare;
 mod updates;
 

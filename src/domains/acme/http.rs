@@ -1,104 +1,272 @@
-//! Requests to a certificate authority, by the HTTP client that everything else uses.
+//! Asks an authority as seldom as can be: its directory is kept, and so are the nonces that answers bring.
+//!
+//! The library that speaks ACME asks for the directory with each account and for a nonce with each request. Both
+//! questions end here, and go out only if there is nothing to answer them with.
 
 use std::future::Future;
 use std::path::Path;
-use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http::header::RETRY_AFTER;
-use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use http::{Method, Request, StatusCode};
+use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient, Problem};
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
 
+use super::directory::Directory;
+use super::error::AcmeError;
+use super::judge::{Head, Subject, judge};
+use super::nonces::{GAP, Nonces};
+use super::retry_after::retry_after;
+use super::wire::{Sent, Wire};
 use crate::domains::DomainError;
 
-/// Longest time that one request may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
-/// Largest answer that is read, in bytes.
-const LARGEST: usize = 512 * 1024;
+/// Longest time that one call may take, with all its requests and waiting for its turn.
+const LONGEST: Duration = Duration::from_mins(2);
+/// How often a call is tried whose nonces aren't taken. The library tries each request three times.
+pub(super) const ATTEMPTS: usize = 6;
+/// Most requests to one authority at a time.
+const MOST_AT_ONCE: usize = 32;
+/// How long a directory is good for.
+const DIRECTORY_FOR: Duration = Duration::from_hours(1);
+const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("moorage/", env!("CARGO_PKG_VERSION")));
 
-type Sent = Pin<Box<dyn Future<Output = Result<BytesResponse, Error>> + Send>>;
+/// Tries anew at once while nonces aren't taken. What is tried is written down once, and made anew each time.
+macro_rules! retried {
+    ($attempt:expr) => {
+        async {
+            let mut left = $crate::domains::acme::http::ATTEMPTS;
+            loop {
+                left -= 1;
+                match $attempt.await {
+                    Err(error) if left > 0 && $crate::domains::acme::judge::is_bad_nonce(&error) => {}
+                    done => break done,
+                }
+            }
+        }
+    };
+}
+pub(super) use retried;
 
-/// An HTTP client that remembers what pause the authority last asked for.
+/// Requests to one authority. Copies share all but the count of their requests and the head of the last answer.
 #[derive(Clone)]
-pub struct Http {
-    client: reqwest::Client,
-    pause: Arc<Mutex<Option<Duration>>>,
+pub(super) struct Http {
+    shared: Arc<Shared>,
+    meter: Arc<Meter>,
+}
+
+struct Shared {
+    transport: Box<dyn HttpClient>,
+    directory_url: String,
+    directory: tokio::sync::Mutex<Option<Kept>>,
+    nonces: Nonces,
+    turns: Semaphore,
+    requests: AtomicU64,
+}
+
+/// A directory, as it came and as it is read.
+#[derive(Clone)]
+struct Kept {
+    at: Instant,
+    bytes: Bytes,
+    read: Arc<Directory>,
+}
+
+#[derive(Default)]
+struct Meter {
+    requests: AtomicU32,
+    head: Mutex<Option<Head>>,
 }
 
 impl Http {
-    /// One that trusts the system's authorities, or the one of a private directory.
-    ///
-    /// # Errors
-    /// If that one can't be read.
-    pub fn new(ca_file: Option<&Path>) -> Result<Self, DomainError> {
-        let mut builder = reqwest::Client::builder()
-            .https_only(true)
-            .timeout(TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none());
-        if let Some(file) = ca_file {
-            for certificate in authorities(file)? {
-                builder = builder.add_root_certificate(certificate);
-            }
-        }
-        let client = builder.build().map_err(|error| {
-            DomainError::authority_unavailable(format!("The HTTP client for ACME can't be made: {error}."))
-        })?;
-        Ok(Self { client, pause: Arc::default() })
+    /// Over the network.
+    pub(super) fn new(directory_url: &str, ca_file: Option<&Path>) -> Result<Self, DomainError> {
+        Ok(Self::paced(directory_url, Box::new(Wire::new(ca_file)?), GAP))
     }
 
-    /// The pause that the last refusal asked for. Told once.
-    pub fn asked_pause(&self) -> Option<Duration> {
-        self.pause.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// Over something that needn't be spared.
+    pub(super) fn through(directory_url: &str, transport: Box<dyn HttpClient>) -> Self {
+        Self::paced(directory_url, transport, Duration::ZERO)
+    }
+
+    fn paced(directory_url: &str, transport: Box<dyn HttpClient>, gap: Duration) -> Self {
+        let shared = Shared {
+            transport,
+            directory_url: directory_url.to_owned(),
+            directory: tokio::sync::Mutex::default(),
+            nonces: Nonces::new(gap),
+            turns: Semaphore::new(MOST_AT_ONCE),
+            requests: AtomicU64::new(0),
+        };
+        Self { shared: Arc::new(shared), meter: Arc::default() }
+    }
+
+    /// The same with a count of its own, for one order or one call: what an answer asks for is told to whoever asked.
+    pub(super) fn metered(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), meter: Arc::default() }
+    }
+
+    pub(super) fn directory_url(&self) -> &str {
+        &self.shared.directory_url
+    }
+
+    /// Requests that went out by this copy.
+    pub(super) fn requests(&self) -> u32 {
+        self.meter.requests.load(Ordering::Relaxed)
+    }
+
+    /// Requests that went out by all copies.
+    pub(super) fn all_requests(&self) -> u64 {
+        self.shared.requests.load(Ordering::Relaxed)
+    }
+
+    /// The head of the last answer of the last call by this copy.
+    pub(super) fn head(&self) -> Option<Head> {
+        *self.meter.head.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, head: Option<Head>) {
+        *self.meter.head.lock().unwrap_or_else(PoisonError::into_inner) = head;
+    }
+
+    /// One call, bounded in time, with what its failure means.
+    pub(super) async fn call<T>(
+        &self,
+        subject: Subject,
+        tried: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, AcmeError> {
+        self.note(None);
+        match timeout(LONGEST, tried).await {
+            Ok(done) => done.map_err(|error| judge(&error, self.head(), subject)),
+            Err(_) => Err(AcmeError::unavailable(
+                "The certificate authority doesn't answer in time; it is tried again.",
+            )),
+        }
+    }
+
+    /// The authority's directory.
+    pub(super) async fn directory(&self) -> Result<Arc<Directory>, Error> {
+        Ok(self.kept().await?.read)
+    }
+
+    /// The directory, fetched if there is none that is fresh; only one fetches it at a time.
+    async fn kept(&self) -> Result<Kept, Error> {
+        let mut kept = self.shared.directory.lock().await;
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.at.elapsed() < DIRECTORY_FOR) {
+            return Ok(kept.clone());
+        }
+        match (self.fetch().await, kept.as_ref()) {
+            (Ok(fresh), _) => {
+                *kept = Some(fresh.clone());
+                Ok(fresh)
+            }
+            // What was read before is as good as it was.
+            (Err(_), Some(old)) => Ok(old.clone()),
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    async fn fetch(&self) -> Result<Kept, Error> {
+        let bytes = self.get_bytes(&self.shared.directory_url).await?;
+        let read = Arc::new(serde_json::from_slice(&bytes)?);
+        Ok(Kept { at: Instant::now(), bytes, read })
+    }
+
+    /// What is at an address that needs no account.
+    pub(super) async fn get<T: DeserializeOwned>(&self, url: &str) -> Result<T, Error> {
+        Ok(serde_json::from_slice(&self.get_bytes(url).await?)?)
+    }
+
+    async fn get_bytes(&self, url: &str) -> Result<Bytes, Error> {
+        content(self.send(Request::get(url).body(BodyWrapper::default())?).await?).await
+    }
+
+    /// Sends what is signed already.
+    pub(super) async fn post(&self, url: &str, signed: Vec<u8>) -> Result<Bytes, Error> {
+        let request = Request::post(url)
+            .header(CONTENT_TYPE, "application/jose+json")
+            .body(BodyWrapper::from(signed))?;
+        content(self.posted(request).await?).await
+    }
+
+    /// A nonce to sign with.
+    pub(super) async fn nonce(&self) -> Result<String, Error> {
+        let url = self.directory().await?.new_nonce.clone();
+        let answer = self.nonce_from(Request::head(url).body(BodyWrapper::default())?).await?;
+        let nonce = answer.parts.headers.get(REPLAY_NONCE).and_then(|nonce| nonce.to_str().ok());
+        nonce.map(str::to_owned).ok_or(Error::Str("a nonce"))
+    }
+
+    /// A nonce that is kept, or else a fresh one.
+    async fn nonce_from(&self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, Error> {
+        match self.shared.nonces.next().await.and_then(|nonce| HeaderValue::try_from(nonce).ok()) {
+            Some(nonce) => {
+                let mut answer = answered(Bytes::new());
+                answer.parts.headers.insert(REPLAY_NONCE, nonce);
+                Ok(answer)
+            }
+            None => self.send(request).await,
+        }
+    }
+
+    /// Nonces go to whoever needs the next, not to whoever got the answer.
+    async fn posted(&self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, Error> {
+        let mut answer = self.send(request).await?;
+        if let Some(nonce) = answer.parts.headers.remove(REPLAY_NONCE)
+            && let Ok(nonce) = nonce.to_str()
+        {
+            self.shared.nonces.put(nonce);
+        }
+        Ok(answer)
+    }
+
+    async fn send(&self, mut request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, Error> {
+        self.note(None);
+        request.headers_mut().insert(USER_AGENT, AGENT);
+        let _turn = self.shared.turns.acquire().await.map_err(|_| Error::Str("a turn"))?;
+        self.meter.requests.fetch_add(1, Ordering::Relaxed);
+        self.shared.requests.fetch_add(1, Ordering::Relaxed);
+        let answer = self.shared.transport.request(request).await?;
+        let status = answer.parts.status.as_u16();
+        self.note(Some(Head { status, retry_after: retry_after(&answer.parts.headers) }));
+        Ok(answer)
     }
 }
 
 impl HttpClient for Http {
-    fn request(&self, request: http::Request<BodyWrapper<bytes::Bytes>>) -> Sent {
+    fn request(&self, request: Request<BodyWrapper<Bytes>>) -> Sent {
         let http = self.clone();
         Box::pin(async move {
-            let (parts, body) = request.into_parts();
-            let sent = http
-                .client
-                .request(parts.method, parts.uri.to_string())
-                .headers(parts.headers)
-                .body(reqwest::Body::wrap(body));
-            let answer = sent.send().await.map_err(other)?;
-            http.read(answer).await
+            match *request.method() {
+                Method::HEAD => http.nonce_from(request).await,
+                Method::POST => http.posted(request).await,
+                _ if *request.uri() == *http.shared.directory_url => Ok(answered(http.kept().await?.bytes)),
+                _ => http.send(request).await,
+            }
         })
     }
 }
 
-impl Http {
-    async fn read(&self, mut answer: reqwest::Response) -> Result<BytesResponse, Error> {
-        let (mut parts, ()) = http::Response::new(()).into_parts();
-        parts.status = answer.status();
-        parts.headers = answer.headers().clone();
-        if matches!(parts.status.as_u16(), 429 | 503) {
-            let seconds = parts.headers.get(RETRY_AFTER).and_then(|it| it.to_str().ok()?.parse().ok());
-            *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = seconds.map(Duration::from_secs);
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(other)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > LARGEST {
-                return Err(Error::Str("an answer that is too long"));
-            }
-        }
-        Ok(BytesResponse { parts, body: Box::new(bytes::Bytes::from(body)) })
+fn answered(body: Bytes) -> BytesResponse {
+    let (mut parts, ()) = http::Response::new(()).into_parts();
+    parts.status = StatusCode::OK;
+    BytesResponse { parts, body: Box::new(body) }
+}
+
+/// The body of a good answer, or the problem that another tells.
+async fn content(mut answer: BytesResponse) -> Result<Bytes, Error> {
+    let body = answer.body.into_bytes().await.map_err(Error::Other)?;
+    if answer.parts.status.is_success() {
+        return Ok(body);
     }
+    Err(Error::Api(serde_json::from_slice::<Problem>(&body)?))
 }
 
-fn other(error: reqwest::Error) -> Error {
-    Error::Other(Box::new(error))
-}
-
-fn authorities(file: &Path) -> Result<Vec<reqwest::Certificate>, DomainError> {
-    let unreadable = |why: String| {
-        DomainError::secret(format!(
-            "The authority of the ACME directory, {}, can't be read: {why}.",
-            file.display()
-        ))
-    };
-    let pem = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
-    reqwest::Certificate::from_pem_bundle(&pem).map_err(|_| unreadable("it isn't PEM".into()))
-}
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

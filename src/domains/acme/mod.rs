@@ -1,57 +1,59 @@
-//! Certificates by ACME (RFC 8555), proved by DNS.
+//! Certificates by ACME (RFC 8555), proved by DNS or by HTTP.
 //!
-//! Each call here is one step of an order that is known by its URL; what has to survive between them is the caller's
-//! to keep.
+//! An [`Authority`] knows [`Account`]s, an account has [`Order`]s. An order is kept between its steps, each of which
+//! costs what the protocol needs and no more: begun → [`challenges`](Order::challenges) → the proofs are put where
+//! they belong → [`answer`](Order::answer) → [`poll`](Order::poll) → [`finalize`](Order::finalize) → poll →
+//! [`download`](Order::download). What has to survive a crash is the caller's to keep: the account's [`Credentials`],
+//! and of an order its address and the key that the certificate is for.
 
+mod account;
+mod authorizations;
+mod canned;
+mod challenge;
+mod credentials;
+mod directory;
+mod error;
+pub(super) mod fuzz;
 mod http;
+mod judge;
+mod jws;
+mod nonces;
 mod order;
+mod request;
+mod retry_after;
+mod said;
+mod window;
+mod wire;
 
-pub use self::http::Http;
-pub use order::{Order, Sight, certificate_request, new_key};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use instant_acme::{
-    Account, AccountCredentials, CertificateIdentifier, Error, ExternalAccountKey, Identifier, NewAccount,
-    NewOrder,
-};
-use jiff::Timestamp;
+use instant_acme::ExternalAccountKey;
 use secrecy::ExposeSecret;
 
+pub use self::account::Account;
+pub use self::challenge::{Challenge, Method, Proof};
+pub use self::credentials::Credentials;
+pub use self::directory::Metadata;
+pub use self::error::{AcmeError, Cause, Fault};
+pub use self::order::{Order, Stage};
+pub use self::request::{certificate_request, new_key};
+pub use self::window::{Suggestion, Window};
+
+use self::http::Http;
+use self::judge::Subject;
 use super::DomainError;
 use super::certificate::Certificate;
-use super::error::quoted;
 use super::secret::Secrets;
 use crate::engine::config::base_domain::Acme as Settings;
 
-/// A certificate authority.
+/// A certificate authority. Copies are cheap; all share its connections, its directory and its nonces.
+#[derive(Clone)]
 pub struct Authority {
-    settings: Settings,
+    settings: Arc<Settings>,
     secrets: Secrets,
     http: Http,
-}
-
-/// Why a step of an order failed.
-#[derive(Debug, thiserror::Error)]
-pub enum AcmeError {
-    /// The authority doesn't know the account (any more).
-    #[error("the certificate authority doesn't know our account")]
-    AccountUnknown,
-    /// The authority doesn't know the order (any more).
-    #[error("the certificate authority doesn't know our order")]
-    OrderUnknown,
-    /// Anything else.
-    #[error(transparent)]
-    Other(#[from] DomainError),
-}
-
-/// When the authority would like a certificate to be renewed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// From then on.
-    pub start: Timestamp,
-    /// Until then.
-    pub end: Timestamp,
 }
 
 impl Authority {
@@ -60,8 +62,8 @@ impl Authority {
     /// # Errors
     /// If its own authority can't be read.
     pub fn new(settings: Settings, secrets: Secrets) -> Result<Self, DomainError> {
-        let http = Http::new(settings.ca_file.as_deref())?;
-        Ok(Self { settings, secrets, http })
+        let http = Http::new(&settings.directory_url, settings.ca_file.as_deref())?;
+        Ok(Self { settings: Arc::new(settings), secrets, http })
     }
 
     /// Its directory, which tells accounts of different authorities apart.
@@ -69,21 +71,28 @@ impl Authority {
         &self.settings.directory_url
     }
 
-    /// Makes an account, and gives its credentials, which are secret.
+    /// What it says about itself, as of the last hour.
+    ///
+    /// # Errors
+    /// If it can't be asked.
+    pub async fn metadata(&self) -> Result<Metadata, AcmeError> {
+        let http = self.http.metered();
+        let directory = http.call(Subject::Account, http.directory()).await?;
+        Ok(directory.meta.clone())
+    }
+
+    /// Requests that it was sent so far.
+    pub fn requests(&self) -> u64 {
+        self.http.all_requests()
+    }
+
+    /// Makes an account, with what is configured of contacts and external accounts.
     ///
     /// # Errors
     /// If the authority refuses or can't be asked.
-    pub async fn register(&self) -> Result<String, AcmeError> {
-        let contact: Vec<String> = self.settings.contact.iter().map(|to| format!("mailto:{to}")).collect();
-        let contact: Vec<&str> = contact.iter().map(String::as_str).collect();
-        let account =
-            NewAccount { contact: &contact, terms_of_service_agreed: true, only_return_existing: false };
+    pub async fn register(&self) -> Result<Credentials, AcmeError> {
         let binding = self.binding().await?;
-        let builder = Account::builder_with_http(Box::new(self.http.clone()));
-        let made = builder.create(&account, self.settings.directory_url.clone(), binding.as_ref()).await;
-        let (_, credentials) = made.map_err(|error| self.judge(&error))?;
-        serde_json::to_string(&credentials)
-            .map_err(|_| DomainError::authority_unavailable("The account can't be kept.").into())
+        account::register(&self.http, self.settings.contact.as_deref(), binding.as_ref()).await
     }
 
     async fn binding(&self) -> Result<Option<ExternalAccountKey>, DomainError> {
@@ -95,85 +104,29 @@ impl Authority {
         Ok(Some(ExternalAccountKey::new(external.key_id.clone(), &key)))
     }
 
-    /// The account with these credentials.
-    ///
-    /// # Errors
-    /// If the authority can't be asked for its directory.
-    pub async fn account(&self, credentials: &str) -> Result<Account, AcmeError> {
-        let credentials: AccountCredentials =
-            serde_json::from_str(credentials).map_err(|_| AcmeError::AccountUnknown)?;
-        let builder = Account::builder_with_http(Box::new(self.http.clone()));
-        builder.from_credentials(credentials).await.map_err(|error| self.judge(&error))
+    /// The account with these credentials. Nothing is asked for it.
+    pub fn account(&self, credentials: Credentials) -> Account {
+        Account::new(&self.http, credentials, self.settings.profile.as_deref())
     }
 
-    /// Begins an order, and gives its URL.
+    /// Has the authority take another key for an account.
+    ///
+    /// So that no crash loses the account: make `next` by [`Credentials::with_new_key`] and store it beside `current`;
+    /// then change the key; then store `next` as the only one. Whoever finds both stored changes the key again, which
+    /// does nothing if it was done. Orders under way go on under the new key, but the proofs that they ask for are
+    /// others from then on.
     ///
     /// # Errors
     /// If the authority refuses or can't be asked.
-    pub async fn order(
-        &self,
-        account: &Account,
-        names: &[String],
-        replaces: Option<&Certificate>,
-    ) -> Result<String, AcmeError> {
-        let identifiers: Vec<Identifier> = names.iter().cloned().map(Identifier::Dns).collect();
-        let plain = || {
-            let order = NewOrder::new(&identifiers);
-            match &self.settings.profile {
-                Some(profile) => order.profile(profile),
-                None => order,
-            }
-        };
-        let leaf = replaces.and_then(Certificate::leaf);
-        if let Some(id) = leaf.as_ref().and_then(|leaf| CertificateIdentifier::try_from(leaf).ok())
-            && let Ok(order) = account.new_order(&plain().replaces(id)).await
-        {
-            return Ok(order.url().to_owned());
-        }
-        // An authority that knows nothing of replacements takes a plain order.
-        let order = account.new_order(&plain()).await.map_err(|error| self.judge(&error))?;
-        Ok(order.url().to_owned())
+    pub async fn change_key(&self, current: &Credentials, next: &Credentials) -> Result<(), AcmeError> {
+        account::change_key(&self.http, current, next).await
     }
 
-    /// When the authority would like the certificate to be renewed; `None` if it doesn't say.
-    pub async fn window(&self, account: &Account, certificate: &Certificate) -> Option<Window> {
-        let leaf = certificate.leaf()?;
-        let id = CertificateIdentifier::try_from(&leaf).ok()?;
-        let (info, _) = account.renewal_info(&id).await.ok()?;
-        let at = |time: i64| Timestamp::from_second(time).ok();
-        let (start, end) = (info.suggested_window.start, info.suggested_window.end);
-        Some(Window { start: at(start.unix_timestamp())?, end: at(end.unix_timestamp())? })
-    }
-
-    /// The order with this URL.
-    pub fn at<'a>(&'a self, account: &'a Account, url: &'a str) -> Order<'a> {
-        Order::new(self, account, url)
-    }
-
-    fn judge(&self, error: &Error) -> AcmeError {
-        let pause = self.http.asked_pause();
-        tracing::debug!(%error, "the certificate authority refused or failed");
-        let Error::Api(problem) = error else {
-            let message = "The certificate authority doesn't answer; it is tried again.";
-            return DomainError::authority_unavailable(message).retry_after(pause).into();
-        };
-        let kind = problem.r#type.as_deref().unwrap_or_default();
-        let kind = kind.rsplit(':').next().unwrap_or_default();
-        let status = problem.status.unwrap_or_default();
-        match (kind, status) {
-            ("accountDoesNotExist", _) => AcmeError::AccountUnknown,
-            (_, 404) => AcmeError::OrderUnknown,
-            ("badNonce" | "serverInternal", _) | (_, 500..) => DomainError::authority_unavailable(format!(
-                "The certificate authority couldn't do it ({kind}); it is tried again."
-            ))
-            .retry_after(pause)
-            .into(),
-            _ => DomainError::certificate_refused(format!(
-                "The certificate authority refuses ({kind}): {}. It is tried again, ever more slowly.",
-                quoted(problem.detail.as_deref().unwrap_or("without a word"))
-            ))
-            .retry_after(pause)
-            .into(),
-        }
+    /// When the authority would like a certificate to be renewed; `None` if it doesn't say.
+    ///
+    /// # Errors
+    /// If it refuses or can't be asked.
+    pub async fn suggestion(&self, certificate: &Certificate) -> Result<Option<Suggestion>, AcmeError> {
+        window::suggestion(&self.http, certificate).await
     }
 }

@@ -1,19 +1,21 @@
-//! One order, known by its URL.
+//! One order, kept between its steps so that each costs as few requests as can be.
 
-use instant_acme::{Account, AuthorizationStatus, ChallengeType, OrderStatus};
-use rcgen::{CertificateParams, DistinguishedName, KeyPair};
-use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-use super::{AcmeError, Authority};
-use crate::domains::DomainError;
-use crate::domains::dns::Text;
-use crate::domains::error::quoted;
+use instant_acme::{Error, OrderStatus};
+
+use super::authorizations::{cause, read, tell_all};
+use super::challenge::{Asked, Challenge, Method};
+use super::error::AcmeError;
+use super::http::{Http, retried};
+use super::judge::{Subject, failure, is_not_ready};
 
 /// Where an order stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sight {
-    /// These texts have to show in DNS, and the challenges to be answered. None are left once all are answered.
-    Pending(Vec<Text>),
+pub enum Stage {
+    /// Its names have to be proved, or the proofs are being looked at.
+    Pending,
     /// It waits for the certificate request.
     Ready,
     /// The authority is at it.
@@ -21,148 +23,178 @@ pub enum Sight {
     /// The certificate is made.
     Valid,
     /// It failed, for this reason.
-    Invalid(String),
+    Invalid(AcmeError),
 }
 
-/// An order of an account.
-pub struct Order<'a> {
-    authority: &'a Authority,
-    account: &'a Account,
-    url: &'a str,
+/// An order of an account. After a crash it is taken up again by its address, for one request.
+pub struct Order {
+    http: Http,
+    inner: instant_acme::Order,
+    stage: Stage,
+    pause: Option<Duration>,
+    names: Vec<String>,
+    asked: Option<(Method, Vec<Challenge>)>,
+    answered: BTreeSet<String>,
 }
 
-impl<'a> Order<'a> {
-    pub(super) fn new(authority: &'a Authority, account: &'a Account, url: &'a str) -> Self {
-        Self { authority, account, url }
+impl Order {
+    pub(super) async fn new(http: Http, inner: instant_acme::Order, names: &[String]) -> Self {
+        let (names, answered) = (names.to_vec(), BTreeSet::new());
+        let mut order =
+            Self { http, inner, stage: Stage::Pending, pause: None, names, asked: None, answered };
+        order.settle().await;
+        order
     }
 
-    async fn read(&self) -> Result<instant_acme::Order, AcmeError> {
-        self.account.order(self.url.to_owned()).await.map_err(|error| self.authority.judge(&error))
+    /// Its address, to be stored.
+    pub fn url(&self) -> &str {
+        self.inner.url()
     }
 
-    /// Where it stands.
+    /// Where it stood when the authority was last asked.
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// The pause that the authority asked for when it last told where the order stands.
+    pub fn pause(&self) -> Option<Duration> {
+        self.pause
+    }
+
+    /// Requests that it took so far, since it was begun or taken up again.
+    pub fn requests(&self) -> u32 {
+        self.http.requests()
+    }
+
+    /// Whether the authority takes it as the renewal of a certificate, which is free from its limits.
+    pub fn is_renewal(&mut self) -> bool {
+        self.inner.state().replaces.is_some()
+    }
+
+    /// The proofs that are asked for and weren't given yet. Each authorization is read once.
     ///
     /// # Errors
-    /// If the authority can't be asked, or knows nothing of it.
-    pub async fn look(&self) -> Result<Sight, AcmeError> {
-        let mut order = self.read().await?;
-        match order.state().status {
-            OrderStatus::Pending => self.proofs(order).await,
-            OrderStatus::Ready => Ok(Sight::Ready),
-            OrderStatus::Processing => Ok(Sight::Processing),
-            OrderStatus::Valid => Ok(Sight::Valid),
-            OrderStatus::Invalid => Ok(Sight::Invalid(why(&mut order).await)),
+    /// If the authority can't be asked, or takes no proof by this method.
+    pub async fn challenges(&mut self, method: Method) -> Result<Vec<Challenge>, AcmeError> {
+        if let Some((asked, challenges)) = &self.asked
+            && *asked == method
+        {
+            return Ok(challenges.clone());
         }
-    }
-
-    /// The texts for challenges that aren't answered yet.
-    async fn proofs(&self, mut order: instant_acme::Order) -> Result<Sight, AcmeError> {
-        let mut texts = Vec::new();
-        let mut authorizations = order.authorizations();
-        while let Some(authorization) = authorizations.next().await {
-            let mut authorization = authorization.map_err(|error| self.authority.judge(&error))?;
-            if authorization.status != AuthorizationStatus::Pending {
-                continue;
-            }
-            let challenge = authorization.challenge(ChallengeType::Dns01).ok_or_else(no_dns)?;
-            if challenge.status == instant_acme::ChallengeStatus::Pending {
-                let name = format!("_acme-challenge.{}", bare(&challenge.identifier().to_string()));
-                texts.push(Text { name, value: challenge.key_authorization().dns_value() });
+        let mut challenges = Vec::new();
+        for asked in self.read(method).await? {
+            match asked {
+                Asked::Proof(challenge) => challenges.push(challenge),
+                Asked::Otherwise(name) => return Err(unproved(&name, method)),
+                Asked::Nothing => {}
             }
         }
-        Ok(Sight::Pending(texts))
+        self.asked = Some((method, challenges.clone()));
+        Ok(challenges)
     }
 
-    /// Tells the authority that the texts show.
+    async fn read(&mut self, method: Method) -> Result<Vec<Asked>, AcmeError> {
+        let order = &mut self.inner;
+        let (found, names) = self.http.call(Subject::Order, retried!(read(order, method))).await?;
+        self.names = names;
+        Ok(found)
+    }
+
+    /// Tells the authority that the proofs are there. It may be repeated: what was told isn't told again.
     ///
     /// # Errors
     /// If it refuses or can't be asked.
-    pub async fn answer(&self) -> Result<(), AcmeError> {
-        let mut order = self.read().await?;
-        let mut authorizations = order.authorizations();
-        while let Some(authorization) = authorizations.next().await {
-            let mut authorization = authorization.map_err(|error| self.authority.judge(&error))?;
-            if authorization.status != AuthorizationStatus::Pending {
-                continue;
-            }
-            let mut challenge = authorization.challenge(ChallengeType::Dns01).ok_or_else(no_dns)?;
-            if challenge.status == instant_acme::ChallengeStatus::Pending {
-                challenge.set_ready().await.map_err(|error| self.authority.judge(&error))?;
-            }
-        }
+    pub async fn answer(&mut self, method: Method) -> Result<(), AcmeError> {
+        let (order, answered, http) = (&mut self.inner, &mut self.answered, &self.http);
+        http.call(Subject::Order, retried!(tell_all(http, order, answered, method))).await?;
+        self.asked = Some((method, Vec::new()));
         Ok(())
+    }
+
+    /// Asks where it stands: one request, and for an order that failed one more for each name until the cause is
+    /// found.
+    ///
+    /// # Errors
+    /// If the authority can't be asked, or knows nothing of it.
+    pub async fn poll(&mut self) -> Result<&Stage, AcmeError> {
+        let order = &mut self.inner;
+        self.http.call(Subject::Order, retried!(refresh(order))).await?;
+        self.settle().await;
+        Ok(&self.stage)
     }
 
     /// Sends the certificate request.
     ///
     /// # Errors
     /// If the authority refuses or can't be asked.
-    pub async fn finalize(&self, request: &[u8]) -> Result<(), AcmeError> {
-        let mut order = self.read().await?;
-        order.finalize_csr(request).await.map_err(|error| self.authority.judge(&error))
+    pub async fn finalize(&mut self, request: &[u8]) -> Result<&Stage, AcmeError> {
+        let order = &mut self.inner;
+        self.http.call(Subject::Request, retried!(finalize(order, request))).await?;
+        self.settle().await;
+        Ok(&self.stage)
     }
 
-    /// The chain, PEM.
+    /// Fetches the chain, PEM.
     ///
     /// # Errors
     /// If the authority can't be asked, or has none yet.
-    pub async fn collect(&self) -> Result<String, AcmeError> {
-        let mut order = self.read().await?;
-        let chain = order.certificate().await.map_err(|error| self.authority.judge(&error))?;
-        chain.ok_or_else(|| DomainError::authority_unavailable("The certificate isn't made yet.").into())
+    pub async fn download(&mut self) -> Result<String, AcmeError> {
+        let not_yet = || AcmeError::unavailable("The certificate isn't made yet; it is tried again.");
+        if self.stage != Stage::Valid {
+            return Err(not_yet());
+        }
+        let order = &mut self.inner;
+        let chain = self.http.call(Subject::Order, retried!(order.certificate())).await?;
+        chain.ok_or_else(not_yet)
     }
-}
 
-/// The first cause that the authority names.
-async fn why(order: &mut instant_acme::Order) -> String {
-    if let Some(problem) = &order.state().error {
-        return quoted(problem.detail.as_deref().unwrap_or("without a word"));
+    /// Takes over what the authority said last.
+    async fn settle(&mut self) {
+        self.pause = self.http.head().and_then(|head| head.retry_after);
+        self.stage = match self.inner.state().status {
+            OrderStatus::Pending => Stage::Pending,
+            OrderStatus::Ready => Stage::Ready,
+            OrderStatus::Processing => Stage::Processing,
+            OrderStatus::Valid => Stage::Valid,
+            OrderStatus::Invalid => Stage::Invalid(self.why().await),
+        };
     }
-    let mut authorizations = order.authorizations();
-    while let Some(Ok(authorization)) = authorizations.next().await {
-        let problem = authorization.challenges.iter().find_map(|challenge| challenge.error.as_ref());
-        if let Some(detail) = problem.and_then(|problem| problem.detail.as_deref()) {
-            return quoted(detail);
+
+    /// The first cause that the authority names. It may tell it with the order, or with the name that failed.
+    async fn why(&mut self) -> AcmeError {
+        let told = self.inner.state().error.clone();
+        if let (Some(problem), [_]) = (&told, self.names.as_slice()) {
+            return failure(problem, &self.names);
+        }
+        let order = &mut self.inner;
+        let found = self.http.call(Subject::Order, retried!(cause(order)));
+        match (found.await, told) {
+            (Ok(Some(error)), _) => error,
+            (_, Some(problem)) => failure(&problem, &self.names),
+            _ => AcmeError::refused("The certificate authority gave the order up, and doesn't say why."),
         }
     }
-    "without a word".to_owned()
 }
 
-/// The name that is proved: a wildcard's is the one below the star.
-fn bare(name: &str) -> &str {
-    name.strip_prefix("*.").unwrap_or(name)
+async fn refresh(order: &mut instant_acme::Order) -> Result<(), Error> {
+    order.refresh().await.map(drop)
 }
 
-fn no_dns() -> AcmeError {
-    DomainError::certificate_refused(
-        "The certificate authority doesn't take a proof by DNS (dns-01). Name another.",
-    )
-    .into()
+async fn finalize(order: &mut instant_acme::Order, request: &[u8]) -> Result<(), Error> {
+    match order.finalize_csr(request).await {
+        // It may have been sent before, with the reply lost.
+        Err(error) if is_not_ready(&error) => refresh(order).await,
+        done => done,
+    }
 }
 
-/// A new key, PEM, for a certificate.
-///
-/// # Errors
-/// If the system gives no randomness.
-pub fn new_key() -> Result<SecretString, DomainError> {
-    let key = KeyPair::generate().map_err(|_| unusable())?;
-    Ok(SecretString::from(key.serialize_pem()))
-}
-
-/// The request for a certificate with these names and this key, DER.
-///
-/// # Errors
-/// If the key isn't one.
-pub fn certificate_request(names: &[String], key: &SecretString) -> Result<Vec<u8>, DomainError> {
-    let key = KeyPair::from_pem(key.expose_secret()).map_err(|_| unusable())?;
-    let mut params = CertificateParams::new(names.to_vec()).map_err(|_| unusable())?;
-    params.distinguished_name = DistinguishedName::new();
-    let request = params.serialize_request(&key).map_err(|_| unusable())?;
-    Ok(request.der().to_vec())
-}
-
-fn unusable() -> DomainError {
-    DomainError::certificate_refused(
-        "The key that was made for the certificate can't be used; the order is given up.",
-    )
+fn unproved(name: &str, method: Method) -> AcmeError {
+    let remedy = match method {
+        Method::Http if name.starts_with("*.") => "A wildcard is proved by DNS.",
+        _ => "Prove it in another way, or use another authority.",
+    };
+    AcmeError::refused(format!(
+        "The certificate authority takes no proof of {name} by {}. {remedy}",
+        method.as_str()
+    ))
 }

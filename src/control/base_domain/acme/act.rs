@@ -1,17 +1,18 @@
 //! Performs one step of an order. What the next process needs is stored before anything is done with it.
 
-use jiff::{SignedDuration, Timestamp};
-use rand::Rng;
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::decide::{Seen, Shown, Step};
+use super::decide::{Shown, Sight, Step};
 use super::stored::{Account, OrderRecord, Renewal, Stored};
-use super::{GLANCE, Keeper};
+use super::{GLANCE, Keeper, Visit};
 use crate::control::base_domain::BaseDomain;
 use crate::control::base_domain::keep::{SECRET, load};
 use crate::control::context::Context;
 use crate::domains::DomainError;
-use crate::domains::acme::{AcmeError, Window, certificate_request, new_key};
+use crate::domains::acme::{
+    self, AcmeError, Credentials, Method, Order, Proof, Stage, certificate_request, new_key,
+};
 use crate::domains::certificate::Certificate;
 use crate::domains::dns::{self, Provider, Text};
 
@@ -22,44 +23,30 @@ impl Keeper {
         base: &BaseDomain,
         step: &Step,
         stored: &mut Stored,
-        seen: &mut Seen,
+        visit: &mut Visit,
     ) -> Result<(), AcmeError> {
         match step {
             Step::Register => self.register(stored).await?,
             Step::AskRenewal => self.ask_renewal(ctx.clock.now(), base, stored).await?,
-            Step::Begin => self.begin(base, stored).await?,
-            Step::Look | Step::Glance => {
-                let (account, url) = (self.account(stored).await?, url(stored)?);
-                seen.order = Some(self.authority.at(&account, &url).look().await?);
-                return Ok(());
-            }
-            Step::Publish(texts) => self.publish(base, texts, stored, seen).await?,
-            Step::Watch(texts) => {
-                self.watch(texts, seen).await?;
-                return Ok(());
-            }
+            Step::Begin => return self.begin(base, stored, visit).await,
+            Step::Look | Step::Glance => return self.look(stored, visit).await,
+            Step::Publish(texts) => return self.publish(base, texts, stored, visit).await,
+            Step::Watch(texts) => return self.watch(texts, visit).await,
             Step::Answer => {
-                let (account, url) = (self.account(stored).await?, url(stored)?);
-                self.authority.at(&account, &url).answer().await?;
-                seen.order = None;
+                self.order(stored, visit).await?.answer(Method::Dns).await?;
+                visit.seen.order = None;
                 return Ok(());
             }
-            Step::Finalize => self.finalize(stored).await?,
-            Step::Collect => self.collect(ctx, base, stored).await?,
+            Step::Finalize => return self.finalize(stored, visit).await,
+            Step::Collect => self.collect(ctx, base, stored, visit).await?,
             Step::Abandon(why) => {
                 stored.order = None;
-                let message = format!(
-                    "The certificate authority gave the order up: {why}. It is tried again, ever more slowly."
-                );
-                seen.texts = Shown::NotSet;
-                seen.order = None;
+                *visit = Visit::default();
+                let message = format!("{why} It is tried again, ever more slowly.");
                 return Err(DomainError::certificate_refused(message).into());
             }
             Step::Clean => self.clean(base, stored).await?,
             Step::Rest => return Ok(()),
-        }
-        if !matches!(step, Step::Publish(_)) {
-            seen.order = None;
         }
         self.write(stored).await
     }
@@ -69,15 +56,38 @@ impl Keeper {
     }
 
     async fn register(&self, stored: &mut Stored) -> Result<(), AcmeError> {
-        let credentials = self.authority.register().await?;
+        let credentials = self.authority.register().await?.to_secret().expose_secret().to_owned();
         stored.account = Some(Account { directory: self.authority.directory().to_owned(), credentials });
         stored.renewal = None;
         Ok(())
     }
 
-    async fn account(&self, stored: &Stored) -> Result<instant_acme::Account, AcmeError> {
-        let account = stored.account.as_ref().ok_or(AcmeError::AccountUnknown)?;
-        self.authority.account(&account.credentials).await
+    fn account(&self, stored: &Stored) -> Result<acme::Account, AcmeError> {
+        let account = stored.account.as_ref().ok_or_else(AcmeError::account_unknown)?;
+        let credentials = Credentials::parse(&account.credentials.clone().into())?;
+        Ok(self.authority.account(credentials))
+    }
+
+    /// The order under way: the one that this visit holds, or else the one that is stored.
+    async fn order<'v>(&self, stored: &Stored, visit: &'v mut Visit) -> Result<&'v mut Order, AcmeError> {
+        let order = match visit.order.take() {
+            Some(order) => order,
+            None => self.account(stored)?.resume(&url(stored)?).await?,
+        };
+        Ok(visit.order.insert(order))
+    }
+
+    /// Asks where the order stands; taking it up again tells it too.
+    async fn look(&self, stored: &Stored, visit: &mut Visit) -> Result<(), AcmeError> {
+        let order = match visit.order.as_mut() {
+            Some(order) => {
+                order.poll().await?;
+                order
+            }
+            None => self.order(stored, visit).await?,
+        };
+        visit.seen.order = Some(sight(order).await?);
+        Ok(())
     }
 
     async fn ask_renewal(
@@ -86,24 +96,30 @@ impl Keeper {
         base: &BaseDomain,
         stored: &mut Stored,
     ) -> Result<(), AcmeError> {
-        let account = self.account(stored).await?;
-        let window = match base.certificate() {
-            Some(certificate) => self.authority.window(&account, &certificate).await,
+        let suggestion = match base.certificate() {
+            Some(certificate) => self.authority.suggestion(&certificate).await.ok().flatten(),
             None => None,
         };
         let drawn = stored.renewal.and_then(|renewal| renewal.at);
-        let at = window.map(|window| moment(window, drawn));
+        let at = suggestion.map(|suggestion| suggestion.window.moment(drawn, &mut rand::rng()));
         stored.renewal = Some(Renewal { at, asked: now });
         Ok(())
     }
 
     /// The order and the key that it is for are stored before either is used.
-    async fn begin(&self, base: &BaseDomain, stored: &mut Stored) -> Result<(), AcmeError> {
-        let account = self.account(stored).await?;
+    async fn begin(
+        &self,
+        base: &BaseDomain,
+        stored: &mut Stored,
+        visit: &mut Visit,
+    ) -> Result<(), AcmeError> {
         let key = new_key()?;
         let standing = base.certificate();
-        let url = self.authority.order(&account, &self.names, standing.as_deref()).await?;
-        stored.order = Some(OrderRecord { url, key: key.expose_secret().to_owned() });
+        let order = self.account(stored)?.order(&self.names, standing.as_deref()).await?;
+        stored.order = Some(OrderRecord { url: order.url().to_owned(), key: key.expose_secret().to_owned() });
+        self.write(stored).await?;
+        let order = visit.order.insert(order);
+        visit.seen.order = Some(sight(order).await?);
         Ok(())
     }
 
@@ -113,7 +129,7 @@ impl Keeper {
         base: &BaseDomain,
         texts: &[Text],
         stored: &mut Stored,
-        seen: &mut Seen,
+        visit: &mut Visit,
     ) -> Result<(), AcmeError> {
         for text in texts {
             if !stored.texts.contains(text) {
@@ -124,13 +140,13 @@ impl Keeper {
         for text in texts {
             provider(base)?.add_text(text).await?;
         }
-        seen.texts = Shown::NotYet;
+        visit.seen.texts = Shown::NotYet;
         Ok(())
     }
 
-    async fn watch(&self, texts: &[Text], seen: &mut Seen) -> Result<(), AcmeError> {
+    async fn watch(&self, texts: &[Text], visit: &mut Visit) -> Result<(), AcmeError> {
         match self.sight.shows(texts).await? {
-            dns::Sight::Everywhere => seen.texts = Shown::Everywhere,
+            dns::Sight::Everywhere => visit.seen.texts = Shown::Everywhere,
             dns::Sight::NotAt(server) => {
                 tracing::debug!(server, "a text doesn't show yet");
                 tokio::time::sleep(GLANCE).await;
@@ -139,15 +155,24 @@ impl Keeper {
         Ok(())
     }
 
-    async fn finalize(&self, stored: &Stored) -> Result<(), AcmeError> {
-        let (account, url) = (self.account(stored).await?, url(stored)?);
+    async fn finalize(&self, stored: &Stored, visit: &mut Visit) -> Result<(), AcmeError> {
         let request = certificate_request(&self.names, &key(stored)?)?;
-        self.authority.at(&account, &url).finalize(&request).await
+        let order = self.order(stored, visit).await?;
+        order.finalize(&request).await?;
+        visit.seen.order = Some(sight(order).await?);
+        Ok(())
     }
 
-    async fn collect(&self, ctx: &Context, base: &BaseDomain, stored: &mut Stored) -> Result<(), AcmeError> {
-        let (account, url, key) = (self.account(stored).await?, url(stored)?, key(stored)?);
-        let chain = self.authority.at(&account, &url).collect().await?;
+    async fn collect(
+        &self,
+        ctx: &Context,
+        base: &BaseDomain,
+        stored: &mut Stored,
+        visit: &mut Visit,
+    ) -> Result<(), AcmeError> {
+        let key = key(stored)?;
+        let chain = self.order(stored, visit).await?.download().await?;
+        *visit = Visit::default();
         Certificate::read(&chain, key.clone()).map_err(|error| {
             DomainError::certificate_refused(format!("The certificate can't be used: {error}."))
         })?;
@@ -172,14 +197,25 @@ impl Keeper {
     }
 }
 
-/// A moment that was drawn before stays, as long as it is within what the authority suggests now.
-fn moment(window: Window, drawn: Option<Timestamp>) -> Timestamp {
-    if let Some(drawn) = drawn.filter(|drawn| (window.start..=window.end).contains(drawn)) {
-        return drawn;
+/// Where the order stands, with the texts that are left to be shown.
+async fn sight(order: &mut Order) -> Result<Sight, AcmeError> {
+    Ok(match order.stage().clone() {
+        Stage::Pending => {
+            let challenges = order.challenges(Method::Dns).await?;
+            Sight::Pending(challenges.into_iter().filter_map(|challenge| text(challenge.proof)).collect())
+        }
+        Stage::Ready => Sight::Ready,
+        Stage::Processing => Sight::Processing,
+        Stage::Valid => Sight::Valid,
+        Stage::Invalid(why) => Sight::Invalid(why.to_string()),
+    })
+}
+
+fn text(proof: Proof) -> Option<Text> {
+    match proof {
+        Proof::Dns(text) => Some(text),
+        Proof::Http { .. } => None,
     }
-    let width = window.start.duration_until(window.end).as_secs().max(0);
-    let after = SignedDuration::from_secs(rand::rng().random_range(0..=width));
-    window.start.saturating_add(after).unwrap_or(window.end)
 }
 
 fn provider(base: &BaseDomain) -> Result<&dyn Provider, AcmeError> {
@@ -187,11 +223,15 @@ fn provider(base: &BaseDomain) -> Result<&dyn Provider, AcmeError> {
 }
 
 fn url(stored: &Stored) -> Result<String, AcmeError> {
-    stored.order.as_ref().map(|order| order.url.clone()).ok_or(AcmeError::OrderUnknown)
+    stored.order.as_ref().map(|order| order.url.clone()).ok_or_else(AcmeError::order_unknown)
 }
 
 fn key(stored: &Stored) -> Result<SecretString, AcmeError> {
-    stored.order.as_ref().map(|order| SecretString::from(order.key.clone())).ok_or(AcmeError::OrderUnknown)
+    stored
+        .order
+        .as_ref()
+        .map(|order| SecretString::from(order.key.clone()))
+        .ok_or_else(AcmeError::order_unknown)
 }
 
 fn unwritten(error: &kube::Error) -> AcmeError {

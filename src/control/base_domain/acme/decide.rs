@@ -3,7 +3,6 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::stored::Stored;
-use crate::domains::acme::Sight;
 use crate::domains::dns::Text;
 
 /// Time between two questions for when the authority would like a renewal.
@@ -19,6 +18,21 @@ pub struct Facts<'f> {
     pub seen: &'f Seen,
     /// When two thirds of the standing certificate's life are over; `None` without one that can be used.
     pub renewal: Option<Timestamp>,
+}
+
+/// Where the order under way stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// These texts have to show in DNS, and the challenges to be answered. None are left once all are answered.
+    Pending(Vec<Text>),
+    /// It waits for the certificate request.
+    Ready,
+    /// The authority is at it.
+    Processing,
+    /// The certificate is made.
+    Valid,
+    /// It failed, for this reason, in a sentence.
+    Invalid(String),
 }
 
 /// What was seen of the order under way, in this process's life.
@@ -65,7 +79,7 @@ pub enum Step {
     Finalize,
     /// Fetch the certificate and keep it.
     Collect,
-    /// Give the order up, for this reason.
+    /// Give the order up, for this reason, in a sentence.
     Abandon(String),
     /// Remove what was put into DNS.
     Clean,
@@ -84,7 +98,7 @@ pub fn decide(now: Timestamp, facts: &Facts<'_>) -> Step {
     }
     let known = stored.account.as_ref().is_some_and(|account| account.directory == facts.directory);
     match (&stored.order, is_due(now, facts)) {
-        (Some(_), _) if !known => Step::Abandon("the certificate authority was changed".into()),
+        (Some(_), _) if !known => Step::Abandon("The certificate authority was changed.".into()),
         (None, true) if !known => Step::Register,
         (Some(_), _) => ordered(facts.seen),
         (None, true) => Step::Begin,

@@ -12,19 +12,36 @@ use jiff::{SignedDuration, Timestamp};
 use super::BaseDomain;
 use crate::api::reason;
 use crate::control::context::Context;
-use crate::domains::acme::{AcmeError, Authority};
+use crate::domains::acme::{AcmeError, Authority, Cause, Order};
 use crate::domains::certificate::Certificate;
 use crate::domains::secret::Secrets;
 use crate::domains::{DomainError, dns};
 use crate::engine::config::Mode;
 use crate::engine::config::base_domain::Acme;
-use decide::{Facts, Step, decide};
+use decide::{Facts, Seen, Step, decide};
 use stored::{Store, Stored};
 
 /// Pause between two looks at an order that the authority works on.
 const GLANCE: Duration = Duration::from_millis(500);
+/// Longest such pause, whatever the authority asks for.
+const LONGEST_GLANCE: Duration = Duration::from_secs(30);
 /// Most steps at a time, so that a fault can't turn into a hot loop.
 const MAX_STEPS: usize = 400;
+
+/// What is known of the order under way until all is done that can be done now.
+#[derive(Default)]
+struct Visit {
+    seen: Seen,
+    order: Option<Order>,
+}
+
+impl Visit {
+    /// The pause before the order is looked at again.
+    fn pause(&self) -> Duration {
+        let asked = self.order.as_ref().and_then(Order::pause).unwrap_or_default();
+        asked.clamp(GLANCE, LONGEST_GLANCE)
+    }
+}
 
 /// Keeps the certificate ordered.
 pub struct Keeper {
@@ -56,7 +73,7 @@ impl Keeper {
     /// What keeps it from going on, in a sentence for people.
     pub async fn go_on(&self, ctx: &Context, base: &BaseDomain) -> Result<(), String> {
         let mut stored = self.store.read().await.map_err(|error| error.to_string())?;
-        let mut seen = decide::Seen::default();
+        let mut visit = Visit::default();
         for _ in 0..MAX_STEPS {
             if ctx.config.mode == Mode::ReadOnly || !ctx.leadership.is_current() {
                 return Ok(());
@@ -66,18 +83,19 @@ impl Keeper {
             let facts = Facts {
                 directory: self.authority.directory(),
                 stored: &stored,
-                seen: &seen,
+                seen: &visit.seen,
                 renewal: certificate.as_deref().map(Certificate::renewal),
             };
             let step = decide(now, &facts);
             tracing::debug!(?step, "the base domain's certificate");
             match step {
                 Step::Rest => return stored.problem.map_or(Ok(()), Err),
-                Step::Glance => tokio::time::sleep(GLANCE).await,
+                Step::Glance => tokio::time::sleep(visit.pause()).await,
                 _ => {}
             }
-            let done = self.perform(ctx, base, &step, &mut stored, &mut seen).await;
+            let done = self.perform(ctx, base, &step, &mut stored, &mut visit).await;
             if let Err(error) = done {
+                visit = Visit::default();
                 note(now, &mut stored, error);
                 self.store.write(&stored).await.map_err(|error| error.to_string())?;
             }
@@ -88,17 +106,18 @@ impl Keeper {
 
 /// Notes a failure with the pause before the next try. An authority that has forgotten us is met anew at once.
 fn note(now: Timestamp, stored: &mut Stored, error: AcmeError) {
-    let error = match error {
-        AcmeError::AccountUnknown => {
+    let AcmeError { cause, error } = error;
+    match cause {
+        Cause::AccountUnknown => {
             *stored = Stored { texts: std::mem::take(&mut stored.texts), ..Stored::default() };
             return;
         }
-        AcmeError::OrderUnknown => {
+        Cause::OrderUnknown => {
             stored.order = None;
             return;
         }
-        AcmeError::Other(error) => error,
-    };
+        _ => {}
+    }
     tracing::warn!(
         reason = error.reason,
         message = error.message,
@@ -144,7 +163,7 @@ mod tests {
         let text =
             crate::domains::dns::Text { name: "_acme-challenge.example.dev".into(), value: "x".into() };
         let mut stored = Stored { texts: vec![text.clone()], failures: 3, ..Stored::default() };
-        note(Timestamp::UNIX_EPOCH, &mut stored, AcmeError::AccountUnknown);
+        note(Timestamp::UNIX_EPOCH, &mut stored, AcmeError::account_unknown());
         assert_eq!(stored, Stored { texts: vec![text], ..Stored::default() });
     }
 }

@@ -1,0 +1,41 @@
+//! Answers from memory instead of an authority's, for fuzzers and tests.
+
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
+
+use super::wire::Sent;
+
+/// An answer.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+type Answers = Box<dyn FnMut(&Method, &Uri) -> Option<Answer> + Send>;
+
+/// Gives an answer to each request; where there is none, the connection is lost.
+pub(super) struct Canned(Mutex<Answers>);
+
+impl Canned {
+    pub(super) fn new(answers: impl FnMut(&Method, &Uri) -> Option<Answer> + Send + 'static) -> Self {
+        Self(Mutex::new(Box::new(answers)))
+    }
+}
+
+impl HttpClient for Canned {
+    fn request(&self, request: Request<BodyWrapper<Bytes>>) -> Sent {
+        let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = answers(request.method(), request.uri());
+        Box::pin(async move {
+            let answer = answer.ok_or(Error::Str("an answer"))?;
+            let (mut parts, ()) = http::Response::new(()).into_parts();
+            parts.status = answer.status;
+            parts.headers = answer.headers;
+            Ok(BytesResponse { parts, body: Box::new(answer.body) })
+        })
+    }
+}
