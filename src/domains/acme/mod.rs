@@ -22,6 +22,7 @@ mod order;
 mod request;
 mod retry_after;
 mod said;
+mod setback;
 mod window;
 mod wire;
 
@@ -39,6 +40,7 @@ pub use self::directory::Metadata;
 pub use self::error::{AcmeError, Cause, Fault};
 pub use self::order::{Order, Stage};
 pub use self::request::{certificate_request, new_key};
+pub use self::setback::next_try;
 pub use self::window::{Suggestion, Window};
 
 use self::http::Http;
