@@ -58,7 +58,7 @@ fn pure() -> Vec<(PathBuf, String)> {
         "machine_fact.rs",
         "hostname.rs",
     ];
-    const DOMAINS: [&str; 3] = ["judge.rs", "renewal.rs", "setback.rs"];
+    const DOMAINS: [&str; 4] = ["budget.rs", "judge.rs", "renewal.rs", "setback.rs"];
     let mut files = sources("src/control/runtime/decide");
     files.extend(
         sources("src/control/base_domain/acme").into_iter().filter(|(path, _)| path.ends_with("decide.rs")),

@@ -3,6 +3,7 @@
 //! Nothing in here knows a Runtime or any other kind: records belong to an owner, certificates cover names.
 
 pub mod acme;
+pub mod budget;
 pub mod certificate;
 pub mod dns;
 mod error;
