@@ -9,6 +9,7 @@ pub mod dns;
 mod error;
 #[doc(hidden)]
 pub mod fuzz;
+pub mod name;
 pub mod secret;
 
 pub use error::{DomainClass, DomainError};
