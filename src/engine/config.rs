@@ -3,6 +3,7 @@
 pub mod base_domain;
 pub mod billing;
 mod brake;
+pub mod custom_domains;
 mod load;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use base_domain::BaseDomain;
 pub use billing::{Billing, PayAppMerchant, StripeAccount};
 pub use brake::DeletionBrake;
+pub use custom_domains::DnsSettings;
 pub use load::{ConfigError, Overrides};
 
 /// The configuration file. Unknown keys are refused, so that a typing error isn't silently a default.
