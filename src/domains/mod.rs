@@ -4,6 +4,7 @@
 
 pub mod acme;
 pub mod budget;
+pub mod caa;
 pub mod certificate;
 pub mod dns;
 mod error;
