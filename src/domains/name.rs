@@ -109,6 +109,14 @@ pub(crate) fn parents(name: &str) -> impl Iterator<Item = &str> {
         .map(|(_, parent)| parent)
 }
 
+/// Whether registries hand out names right below it: `com` and `co.uk`, but not `github.io`, whose owner has a zone
+/// of that name.
+pub(crate) fn is_registry(name: &str) -> bool {
+    psl::suffix(name.as_bytes()).is_some_and(|suffix| {
+        suffix.as_bytes().len() == name.len() && suffix.typ() != Some(psl::Type::Private)
+    })
+}
+
 /// The A-labels of what was written.
 fn ascii(written: &str) -> Result<String, NameError> {
     if written.is_empty() {

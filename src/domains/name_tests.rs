@@ -62,6 +62,16 @@ fn a_name_tells_its_parts() {
 }
 
 #[test]
+fn registries_are_told_from_owners_of_zones() {
+    for registry in ["com", "co.uk", "example", "xn--p1ai", "xn--55qx5d.cn", "foo.ck"] {
+        assert!(is_registry(registry), "{registry}");
+    }
+    for owned in ["github.io", "fly.dev", "example.com", "www.ck", "a.co.uk"] {
+        assert!(!is_registry(owned), "{owned}");
+    }
+}
+
+#[test]
 fn what_is_no_hostname_is_refused_with_its_remedy() {
     for (text, expected) in [
         ("", NameError::Empty),

@@ -6,6 +6,8 @@
 mod authority;
 mod cloudflare;
 mod endpoint;
+mod look;
+mod question;
 mod rfc2136;
 mod wire;
 
@@ -16,7 +18,8 @@ use futures::future::BoxFuture;
 use kube::Client;
 use serde::{Deserialize, Serialize};
 
-pub use authority::{Authority, Sight};
+pub use authority::Authority;
+pub use look::{Answer, Datum, Kind, LookError, Lookout, Nothing, Referral, Seen, Target};
 
 use super::DomainError;
 use super::secret::Secrets;
@@ -44,6 +47,15 @@ pub struct Text {
     pub name: String,
     /// The text.
     pub value: String,
+}
+
+/// What is seen of a text at the servers that are responsible for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// All of them that answer show it.
+    Everywhere,
+    /// This one doesn't.
+    NotAt(String),
 }
 
 /// The outcome of a change, to be awaited.

@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -20,6 +21,8 @@ use crate::domains::secret::Secrets;
 use crate::engine::clock::Clock;
 use crate::engine::config::base_domain::{Rfc2136, TsigAlgorithm as Algorithm};
 
+/// Longest time that one update may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// Seconds by which the server's clock may differ from ours.
 const FUDGE: u16 = 300;
 
@@ -95,7 +98,7 @@ impl Updates {
         let unsigned = |_| DomainError::secret("The update can't be signed with the TSIG key.");
         let verifier = message.finalize(&self.signer().await?, now).map_err(unsigned)?;
         let bytes = message.to_vec().map_err(unsigned)?;
-        let answer = wire::by_tcp(server, &bytes).await.map_err(|error| self.unreachable(&error))?;
+        let answer = wire::by_tcp(server, &bytes, TIMEOUT).await.map_err(|error| self.unreachable(&error))?;
         let is_signed = verifier.is_some_and(|mut verifier| verifier.verify(&answer).is_ok());
         self.judge(&answer, if is_signed { Proof::Signed } else { Proof::None })
     }

@@ -4,28 +4,68 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hickory_proto::op::{Message, Query};
+use hickory_proto::op::Message;
 use hickory_proto::rr::{Name, RecordType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
+use tokio::sync::Semaphore;
 
-/// Longest time that one exchange may take.
-const TIMEOUT: Duration = Duration::from_secs(5);
+use super::question::{Question, Recursion, Reply};
+
+/// Longest time that one question by UDP may take.
+const UDP_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest time that one question by TCP may take.
+const TCP_TIMEOUT: Duration = Duration::from_secs(3);
 /// Largest datagram that is taken.
 const DATAGRAM: usize = 4096;
+/// Most datagrams that are read for one question: who sends more of them than this guesses at ids.
+const MOST_DATAGRAMS: usize = 32;
+/// Most questions under way at once.
+const MOST_AT_ONCE: usize = 256;
 
-/// Whether the server is to ask others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recursion {
-    /// It is to answer from what it holds.
-    None,
-    /// It is to find out.
-    Desired,
+/// Where questions leave from, a bounded number at a time.
+pub struct Line(Semaphore);
+
+impl Default for Line {
+    fn default() -> Self {
+        Self(Semaphore::new(MOST_AT_ONCE))
+    }
+}
+
+impl Line {
+    /// Asks one server, by UDP and, if the answer doesn't fit or doesn't come, by TCP.
+    pub async fn ask(
+        &self,
+        server: SocketAddr,
+        name: &Name,
+        kind: RecordType,
+        recursion: Recursion,
+    ) -> io::Result<Message> {
+        let _slot = self.0.acquire().await.map_err(io::Error::other)?;
+        let question = Question::new(name, kind, recursion)?;
+        if let Reply::Answer(answer) = exchange(server, &question).await? {
+            return Ok(*answer);
+        }
+        match exchange(server, &question.plain()?).await? {
+            Reply::Answer(answer) => Ok(*answer),
+            Reply::Plain => Err(io::Error::other("a server that reads no question")),
+        }
+    }
+}
+
+async fn exchange(server: SocketAddr, question: &Question) -> io::Result<Reply> {
+    match by_udp(server, question).await {
+        Ok(Reply::Answer(answer)) if answer.truncation => {}
+        Ok(reply) => return Ok(reply),
+        Err(_) => {}
+    }
+    let octets = by_tcp(server, question.octets(), TCP_TIMEOUT).await?;
+    question.read(&octets).ok_or_else(|| io::Error::other("an answer to another question"))
 }
 
 /// Sends by TCP, which no answer is too long for.
-pub async fn by_tcp(server: SocketAddr, message: &[u8]) -> io::Result<Vec<u8>> {
-    limited(async {
+pub async fn by_tcp(server: SocketAddr, message: &[u8], limit: Duration) -> io::Result<Vec<u8>> {
+    limited(limit, async {
         let mut stream = TcpStream::connect(server).await?;
         let length = u16::try_from(message.len()).map_err(io::Error::other)?;
         let framed = [&length.to_be_bytes(), message].concat();
@@ -38,50 +78,26 @@ pub async fn by_tcp(server: SocketAddr, message: &[u8]) -> io::Result<Vec<u8>> {
     .await
 }
 
-async fn by_udp(server: SocketAddr, message: &[u8]) -> io::Result<Vec<u8>> {
-    limited(async {
+/// From a port that the system picks at random.
+async fn by_udp(server: SocketAddr, question: &Question) -> io::Result<Reply> {
+    limited(UDP_TIMEOUT, async {
         let any: SocketAddr =
             if server.is_ipv4() { ([0, 0, 0, 0], 0).into() } else { ([0_u16; 8], 0).into() };
         let socket = UdpSocket::bind(any).await?;
         socket.connect(server).await?;
-        socket.send(message).await?;
-        let mut answer = vec![0; DATAGRAM];
-        loop {
-            let length = socket.recv(&mut answer).await?;
-            // A datagram that answers another question is somebody else's.
-            if length >= 2 && answer[..2] == message[..2] {
-                answer.truncate(length);
-                return Ok(answer);
+        socket.send(question.octets()).await?;
+        let mut octets = vec![0; DATAGRAM];
+        for _ in 0..MOST_DATAGRAMS {
+            let length = socket.recv(&mut octets).await?;
+            if let Some(reply) = question.read(&octets[..length]) {
+                return Ok(reply);
             }
         }
+        Err(io::Error::other("many answers to other questions"))
     })
     .await
 }
 
-async fn limited<T>(exchange: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    tokio::time::timeout(TIMEOUT, exchange).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-}
-
-/// Asks one server, by UDP and, if the answer doesn't fit or doesn't come, by TCP.
-pub async fn ask(
-    server: SocketAddr,
-    name: &Name,
-    kind: RecordType,
-    recursion: Recursion,
-) -> io::Result<Message> {
-    let mut question = Message::query();
-    question.metadata.recursion_desired = recursion == Recursion::Desired;
-    question.add_query(Query::query(name.clone(), kind));
-    let bytes = question.to_vec().map_err(io::Error::other)?;
-    if let Ok(answer) = by_udp(server, &bytes).await.and_then(|answer| parsed(&question, &answer))
-        && !answer.truncation
-    {
-        return Ok(answer);
-    }
-    parsed(&question, &by_tcp(server, &bytes).await?)
-}
-
-fn parsed(question: &Message, answer: &[u8]) -> io::Result<Message> {
-    let answer = Message::from_vec(answer).map_err(io::Error::other)?;
-    if answer.id == question.id { Ok(answer) } else { Err(io::Error::other("an answer to another question")) }
+async fn limited<T>(limit: Duration, exchange: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
