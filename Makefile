@@ -14,6 +14,8 @@ BIN := $(TARGET)/debug
 PHASE := .ci/phase
 DENY_VERSION := 0.20.2
 DENY := $(CACHE)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+FUZZ_VERSION := 0.13.2
+FUZZ := $(CACHE)/cargo-fuzz-$(FUZZ_VERSION)/bin/cargo-fuzz
 IMAGE ?= moorage:dev
 
 ##@ For everyone
@@ -77,6 +79,12 @@ crds: build ## Write what is generated from code: crds/, parts of the chart and 
 generated: build
 	@$(PHASE) "generated files" .ci/generated
 
+.PHONY: fuzz
+fuzz: $(FUZZ) ## Feed octets to what reads strangers' (TARGET=dns_answer LASTS=60); needs a nightly Rust
+	@target='$(or $(TARGET),dns_answer)'; mkdir -p "fuzz/corpus/$$target"; \
+	rustup run nightly $(FUZZ) run "$$target" "fuzz/corpus/$$target" "fuzz/seeds/$$target" -- \
+		-max_total_time='$(or $(LASTS),60)' -max_len=4096
+
 .PHONY: image
 image: ## Build the operator's image (IMAGE=name:tag) with docker, podman or buildah
 	@host=$$(rustc -vV | sed -n 's/^host: //p'); \
@@ -97,3 +105,7 @@ clean: ## Remove what cargo built (the cache in ~/.cache/moorage stays)
 $(DENY):
 	@$(PHASE) "prepare: cargo-deny" cargo install --quiet --locked --no-default-features \
 		--version $(DENY_VERSION) --root $(CACHE)/cargo-deny-$(DENY_VERSION) cargo-deny
+
+$(FUZZ):
+	@$(PHASE) "prepare: cargo-fuzz" cargo install --quiet --locked \
+		--version $(FUZZ_VERSION) --root $(CACHE)/cargo-fuzz-$(FUZZ_VERSION) cargo-fuzz
