@@ -100,3 +100,13 @@ fn record(line: &str) -> Caa {
     let name = tag.strip_prefix('!').unwrap_or(tag);
     Caa { is_critical: name.len() < tag.len(), tag: name.to_ascii_lowercase(), value: value.to_owned() }
 }
+
+/// What a certificate authority answers, one answer after the other, with a line of four equals signs between two.
+pub fn acme_answers(octets: &[u8]) {
+    moorage::domains::fuzz::acme_answers(octets);
+}
+
+/// A chain of certificates, a zero octet, and a key.
+pub fn certificate(octets: &[u8]) {
+    moorage::domains::fuzz::certificate(octets);
+}

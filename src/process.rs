@@ -122,6 +122,10 @@ pub fn run(args: &RunArgs, controllers: Controllers) -> Result<(), ProcessError>
 async fn live(config: Config, controllers: Controllers, stop: CancellationToken) -> Result<(), ProcessError> {
     let (metrics, health) = (Metrics::new(), Health::default());
     let listener = listen("address", &config.address).await?;
+    let challenges = match config.custom_domains.http01() {
+        Some(http01) => Some(listen("customDomains.acme.http01.listen", &http01.listen).await?),
+        None => None,
+    };
     let hooks = if config.billing.has_provider() {
         Some(listen("billing.webhookAddress", &config.billing.webhook_address).await?)
     } else {
@@ -131,7 +135,8 @@ async fn live(config: Config, controllers: Controllers, stop: CancellationToken)
     let server = spawn(serve::serve(listener, health.clone(), metrics.clone()));
     let clients = clients::connect().await.map_err(ProcessError::Kube)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let hooks = hooks.map(|listener| hooks::Hooks::start(listener, &config, &clients, &clock, &metrics));
+    let hooks = hooks.map(|listener| hooks::Hooks::webhooks(listener, &config, &clients, &clock, &metrics));
+    let challenges = challenges.map(|listener| hooks::Hooks::challenges(listener, &config, &clients));
     let replica = replica::Replica { config, clients, clock, metrics, health, controllers, stop };
     let result = tokio::select! {
         result = Box::pin(replica.live()) => result,
@@ -141,8 +146,8 @@ async fn live(config: Config, controllers: Controllers, stop: CancellationToken)
             Err(error) => error.into(),
         })),
     };
-    // To the last: each replica takes webhooks while it lives.
-    if let Some(hooks) = hooks {
+    // To the last: each replica takes webhooks and answers challenges while it lives.
+    for hooks in [hooks, challenges].into_iter().flatten() {
         hooks.end().await;
     }
     result

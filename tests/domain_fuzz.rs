@@ -80,3 +80,13 @@ fn hostnames() {
 fn authorizations_of_authorities() {
     run("caa", bodies::caa);
 }
+
+#[test]
+fn answers_of_certificate_authorities() {
+    run("acme_answers", bodies::acme_answers);
+}
+
+#[test]
+fn chains_with_their_keys() {
+    run("certificate", bodies::certificate);
+}

@@ -209,20 +209,16 @@ async fn claim(
     identity: RuntimeIdentity,
 ) -> Result<(), AdminError> {
     let spec = NameClaimSpec {
-        type_: ClaimType::Slug,
-        name: slug(adopt).to_owned(),
-        holder: Holder {
-            namespace: adopt.namespace.clone(),
-            name: adopt.name.clone(),
-            uid: runtime.uid().unwrap_or_default(),
-        },
-        confirm: None,
-        tenant_id: None,
-        warm: None,
         runtime: Some(identity),
-        deletion: None,
-        order: None,
-        tombstone: None,
+        ..NameClaimSpec::new(
+            ClaimType::Slug,
+            slug(adopt).to_owned(),
+            Holder {
+                namespace: adopt.namespace.clone(),
+                name: adopt.name.clone(),
+                uid: runtime.uid().unwrap_or_default(),
+            },
+        )
     };
     let mut claim = NameClaim::new(&NameClaim::label_key(slug(adopt)), spec);
     claim.labels_mut().insert(label_key::MANAGED_BY.to_owned(), FIELD_MANAGER.to_owned());

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{AdminError, claims};
 use crate::api::name_claim::{ClaimType, ConfirmAction, DeletionPhase};
-use crate::api::{NameClaim, Runtime, RuntimeOrder, Workspace};
+use crate::api::{CustomDomain, NameClaim, Runtime, RuntimeOrder, Workspace};
 use crate::control::runtime::resolve::slug;
 
 /// Writes at once.
@@ -140,7 +140,9 @@ async fn changed(client: &Client, claims: &[NameClaim]) -> Result<Vec<Waiting>, 
     let workspaces = workspaces.map_err(AdminError::kubernetes("list Workspaces"))?.items;
     let orders = Api::<RuntimeOrder>::all(client.clone()).list(&ListParams::default()).await;
     let orders = orders.map_err(AdminError::kubernetes("list RuntimeOrders"))?.items;
-    Ok(takeovers(claims, &runtimes, &workspaces, &orders))
+    let domains = Api::<CustomDomain>::all(client.clone()).list(&all).await;
+    let domains = domains.map_err(AdminError::kubernetes("list CustomDomains"))?.items;
+    Ok(takeovers(claims, &runtimes, &workspaces, &orders, &domains))
 }
 
 /// Objects that have the name of a claim's holder, and aren't the holder.
@@ -149,6 +151,7 @@ pub fn takeovers(
     runtimes: &[Runtime],
     workspaces: &[Workspace],
     orders: &[RuntimeOrder],
+    domains: &[CustomDomain],
 ) -> Vec<Waiting> {
     let key = |namespace: Option<String>, name: String| (namespace.unwrap_or_default(), name);
     let by_name: HashMap<_, _> =
@@ -157,6 +160,8 @@ pub fn takeovers(
         workspaces.iter().map(|it| (key(it.namespace(), it.name_any()), it)).collect();
     let of_order: HashMap<_, _> =
         orders.iter().map(|order| (key(order.namespace(), order.name_any()), order)).collect();
+    let of_domain: HashMap<_, _> =
+        domains.iter().map(|it| (key(it.namespace(), it.name_any()), it)).collect();
     let workspace_in =
         |namespace: &str| workspaces.iter().find(|it| it.namespace().as_deref() == Some(namespace));
     let found = claims.iter().filter_map(|claim| {
@@ -171,6 +176,7 @@ pub fn takeovers(
             ClaimType::Order if claim.spec.tombstone.is_some() => None,
             ClaimType::Order => of_order.get(&place)?.uid(),
             ClaimType::Namespace | ClaimType::Subdomain => of_workspace.get(&place)?.uid(),
+            ClaimType::Hostname => of_domain.get(&place)?.uid(),
             ClaimType::Warm => None,
         }?;
         let waits = uid != holder.uid && !claim.spec.takeover_confirmed(Some(&uid));

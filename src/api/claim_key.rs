@@ -1,9 +1,26 @@
 //! Names of claims, and what the platform has confirmed on them.
 
-use super::name_claim::{ClaimType, ConfirmAction, DeletionPhase};
+use super::name_claim::{ClaimType, ConfirmAction, DeletionPhase, Holder};
 use super::{NameClaim, NameClaimSpec};
 
 impl NameClaimSpec {
+    /// A name with its holder, and nothing else recorded yet.
+    pub fn new(type_: ClaimType, name: impl Into<String>, holder: Holder) -> Self {
+        Self {
+            type_,
+            name: name.into(),
+            holder,
+            confirm: None,
+            tenant_id: None,
+            warm: None,
+            runtime: None,
+            order: None,
+            domain: None,
+            deletion: None,
+            tombstone: None,
+        }
+    }
+
     /// Name of the claim's object.
     pub fn key(&self) -> String {
         match self.type_ {
@@ -11,6 +28,7 @@ impl NameClaimSpec {
             ClaimType::Subdomain | ClaimType::Slug => NameClaim::label_key(&self.name),
             ClaimType::Warm => NameClaim::warm_key(&self.name),
             ClaimType::Order => NameClaim::order_key(&self.name),
+            ClaimType::Hostname => NameClaim::hostname_key(&self.name),
         }
     }
 
@@ -57,6 +75,14 @@ impl NameClaim {
     /// Object name of the claim of an order, by the UID of the first of its name.
     pub fn order_key(uid: &str) -> String {
         format!("order.{uid}")
+    }
+
+    /// Object name of the claim on a hostname, as DNS knows it; a wildcard's begins otherwise, since `*` can't stand in it.
+    pub fn hostname_key(hostname: &str) -> String {
+        match hostname.strip_prefix("*.") {
+            Some(bare) => format!("wild.{bare}"),
+            None => format!("host.{hostname}"),
+        }
     }
 
     /// Object name of the claim on a label; slugs and subdomains share it.

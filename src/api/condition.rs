@@ -36,6 +36,15 @@ pub enum ConditionType {
     UnknownResources,
     /// Runtime: its hostname under the base domain leads to it, with a certificate. Absent without a base domain.
     HostnameReady,
+    /// CustomDomain: a record shows whose the hostname is.
+    OwnershipVerified,
+    /// CustomDomain: the hostname is held for it, and for nobody else.
+    HostnameClaimed,
+    /// CustomDomain: the hostname leads to its Runtime.
+    #[serde(rename = "DNSConfigured")]
+    DnsConfigured,
+    /// CustomDomain: a certificate for it is in service.
+    CertificateIssued,
     /// RuntimeOrder: it can be paid.
     CheckoutOpen,
     /// RuntimeOrder: it is paid for now.

@@ -8,7 +8,7 @@ use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Blueprint, NameClaim, PaymentReceipt, Plan, Runtime, RuntimeOrder, RuntimeTask, Workspace,
+    Blueprint, CustomDomain, NameClaim, PaymentReceipt, Plan, Runtime, RuntimeOrder, RuntimeTask, Workspace,
     WorkspacePolicy,
 };
 
@@ -24,6 +24,7 @@ pub fn shipped() -> Vec<Value> {
         Runtime::crd(),
         RuntimeTask::crd(),
         RuntimeOrder::crd(),
+        CustomDomain::crd(),
     ]
     .iter()
     .map(conventional)

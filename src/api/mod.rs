@@ -9,6 +9,8 @@ pub mod blueprint;
 mod claim_key;
 pub mod condition;
 pub mod crd;
+pub mod custom_domain;
+pub mod domain_record;
 pub mod label;
 pub mod name_claim;
 pub mod order_record;
@@ -30,6 +32,7 @@ pub mod workspace_policy;
 
 pub use blueprint::{Blueprint, BlueprintSpec};
 pub use condition::{Condition, ConditionStatus, ConditionType, Conditions};
+pub use custom_domain::{CustomDomain, CustomDomainSpec, CustomDomainStatus};
 pub use name_claim::{NameClaim, NameClaimSpec};
 pub use payment_receipt::{PaymentReceipt, PaymentReceiptSpec};
 pub use plan::{Plan, PlanSpec};
@@ -54,6 +57,9 @@ pub mod annotation {
     /// On a RuntimeOrder: the time (RFC 3339) at which the customer's own page at the payment provider is asked for.
     /// The link stands in the status for 15 minutes.
     pub const PORTAL_REQUESTED_AT: &str = "moorage.dev/portal-requested-at";
+    /// On the Secret `moorage-acme-account` in the operator's namespace: asks for another key of the ACME account whenever
+    /// its value changes; any text, by custom a time.
+    pub const NEW_KEY_REQUESTED_AT: &str = "moorage.dev/new-key-requested-at";
     /// `true` holds one object: it is looked at, and nothing is begun for it. It is the tenant's to set, so it holds no
     /// stop for want of money or by a policy, and no account of what is paid.
     pub const PAUSED: &str = "moorage.dev/paused";
@@ -75,6 +81,8 @@ pub mod label_key {
 
 /// Finalizer of a Runtime: its Fly resources are seen gone (or kept, as its policy says) before it is removed.
 pub const RUNTIME_FINALIZER: &str = "moorage.dev/runtime-finalizer";
+/// Finalizer of a CustomDomain: nothing leads to the Runtime under it any more before it is removed.
+pub const DOMAIN_FINALIZER: &str = "moorage.dev/domain-finalizer";
 /// Finalizer of a RuntimeOrder: its checkout or subscription is ended before it is removed.
 pub const ORDER_FINALIZER: &str = "moorage.dev/order-finalizer";
 /// Finalizer of a Workspace: it waits for its Runtimes, then gives its names back.

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::blueprint::BlueprintSpec;
+use super::domain_record::DomainRecord;
 use super::order_record::OrderRecord;
 use super::plan::CpuKind;
 use super::replacement::{Displaced, RefusedPlan, Replacement, Resizing, Restored};
@@ -55,6 +56,13 @@ use super::warm::WarmApp;
         description = "Its app at Fly."
     ),
     printcolumn(
+        name = "Leads To",
+        type_ = "string",
+        json_path = ".spec.domain.route.app",
+        description = "For a hostname: the app that it leads to.",
+        priority = "1"
+    ),
+    printcolumn(
         name = "Warm",
         type_ = "string",
         json_path = ".spec.warm.phase",
@@ -77,17 +85,18 @@ use super::warm::WarmApp;
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
-#[kube(validation = Rule::new("self.metadata.name == (self.spec.type == 'Namespace' ? 'namespace.' : self.spec.type == 'Warm' ? 'warm.' : self.spec.type == 'Order' ? 'order.' : 'label.') + self.spec.name").message("`metadata.name` must be `namespace.` or `label.` (or `warm.`, for a warm app; or `order.`) and `spec.name`: creating it is the lock on the name"))]
+#[kube(validation = Rule::new("self.metadata.name == (self.spec.type == 'Namespace' ? 'namespace.' : self.spec.type == 'Warm' ? 'warm.' : self.spec.type == 'Order' ? 'order.' : self.spec.type != 'Hostname' ? 'label.' : self.spec.name.startsWith('*.') ? 'wild.' : 'host.') + (self.spec.name.startsWith('*.') ? self.spec.name.substring(2) : self.spec.name)").message("`metadata.name` must be `namespace.` or `label.` (or `warm.`, for a warm app; `order.`; `host.`, or `wild.` for a wildcard, without its `*.`) and `spec.name`: creating it is the lock on the name"))]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self.type == oldSelf.type && self.name == oldSelf.name").message("`type` and `name` must not change"))]
 #[x_kube(validation = Rule::new("(self.type == 'Warm') == has(self.warm)").message("`warm` must be set for a warm app, and for nothing else"))]
 #[x_kube(validation = Rule::new("!has(oldSelf.tenantID) || has(self.tenantID)").message("`tenantID` must not be removed"))]
 #[x_kube(validation = Rule::new("(self.type == 'Order') == has(self.order)").message("`order` must stand on the claim of an order, and on no other"))]
+#[x_kube(validation = Rule::new("(self.type == 'Hostname') == has(self.domain)").message("`domain` must stand on the claim of a hostname, and on no other"))]
 #[x_kube(validation = Rule::new("!has(oldSelf.runtime) || has(self.runtime) || has(self.tombstone)").message("`runtime` must not be removed while the name is held: it says what stands at Fly"))]
 pub struct NameClaimSpec {
     /// What kind of name it is: a `Namespace`, held by its one Workspace; a Workspace's `Subdomain`; a Runtime's
     /// `Slug`, which shares one space with subdomains; `Warm`, an app made ahead, held by its Plan; an `Order`, by the
-    /// UID of the first of its name.
+    /// UID of the first of its name; a `Hostname` of a customer's, held by the CustomDomain that proved it.
     #[serde(rename = "type")]
     pub type_: ClaimType,
     /// The name.
@@ -112,6 +121,9 @@ pub struct NameClaimSpec {
     /// For an order: its price, and what it funds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<Box<OrderRecord>>,
+    /// For a hostname: who proved it, where it leads, its certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<Box<DomainRecord>>,
     /// For a slug: the last deletion under it, of a Runtime that had a volume.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion: Option<Deletion>,
@@ -133,6 +145,8 @@ pub enum ClaimType {
     Warm,
     /// A RuntimeOrder, by the UID of the first of its name.
     Order,
+    /// A customer's hostname.
+    Hostname,
 }
 
 /// The object that holds a name.

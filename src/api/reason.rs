@@ -34,6 +34,10 @@ reasons! {
         DESTROYING = "Destroying";
         /// The Workspace's names are being claimed and its members bound.
         PENDING = "Pending";
+        /// A record of the hostname is missing or wrong.
+        PENDING_DNS = "PendingDNS";
+        /// The hostname's certificate is being issued.
+        PENDING_CERT = "PendingCert";
     }
     "At rest" {
         /// The gateway serves.
@@ -66,6 +70,16 @@ reasons! {
         BOUND = "Bound";
         /// Not known yet.
         NOT_CHECKED = "NotChecked";
+        /// A record shows whose the hostname is.
+        VERIFIED = "Verified";
+        /// The hostname's records are as they should be.
+        CONFIGURED = "Configured";
+        /// A certificate for the hostname is in service.
+        ISSUED = "Issued";
+        /// The record that shows whose the hostname is has gone; it serves on for a while.
+        RECORD_GONE = "RecordGone";
+        /// The certificate authority doesn't take another order for this hostname, its domain or the platform yet.
+        ORDERS_USED_UP = "OrdersUsedUp";
         /// The hostname leads to it, with a certificate.
         HOSTNAME_IN_SERVICE = "HostnameInService";
         /// The hostname is being set up.
@@ -122,6 +136,10 @@ reasons! {
     "Waiting for a person" {
         /// The Plan needs an order that isn't there.
         AWAITING_ORDER = "AwaitingOrder";
+        /// A record has to be set in DNS.
+        AWAITING_DNS = "AwaitingDNS";
+        /// The Runtime that it names has to be there.
+        AWAITING_RUNTIME = "AwaitingRuntime";
         /// It has to be paid.
         AWAITING_PAYMENT = "AwaitingPayment";
         /// There is no Workspace that it could be for, or it has no member.
@@ -201,6 +219,20 @@ reasons! {
         SECRET_VALUE_INVALID = "SecretValueInvalid";
         /// A variable that the Blueprint marks secret has a literal value.
         SECRET_LITERAL = "SecretLiteral";
+        /// The hostname isn't one that can be used.
+        HOSTNAME_INVALID = "HostnameInvalid";
+        /// The hostname lies in a domain that customers can't bring here.
+        HOSTNAME_NOT_ALLOWED = "HostnameNotAllowed";
+        /// The namespace has as many CustomDomains as it may.
+        DOMAIN_LIMIT_REACHED = "DomainLimitReached";
+        /// The platform isn't set up to order certificates by ACME, or not by this challenge.
+        ACME_NOT_CONFIGURED = "ACMENotConfigured";
+        /// A CAA record forbids the certificate authority to issue for the hostname.
+        CAA_FORBIDS = "CAAForbids";
+        /// The certificate in the Secret can't be used.
+        CERTIFICATE_INVALID = "CertificateInvalid";
+        /// The certificate, the base domain's or a hostname's own, has expired: browsers refuse it.
+        CERTIFICATE_EXPIRED = "CertificateExpired";
         /// The hostname would be longer than DNS allows.
         HOSTNAME_TOO_LONG = "HostnameTooLong";
         /// Another object holds the name.
@@ -223,6 +255,8 @@ reasons! {
         NOT_POSSIBLE = "NotPossible";
         /// The Runtime that the request names doesn't exist.
         RUNTIME_NOT_FOUND = "RuntimeNotFound";
+        /// The CustomDomain that the request names doesn't exist.
+        DOMAIN_NOT_FOUND = "DomainNotFound";
         /// Too many requests of the Runtime are open already.
         TOO_MANY_REQUESTS = "TooManyRequests";
         /// The operator restarted and doesn't know the task any more; or its Runtime has gone.
@@ -273,12 +307,18 @@ reasons! {
         DNS_UNAVAILABLE = "DNSUnavailable";
         /// The DNS server or provider refuses our key or a change.
         DNS_REFUSED = "DNSRefused";
-        /// A record of that name exists and isn't ours.
+        /// A record isn't there.
+        RECORD_MISSING = "RecordMissing";
+        /// Another record stands in its place.
+        RECORD_WRONG = "RecordWrong";
+        /// The authoritative servers don't say the same.
+        SERVERS_DISAGREE = "ServersDisagree";
+        /// A name server has an address that isn't asked.
+        NAME_SERVER_REFUSED = "NameServerRefused";
+        /// A record of that name exists and isn't ours; or the hostname is another customer's.
         HOSTNAME_TAKEN = "HostnameTaken";
         /// There is no wildcard certificate that could be imported.
         CERTIFICATE_MISSING = "CertificateMissing";
-        /// The base domain's certificate has expired: browsers refuse its hostnames.
-        CERTIFICATE_EXPIRED = "CertificateExpired";
         /// There was a base domain, and its records still stand.
         BASE_DOMAIN_REMOVED = "BaseDomainRemoved";
         /// The certificate authority refuses an order.

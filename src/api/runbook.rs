@@ -30,6 +30,16 @@ pub const ENTRIES: &[Entry] = &[
         "Place a RuntimeOrder with `runtimeRef`, or have the one that stands paid",
     ),
     entry(
+        r::AWAITING_DNS,
+        "`kubectl get mdom NAME -n NS -o yaml`: `status.records`, and what was found",
+        "Whoever keeps the domain's DNS sets the records; a RuntimeTask of type VerifyDomain looks at once",
+    ),
+    entry(
+        r::AWAITING_RUNTIME,
+        "`kubectl get mrt -n NS`",
+        "Create the Runtime, or name another in `spec.runtimeRef`",
+    ),
+    entry(
         r::AWAITING_PAYMENT,
         "`kubectl describe mord NAME -n NS`: how it is paid",
         "The customer pays; or `moorage billing resolve NS/NAME` for money that came another way",
@@ -199,6 +209,41 @@ pub const ENTRIES: &[Entry] = &[
         "`spec.env`: the variable that the message names",
         "Put the value into a Secret, and refer to it",
     ),
+    entry(
+        r::HOSTNAME_INVALID,
+        "the message: what is wrong with the name",
+        "Create a CustomDomain with another hostname: it can't be changed",
+    ),
+    entry(
+        r::HOSTNAME_NOT_ALLOWED,
+        "`baseDomain.name` and `customDomains.refusedZones` in the configuration",
+        "Use a hostname of the customer's own domain",
+    ),
+    entry(
+        r::DOMAIN_LIMIT_REACHED,
+        "`kubectl get mdom -n NS`; `customDomains.perNamespace` in the configuration",
+        "Delete one that isn't needed, or raise the limit",
+    ),
+    entry(
+        r::ACME_NOT_CONFIGURED,
+        "`customDomains.acme` and `baseDomain.dns` in the configuration",
+        "Configure the authority, or choose another `certificate.source` or `challenge`",
+    ),
+    entry(
+        r::CAA_FORBIDS,
+        "`dig CAA HOSTNAME`, and of each name above it",
+        "Let the certificate authority issue there, or remove the record",
+    ),
+    entry(
+        r::CERTIFICATE_INVALID,
+        "the message; `openssl x509 -noout -text` of the Secret's `tls.crt`",
+        "Put a certificate into the Secret that is for the hostname, with its key and chain",
+    ),
+    entry(
+        r::CERTIFICATE_EXPIRED,
+        "what should have renewed it: the conditions, the operator's log for ACME, or whoever keeps its Secret",
+        "Have it renewed; the base domain's reaches every app by itself, and one of a hostname that has expired is taken out of service",
+    ),
     entry(r::HOSTNAME_TOO_LONG, "`spec.slug` and the base domain", "Declare it anew with a shorter slug"),
     entry(
         r::NAME_TAKEN,
@@ -241,6 +286,11 @@ pub const ENTRIES: &[Entry] = &[
         r::RUNTIME_NOT_FOUND,
         "`kubectl get mrt -n NS`",
         "Declare the Runtime, or correct the name in a new order or task",
+    ),
+    entry(
+        r::DOMAIN_NOT_FOUND,
+        "`kubectl get mdom -n NS`",
+        "Ask again by a RuntimeTask that names a CustomDomain which is there",
     ),
     entry(r::TOO_MANY_REQUESTS, "`kubectl get mtask -n NS`: those that are open", "Wait, or delete some"),
     entry(
@@ -342,19 +392,34 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry(r::DNS_REFUSED, "the key and the zone in `baseDomain.dns`", "Correct the key or its rights"),
     entry(
+        r::RECORD_MISSING,
+        "`status.records` of the CustomDomain; `dig +trace HOSTNAME`",
+        "Set the record that is named",
+    ),
+    entry(
+        r::RECORD_WRONG,
+        "`status.records` of the CustomDomain: what was found",
+        "Set the record that is named, and remove what was found",
+    ),
+    entry(
+        r::SERVERS_DISAGREE,
+        "`dig @SERVER HOSTNAME` at each of the domain's name servers",
+        "Wait until the change is at all of them, or correct the one that stays behind",
+    ),
+    entry(
+        r::NAME_SERVER_REFUSED,
+        "the addresses of the domain's name servers; `customDomains.dns.allowedNetworks`",
+        "Serve the domain from the public Internet, or allow the network in the configuration",
+    ),
+    entry(
         r::HOSTNAME_TAKEN,
-        "the record at the DNS provider: who made it",
-        "Remove it, or declare the Runtime with another slug",
+        "the record at the DNS provider, or `kubectl get mclaim host.HOSTNAME -o yaml`: whose it is",
+        "Remove the record, or use another slug; a hostname goes to whoever can show it by the TXT record",
     ),
     entry(
         r::CERTIFICATE_MISSING,
         "`baseDomain.certificate` and its Secret",
         "Provide the wildcard certificate, or let it be ordered",
-    ),
-    entry(
-        r::CERTIFICATE_EXPIRED,
-        "what should have renewed it: the operator's log for ACME, or whoever keeps its Secret",
-        "Have it renewed; it reaches every app by itself",
     ),
     entry(
         r::BASE_DOMAIN_REMOVED,
@@ -385,6 +450,16 @@ pub const MORE: &[Entry] = &[
         r::PAST_DUE,
         "`kubectl describe mord NAME -n NS`: how it is paid, and until when; `moorage billing lookup -n NS`",
         "The customer pays what is due, or corrects the card; or `moorage billing resolve NS/NAME`; it runs on meanwhile",
+    ),
+    entry(
+        r::RECORD_GONE,
+        "`kubectl get mdom NAME -n NS -o yaml`: `status.records` and `status.graceEndTime`; `dig` at the domain's servers",
+        "The customer sets the record again before then; after it the hostname is taken out of service",
+    ),
+    entry(
+        r::ORDERS_USED_UP,
+        "`customDomains.acme.limits`, and how many certificates were ordered this week",
+        "It is ordered by itself once there is room; raise a budget if the authority allows more",
     ),
     entry(
         r::UNHEALTHY,

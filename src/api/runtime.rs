@@ -327,6 +327,8 @@ pub enum OperationType {
     Restore,
     /// The Blueprint as it is now.
     Upgrade,
+    /// A look at the records of one of its hostnames.
+    VerifyDomain,
 }
 
 /// What a Runtime was made from and keeps, whatever becomes of Plan and Blueprint.

@@ -63,8 +63,9 @@ use super::state::TaskState;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("self == oldSelf").message("must not change: a task is a record, or is carried out once; create another"))]
-#[x_kube(validation = Rule::new("has(self.operationID) || self.type in ['Restart', 'Snapshot', 'Restore', 'Upgrade']").message("`type` must be Restart, Snapshot, Restore or Upgrade: the rest is declared on the Runtime (`powerState`, `planRef`, `env`, …)"))]
+#[x_kube(validation = Rule::new("has(self.operationID) || self.type in ['Restart', 'Snapshot', 'Restore', 'Upgrade', 'VerifyDomain']").message("`type` must be Restart, Snapshot, Restore, Upgrade or VerifyDomain: the rest is declared on the Runtime (`powerState`, `planRef`, `env`, …)"))]
 #[x_kube(validation = Rule::new("!has(self.snapshotID) || (self.type == 'Restore' && !has(self.operationID))").message("`snapshotID` must go with a request of type Restore only"))]
+#[x_kube(validation = Rule::new("has(self.domainRef) == (self.type == 'VerifyDomain')").message("`domainRef` must go with type VerifyDomain, and with no other"))]
 pub struct RuntimeTaskSpec {
     /// Runtime that it is about.
     pub runtime_ref: NameRef,
@@ -79,6 +80,9 @@ pub struct RuntimeTaskSpec {
     #[serde(rename = "snapshotID", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 4, max = 64), regex(pattern = "^vs_[A-Za-z0-9]+$"))]
     pub snapshot_id: Option<String>,
+    /// For a VerifyDomain: the CustomDomain whose records are looked at now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain_ref: Option<NameRef>,
 }
 
 /// How far a task is.

@@ -46,6 +46,21 @@ pub enum RuntimeState {
     Error,
 }
 
+/// Where the hostname stands, in the portal's word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DomainState {
+    /// A record in DNS is missing or wrong.
+    #[default]
+    PendingDns,
+    /// Its certificate is being issued.
+    PendingCert,
+    /// The Runtime serves at it, with a certificate.
+    Active,
+    /// It can't be set up as declared.
+    Error,
+}
+
 /// Where the order stands, in the portal's word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -199,6 +214,34 @@ pub const WORDS: &[Word] = &[
         "Runtime",
         "error",
         "It can't be brought to where it should be.",
+        "Ready=False, Stalled",
+        "Read the message of Ready; slow retries go on.",
+    ),
+    word(
+        "CustomDomain",
+        "pending_dns",
+        "A record in DNS is missing or wrong.",
+        "Ready=False reason=PendingDNS, Reconciling; OwnershipVerified or DNSConfigured is False",
+        "Set what status.records lists at whoever keeps the domain's DNS.",
+    ),
+    word(
+        "CustomDomain",
+        "pending_cert",
+        "DNS is as it should be; the certificate is being issued.",
+        "Ready=Unknown reason=PendingCert, Reconciling; CertificateIssued=False",
+        "Wait; it takes seconds to minutes.",
+    ),
+    word(
+        "CustomDomain",
+        "active",
+        "The Runtime serves at it, with a certificate.",
+        "Ready=True",
+        "Nothing to do; leave the records as they are.",
+    ),
+    word(
+        "CustomDomain",
+        "error",
+        "It can't be set up as declared.",
         "Ready=False, Stalled",
         "Read the message of Ready; slow retries go on.",
     ),
@@ -359,6 +402,8 @@ mod tests {
             O::Ended,
         ];
         assert_eq!(table("RuntimeOrder"), words(&order));
+        use DomainState as D;
+        assert_eq!(table("CustomDomain"), words(&[D::PendingDns, D::PendingCert, D::Active, D::Error]));
         assert_eq!(
             table("RuntimeTask"),
             words(&[T::Pending, T::Running, T::Completed, T::Failed, T::Cancelled])

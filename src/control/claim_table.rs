@@ -95,18 +95,7 @@ mod tests {
 
     fn claim(name: &str, uid: &str) -> Arc<NameClaim> {
         let holder = Holder { namespace: "acme".into(), name: "ops".into(), uid: uid.into() };
-        let spec = NameClaimSpec {
-            type_: ClaimType::Slug,
-            name: name.into(),
-            holder,
-            confirm: None,
-            tenant_id: None,
-            warm: None,
-            runtime: None,
-            deletion: None,
-            order: None,
-            tombstone: None,
-        };
+        let spec = NameClaimSpec::new(ClaimType::Slug, name, holder);
         Arc::new(NameClaim::new(&NameClaim::label_key(name), spec))
     }
 

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::brake::{Deletions, Room};
 use super::claim_table::ClaimTable;
+use super::domain::index::{Domains, Orders as CertificateOrders};
 use super::order::funding::Orders;
 use crate::api::name_claim::{ClaimType, DeletionPhase};
 use crate::api::{BlueprintSpec, NameClaim};
@@ -35,6 +36,7 @@ struct State {
     listed: Option<HashSet<String>>,
     images: Images,
     orders: Orders,
+    domains: Domains,
     /// What claims are pinned to, each once: thousands are pinned to the same.
     pinned: Vec<Arc<BlueprintSpec>>,
 }
@@ -138,6 +140,22 @@ impl Claims {
         self.lock().all.iter().filter(|claim| claim.spec.order.is_some()).cloned().collect()
     }
 
+    /// Every claim of a hostname.
+    pub fn of_hostnames(&self) -> Vec<Arc<NameClaim>> {
+        self.lock().all.iter().filter(|claim| claim.spec.domain.is_some()).cloned().collect()
+    }
+
+    /// Claims of customers' hostnames that lead to the app.
+    pub fn hostnames_of(&self, app: &str) -> Vec<Arc<NameClaim>> {
+        let state = self.lock();
+        state.standing(&state.domains.of_app(app))
+    }
+
+    /// When certificates were ordered that count for a hostname's next.
+    pub fn certificate_orders(&self, hostname: &str, key: &str) -> CertificateOrders {
+        self.lock().domains.orders(hostname, key)
+    }
+
     /// Counts one slug more for the namespace, if it may hold so many.
     pub fn reserve(self: &Arc<Self>, namespace: &str, limit: i32) -> Option<Reservation> {
         let mut state = self.lock();
@@ -222,6 +240,7 @@ impl State {
         }
         self.deletions.note(&key, &claim.spec);
         self.orders.note(&key, &claim.spec);
+        self.domains.note(&key, &claim.spec);
         self.all.insert(&Arc::new(claim));
     }
 
@@ -244,6 +263,7 @@ impl State {
         self.deletions.forget(key, &claim.spec);
         self.warm.remove(key);
         self.orders.forget(key, &claim.spec);
+        self.domains.forget(key, &claim.spec);
         if counts(&claim) {
             self.uncount(&claim.spec.holder.namespace);
         }

@@ -9,6 +9,8 @@ use kube::runtime::reflector::Store;
 
 use super::base_domain::BaseDomain;
 use super::claims::Claims;
+use super::domain::authority::Acme;
+use super::domain::memory::Memory as DomainMemory;
 use super::history::History;
 use super::index::{Names, Specs};
 use super::memory::Memory;
@@ -20,7 +22,8 @@ use super::runtime::probe::Prober;
 use super::warm;
 use super::workspace::memory::Memory as WorkspaceMemory;
 use super::workspace::pace::News;
-use crate::api::{Blueprint, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy};
+use crate::api::{Blueprint, CustomDomain, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy};
+use crate::domains::dns::Lookout;
 use crate::engine::clock::Clock;
 use crate::engine::config::Config;
 use crate::engine::lease::Leadership;
@@ -37,6 +40,10 @@ pub struct Context {
     pub prober: Prober,
     /// The base domain, if there is one.
     pub base_domain: Option<BaseDomain>,
+    /// The certificate authority for customers' hostnames, if one is configured.
+    pub acme: Option<Acme>,
+    /// Looks at customers' records in DNS.
+    pub lookout: Lookout,
     /// The configuration file.
     pub config: Config,
     /// The time.
@@ -55,6 +62,8 @@ pub struct Context {
     pub workspaces: WorkspaceMemory,
     /// What is remembered of each order.
     pub orders: OrderMemory,
+    /// What is remembered of each hostname.
+    pub domains: DomainMemory,
     /// What was paid, by order.
     pub receipts: Receipts,
     /// Who takes payments here.
@@ -81,6 +90,8 @@ pub struct Stores {
     pub workspaces: Store<Workspace>,
     /// RuntimeOrders.
     pub orders: Store<RuntimeOrder>,
+    /// CustomDomains.
+    pub domains: Store<CustomDomain>,
     /// Plans.
     pub plans: Store<Plan>,
     /// Blueprints.
@@ -99,6 +110,8 @@ pub struct Triggers {
     pub workspaces: Trigger<Workspace>,
     /// RuntimeOrders.
     pub orders: Trigger<RuntimeOrder>,
+    /// CustomDomains.
+    pub domains: Trigger<CustomDomain>,
     /// Plans.
     pub plans: Trigger<Plan>,
     /// Blueprints.
@@ -118,4 +131,8 @@ pub struct Index {
     pub specs: Specs,
     /// RuntimeOrders.
     pub orders: Names,
+    /// CustomDomains.
+    pub domains: Names,
+    /// CustomDomains as `namespace/name`, by the name of the claim on their hostname.
+    pub hostnames: Names,
 }

@@ -133,7 +133,7 @@ fn owner(claim: &NameClaim) -> ObjectRef<Runtime> {
 }
 
 /// Whether we have written the claim as it stands: one that was restored has been written by somebody else only.
-async fn was_ours(ctx: &Context, claim: &NameClaim) -> bool {
+pub(super) async fn was_ours(ctx: &Context, claim: &NameClaim) -> bool {
     match Api::<NameClaim>::all(ctx.kube.clone()).get_metadata(&claim.name_any()).await {
         Ok(found) => is_written_by_us(&found.metadata),
         Err(error) => {

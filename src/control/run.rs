@@ -7,16 +7,24 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::{self, Event};
-use kube::{Api, Resource, ResourceExt};
+use kube::{Api, Resource};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::base_domain::{self, BaseDomain};
-use super::catalog::decide::Offer;
 use super::catalog::visit as catalog_visit;
+use super::changes::{
+    blueprint_changed, claim_changed, namespace_changed, plan_changed, policy_changed, runtime_changed,
+    workspace_changed,
+};
 use super::claims::Claims;
 use super::context::{Context, Index, Stores, Triggers};
+use super::domain::authority::Acme;
+use super::domain::memory::Memory as DomainMemory;
+use super::domain::{
+    account, leftover, rotation as domain_rotation, visit as domain_visit, wire as domain_wire,
+};
 use super::history::{History, book, worker};
 use super::memory::Memory;
 use super::order::memory::Memory as OrderMemory;
@@ -25,17 +33,18 @@ use super::order::receipts::Receipts;
 use super::order::{afterlife, visit as order_visit, wire as order_wire};
 use super::rollout;
 use super::runtime::probe::{Prober, ProberError};
-use super::runtime::resolve::plan_of;
 use super::runtime::visit::visit;
-use super::workspace::memory::{Memory as WorkspaceMemory, Spec};
+use super::workspace::memory::Memory as WorkspaceMemory;
 use super::workspace::pace::News;
 use super::workspace::{visit as workspace_visit, wire};
 use super::{feed, gauges, orphans, remains, rotation, strays, surveys, tombstones, warm};
-use crate::api::name_claim::ClaimType;
 use crate::api::{
-    Blueprint, NameClaim, PaymentReceipt, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy,
+    Blueprint, CustomDomain, NameClaim, PaymentReceipt, Plan, Runtime, RuntimeOrder, Workspace,
+    WorkspacePolicy,
 };
-use crate::domains::dns::Means;
+use crate::domains::DomainError;
+use crate::domains::dns::{Lookout, Means};
+use crate::domains::secret::Secrets;
 use crate::engine::controller;
 use crate::engine::watch::{Change, Trigger, cached, drive, uncached};
 use crate::process::Parts;
@@ -49,6 +58,9 @@ pub enum RunError {
     /// The provider of the base domain's records can't be reached at all.
     #[error("the HTTP client for the base domain's DNS provider can't be made: {0}")]
     Dns(#[from] reqwest::Error),
+    /// The certificate authority for customers' hostnames can't be used.
+    #[error("the certificate authority for customers' hostnames can't be used: {0}")]
+    Acme(#[from] DomainError),
     /// Payment providers can't be reached at all.
     #[error("the HTTP client for payment providers can't be made: {0}")]
     Payments(#[source] reqwest::Error),
@@ -73,6 +85,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     let (runtimes, runtime_events) = cached(Api::<Runtime>::all(kube.clone()), slim_runtime);
     let (workspaces, workspace_events) = cached(Api::<Workspace>::all(kube.clone()), |_| {});
     let (orders, order_events) = cached(Api::<RuntimeOrder>::all(kube.clone()), |_| {});
+    let (domains, domain_events) = cached(Api::<CustomDomain>::all(kube.clone()), |_| {});
     let (plans, plan_events) = cached(Api::<Plan>::all(kube.clone()), |_| {});
     let (blueprints, blueprint_events) = cached(Api::<Blueprint>::all(kube.clone()), |_| {});
     let (policies, policy_events) = cached(Api::<WorkspacePolicy>::all(kube.clone()), |_| {});
@@ -82,6 +95,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     let receipt_events = uncached(Api::<PaymentReceipt>::all(kube.clone()));
 
     let base_domain = base_domain(&parts)?;
+    let (acme, lookout) = (acme(&parts)?, lookout(&parts));
     let providers = Providers::new(&parts.config.billing).map_err(RunError::Payments)?;
     let history = History::new(&parts.config.task_history);
     let ctx = Arc::new(Context {
@@ -89,15 +103,18 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         fly: parts.fly,
         prober,
         base_domain,
+        acme,
+        lookout,
         config: parts.config,
         clock: parts.clock,
         leadership: parts.leadership,
         metrics: parts.metrics,
-        stores: Stores { runtimes, workspaces, orders, plans, blueprints, policies, namespaces },
+        stores: Stores { runtimes, workspaces, orders, domains, plans, blueprints, policies, namespaces },
         claims,
         memory,
         workspaces: WorkspaceMemory::default(),
         orders: OrderMemory::default(),
+        domains: DomainMemory::default(),
         receipts: Receipts::default(),
         providers,
         rollouts: rollout::board::Board::default(),
@@ -123,10 +140,11 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     if let Some(base) = &ctx.base_domain {
         base_domain::load(&ctx, base).await;
     }
-    // Runtimes last: their first visits find every other cache filled.
+    // Runtimes and hostnames last: their first visits find every other cache filled.
     follow(&mut tasks, &ctx, runtime_events, runtime_changed);
+    follow(&mut tasks, &ctx, domain_events, domain_wire::domain_changed);
     tokio::select! {
-        _ = ctx.stores.runtimes.wait_until_ready() => {}
+        _ = async { futures::join!(ctx.stores.runtimes.wait_until_ready(), ctx.stores.domains.wait_until_ready()) } => {}
         () = shutdown.cancelled() => return Ok(()),
     }
     gauges::count_unverified(&ctx);
@@ -174,6 +192,9 @@ fn keep_rounds(ctx: &Arc<Context>, tasks: &mut JoinSet<()>, shutdown: &Cancellat
     tasks.spawn(rotation::follow(on(), stop()));
     tasks.spawn(orphans::finish(on(), stop()));
     tasks.spawn(afterlife::follow(on(), stop()));
+    tasks.spawn(leftover::finish(on(), stop()));
+    tasks.spawn(domain_rotation::follow(on(), stop()));
+    tasks.spawn(account::keep(on(), stop()));
     tasks.spawn(rollout::worker::run(on(), stop()));
     tasks.spawn(strays::count(on(), stop()));
     tasks.spawn(warm::keep(on(), stop()));
@@ -212,6 +233,18 @@ fn base_domain(parts: &Parts) -> Result<Option<BaseDomain>, RunError> {
     Ok(Some(BaseDomain::new(settings, &means)?))
 }
 
+fn acme(parts: &Parts) -> Result<Option<Acme>, RunError> {
+    let Some(settings) = parts.config.custom_domains.acme.clone() else { return Ok(None) };
+    let secrets = Secrets::new(parts.kube.clone(), &parts.config.namespace);
+    Ok(Some(Acme::new(settings, secrets)?))
+}
+
+/// Chains of CNAMEs end where the platform's own zone begins.
+fn lookout(parts: &Parts) -> Lookout {
+    let own = parts.config.base_domain.iter().map(|base| base.name.clone());
+    Lookout::new(&parts.config.custom_domains.dns, own.collect())
+}
+
 /// Starts what writes history in the background.
 fn keep_history(ctx: &Arc<Context>, tasks: &mut JoinSet<()>, shutdown: &CancellationToken) {
     let (on, stop) = (Arc::clone(ctx), shutdown.clone());
@@ -227,6 +260,7 @@ struct Queues {
     runtimes: Queue<Runtime>,
     workspaces: Queue<Workspace>,
     orders: Queue<RuntimeOrder>,
+    domains: Queue<CustomDomain>,
     plans: Queue<Plan>,
     blueprints: Queue<Blueprint>,
     policies: Queue<WorkspacePolicy>,
@@ -238,6 +272,7 @@ fn queues() -> (Triggers, Queues) {
     let (runtime_trigger, runtimes) = Trigger::channel();
     let (workspace_trigger, workspaces) = Trigger::channel();
     let (order_trigger, orders) = Trigger::channel();
+    let (domain_trigger, domains) = Trigger::channel();
     let (plan_trigger, plans) = Trigger::channel();
     let (blueprint_trigger, blueprints) = Trigger::channel();
     let (policy_trigger, policies) = Trigger::channel();
@@ -245,11 +280,12 @@ fn queues() -> (Triggers, Queues) {
         runtimes: runtime_trigger,
         workspaces: workspace_trigger,
         orders: order_trigger,
+        domains: domain_trigger,
         plans: plan_trigger,
         blueprints: blueprint_trigger,
         policies: policy_trigger,
     };
-    (triggers, Queues { runtimes, workspaces, orders, plans, blueprints, policies })
+    (triggers, Queues { runtimes, workspaces, orders, domains, plans, blueprints, policies })
 }
 
 fn start_controllers(ctx: &Arc<Context>, queues: Queues, shutdown: &CancellationToken) -> JoinSet<()> {
@@ -283,6 +319,15 @@ fn start_controllers(ctx: &Arc<Context>, queues: Queues, shutdown: &Cancellation
         stop(),
         visit_order,
     ));
+    let given = Arc::clone(ctx);
+    let visit_domain = move |domain| domain_visit::visit(Arc::clone(&given), domain);
+    controllers.spawn(controller::run(
+        stores.domains.clone(),
+        queues.domains,
+        concurrency,
+        stop(),
+        visit_domain,
+    ));
     controllers.spawn(catalog_visit::run(Arc::clone(ctx), stores.plans.clone(), queues.plans, stop()));
     let blueprints = stores.blueprints.clone();
     controllers.spawn(catalog_visit::run(Arc::clone(ctx), blueprints, queues.blueprints, stop()));
@@ -314,143 +359,4 @@ fn slim_runtime(runtime: &mut Runtime) {
 
 fn slim_namespace(namespace: &mut PartialObjectMeta<Namespace>) {
     namespace.metadata.annotations = None;
-}
-
-fn claim_changed(ctx: &Context, change: &Change<'_, NameClaim>) {
-    match change {
-        Change::ListBegins => ctx.claims.list_begins(),
-        Change::ListEnds => ctx.claims.list_ends(),
-        Change::Deleted(claim) => {
-            ctx.claims.remove(&claim.name_any());
-            visit_holder(ctx, claim);
-            order_wire::claim_changed(ctx, claim);
-        }
-        Change::Applied(claim) => {
-            let news = ctx.claims.get(&claim.name_any()).is_none_or(|known| known.spec != claim.spec);
-            ctx.claims.apply(NameClaim::clone(claim));
-            rollout::wire::claim_changed(ctx);
-            if news {
-                visit_holder(ctx, claim);
-                order_wire::claim_changed(ctx, claim);
-            }
-        }
-    }
-}
-
-fn visit_holder(ctx: &Context, claim: &NameClaim) {
-    // A warm app is nobody's that could be visited.
-    if claim.spec.type_ == ClaimType::Warm {
-        return;
-    }
-    let holder = &claim.spec.holder;
-    ctx.triggers.runtimes.visit_ref(ObjectRef::new(&holder.name).within(&holder.namespace));
-    ctx.triggers.workspaces.visit_ref(ObjectRef::new(&holder.name).within(&holder.namespace));
-    if claim.spec.tombstone.is_some() {
-        visit_unsettled(ctx);
-    }
-}
-
-/// Whatever isn't at rest may have waited for just this.
-fn visit_unsettled(ctx: &Context) {
-    use crate::api::condition::{ConditionType, is_true};
-    wire::visit_unsettled(ctx);
-    order_wire::visit_unsettled(ctx);
-    ctx.triggers.runtimes.visit_all(&ctx.stores.runtimes, |runtime| {
-        !runtime.status.as_ref().is_some_and(|status| is_true(&status.conditions, ConditionType::Ready))
-    });
-}
-
-/// Whether others have to hear of it: not of what we wrote of it ourselves.
-fn is_news<K: Offer + Resource>(change: &Change<'_, K>) -> bool {
-    match change {
-        Change::Applied(offer) => {
-            offer.observed().map(|(generation, _)| generation) != offer.meta().generation
-        }
-        Change::Deleted(_) => true,
-        Change::ListBegins | Change::ListEnds => false,
-    }
-}
-
-fn blueprint_changed(ctx: &Context, change: &Change<'_, Blueprint>) {
-    if let Change::Applied(blueprint) = change {
-        ctx.triggers.blueprints.visit(blueprint);
-    }
-    if is_news(change) {
-        visit_unsettled(ctx);
-    }
-    if is_news(change) {
-        ctx.rollouts.tell();
-    }
-    if let (true, Change::Applied(blueprint)) = (is_news(change), change) {
-        rollout::wire::blueprint_changed(ctx, blueprint);
-    }
-}
-
-fn policy_changed(ctx: &Context, change: &Change<'_, WorkspacePolicy>) {
-    if let Change::Applied(policy) = change {
-        ctx.triggers.policies.visit(policy);
-    }
-    if is_news(change) {
-        ctx.triggers.orders.visit_all(&ctx.stores.orders, |_| true);
-        ctx.triggers.runtimes.visit_all(&ctx.stores.runtimes, |_| true);
-        ctx.triggers.workspaces.visit_all(&ctx.stores.workspaces, |_| true);
-    }
-}
-
-fn plan_changed(ctx: &Context, change: &Change<'_, Plan>) {
-    if let Change::Applied(plan) = change {
-        ctx.triggers.plans.visit(plan);
-    }
-    let (Change::Applied(plan) | Change::Deleted(plan)) = change else { return };
-    if !is_news(change) {
-        return;
-    }
-    let name = plan.name_any();
-    ctx.triggers.orders.visit_all(&ctx.stores.orders, |order| order.spec.plan_ref.name == name);
-    ctx.triggers.runtimes.visit_all(&ctx.stores.runtimes, |runtime| {
-        let workspace = super::runtime::observe::workspace(ctx, &runtime.namespace().unwrap_or_default());
-        plan_of(runtime, workspace.as_deref()) == Some(&name)
-    });
-}
-
-fn namespace_changed(ctx: &Context, change: &Change<'_, PartialObjectMeta<Namespace>>) {
-    let Change::Applied(namespace) = change else { return };
-    visit_namespace(ctx, &namespace.name_any());
-    order_wire::visit_namespace(ctx, &namespace.name_any());
-    wire::visit_namespace(ctx, &namespace.name_any());
-}
-
-fn workspace_changed(ctx: &Context, change: &Change<'_, Workspace>) {
-    wire::workspace_changed(ctx, change);
-    let (Change::Applied(workspace) | Change::Deleted(workspace)) = change else { return };
-    order_wire::visit_namespace(ctx, &workspace.namespace().unwrap_or_default());
-    ctx.triggers.workspaces.visit(workspace);
-    // A dashboard that tells of Runtimes is no news to them.
-    if matches!(change, Change::Deleted(_)) || ctx.workspaces.note_generation(workspace) == Spec::Changed {
-        visit_namespace(ctx, &workspace.namespace().unwrap_or_default());
-    }
-}
-
-fn visit_namespace(ctx: &Context, namespace: &str) {
-    ctx.triggers
-        .runtimes
-        .visit_all(&ctx.stores.runtimes, |runtime| runtime.namespace().as_deref() == Some(namespace));
-}
-
-fn runtime_changed(ctx: &Context, change: &Change<'_, Runtime>) {
-    wire::runtime_changed(ctx, change);
-    order_wire::runtime_changed(ctx, change);
-    match change {
-        Change::Applied(runtime) => {
-            ctx.triggers.runtimes.visit(runtime);
-        }
-        Change::Deleted(runtime) => {
-            if let Some(uid) = runtime.uid() {
-                ctx.memory.forget(&uid);
-                ctx.rollouts.forget(&uid);
-            }
-            ctx.history.gone(ctx.clock.now(), runtime);
-        }
-        Change::ListBegins | Change::ListEnds => {}
-    }
 }

@@ -58,7 +58,10 @@ fn is_over(claim: &NameClaimSpec, now: Timestamp, kept: SignedDuration) -> bool 
     {
         return false;
     }
-    claim.runtime.is_none() && claim.tombstone.as_ref().is_some_and(|stone| since(stone.release_time) >= kept)
+    let leads = claim.domain.as_ref().is_some_and(|record| record.route.is_some());
+    claim.runtime.is_none()
+        && !leads
+        && claim.tombstone.as_ref().is_some_and(|stone| since(stone.release_time) >= kept)
 }
 
 /// Removes exactly what was looked at: a name that was taken back meanwhile has another version.
@@ -78,19 +81,15 @@ mod tests {
 
     fn claim(released: Option<i64>) -> NameClaimSpec {
         NameClaimSpec {
-            type_: ClaimType::Slug,
-            name: "acme".into(),
-            holder: Holder { namespace: "acme".into(), name: "ops".into(), uid: "uid".into() },
-            confirm: None,
-            tenant_id: None,
-            warm: None,
-            runtime: None,
-            deletion: None,
-            order: None,
             tombstone: released.map(|second| Tombstone {
                 release_time: Timestamp::from_second(second).unwrap(),
                 message: String::new(),
             }),
+            ..NameClaimSpec::new(
+                ClaimType::Slug,
+                "acme",
+                Holder { namespace: "acme".into(), name: "ops".into(), uid: "uid".into() },
+            )
         }
     }
 

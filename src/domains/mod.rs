@@ -7,7 +7,7 @@ pub mod budget;
 pub mod caa;
 pub mod certificate;
 pub mod dns;
-mod error;
+pub(crate) mod error;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod name;

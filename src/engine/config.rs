@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use base_domain::BaseDomain;
 pub use billing::{Billing, PayAppMerchant, StripeAccount};
 pub use brake::DeletionBrake;
-pub use custom_domains::DnsSettings;
+pub use custom_domains::{CustomDomains, DnsSettings};
 pub use load::{ConfigError, Overrides};
 
 /// The configuration file. Unknown keys are refused, so that a typing error isn't silently a default.
@@ -58,6 +58,9 @@ pub struct Config {
     /// The brake on mass destruction.
     #[serde(default)]
     pub deletion_brake: DeletionBrake,
+    /// Hostnames of customers'.
+    #[serde(default)]
+    pub custom_domains: CustomDomains,
     /// Payments, and what becomes of what isn't paid for any more.
     #[serde(default)]
     pub billing: Billing,

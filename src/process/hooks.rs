@@ -1,4 +1,5 @@
-//! The payment providers' webhooks, which every replica serves from its start to its end.
+//! What every replica serves from its start to its end, whether it leads or not: the payment providers' webhooks, and
+//! answers to a certificate authority's challenges.
 
 use std::sync::Arc;
 
@@ -11,17 +12,18 @@ use super::spawn;
 use crate::engine::clock::Clock;
 use crate::engine::config::Config;
 use crate::engine::metrics::Metrics;
+use crate::serve::challenges;
 use crate::serve::webhooks::Webhooks;
 
-/// The webhooks of this replica, served from its start on.
+/// One of the two, served from the replica's start on.
 pub(super) struct Hooks {
     serving: AbortOnDropHandle<()>,
     stop: CancellationToken,
 }
 
 impl Hooks {
-    /// Serves from now on.
-    pub(super) fn start(
+    /// Takes webhooks from now on.
+    pub(super) fn webhooks(
         listener: TcpListener,
         config: &Config,
         clients: &Clients,
@@ -35,11 +37,18 @@ impl Hooks {
         Self { serving: spawn(webhooks.serve(listener, stop.clone())), stop }
     }
 
+    /// Answers challenges from now on.
+    pub(super) fn challenges(listener: TcpListener, config: &Config, clients: &Clients) -> Self {
+        let stop = CancellationToken::new();
+        let (client, namespace) = (clients.webhooks.clone(), config.namespace.clone());
+        Self { serving: spawn(challenges::serve(listener, client, namespace, stop.clone())), stop }
+    }
+
     /// Answers what it has begun to read, and writes down what it has answered.
     pub(super) async fn end(self) {
         self.stop.cancel();
         if let Err(error) = self.serving.await {
-            tracing::error!(%error, "the webhooks have ended early");
+            tracing::error!(%error, "a server of webhooks or challenges has ended early");
         }
     }
 }

@@ -5,16 +5,17 @@ use super::right::Verb::{Bind, Create, Delete, Get, List, Patch, Update, Watch};
 use super::right::{Right, Scope};
 use super::roles::WORKSPACE_ROLES;
 use crate::api::GROUP;
+use crate::control::domain::answers::CONFIG_MAP as ANSWERS;
 
 /// The whole table.
 pub const RIGHTS: &[Right] = &[
     Right {
-        resources: &["runtimes", "workspaces", "runtimeorders"],
+        resources: &["runtimes", "workspaces", "runtimeorders", "customdomains"],
         verbs: &[Get, List, Watch, Update, Patch],
         ..moorage("reconcile them, and set and remove the operator's finalizers")
     },
     Right {
-        resources: &["runtimes/status", "workspaces/status", "runtimeorders/status"],
+        resources: &["runtimes/status", "workspaces/status", "runtimeorders/status", "customdomains/status"],
         verbs: &[Get, Update, Patch],
         ..moorage("say where they stand")
     },
@@ -26,7 +27,7 @@ pub const RIGHTS: &[Right] = &[
         )
     },
     Right {
-        resources: &["runtimes/finalizers", "workspaces/finalizers"],
+        resources: &["runtimes/finalizers", "workspaces/finalizers", "customdomains/finalizers"],
         verbs: &[Update],
         ..moorage("own Secrets, RoleBindings and tasks where clusters ask owners for this right")
     },
@@ -68,7 +69,25 @@ pub const RIGHTS: &[Right] = &[
     Right {
         resources: &["secrets"],
         verbs: &[Get, Create, Patch],
-        ..core("read by name what a Runtime refers to, and keep the gateway's token; never list or watch")
+        ..core(
+            "read by name what a Runtime or a CustomDomain refers to, and keep gateways' tokens and certificates; never list or watch",
+        )
+    },
+    Right {
+        group: "",
+        resources: &["secrets"],
+        verbs: &[Delete],
+        names: &[],
+        scope: Scope::OwnNamespace,
+        why: "forget keys and orders of a hostname's certificates once it is given up, and an account that the certificate authority has forgotten",
+    },
+    Right {
+        group: "",
+        resources: &["configmaps"],
+        verbs: &[Get, Create, Patch],
+        names: &[ANSWERS],
+        scope: Scope::OwnNamespace,
+        why: "keep the answers to a certificate authority's HTTP-01 challenges; none of them is secret",
     },
     // A create by name is one by server-side apply: a POST has no name that RBAC could see.
     Right {

@@ -54,7 +54,7 @@ const OWNER: Role = Role {
     purpose: "Everything in a Workspace's namespace, members and Secrets included",
     rights: &[
         Right {
-            resources: &["workspaces", "runtimes", "runtimeorders"],
+            resources: &["workspaces", "runtimes", "runtimeorders", "customdomains"],
             verbs: ALL,
             ..bound("declare them, members included")
         },
@@ -76,7 +76,11 @@ const OPERATOR: Role = Role {
     name: OPERATOR_ROLE,
     purpose: "Change and operate Runtimes; read the Workspace, whose members it must not change; no Secrets",
     rights: &[
-        Right { resources: &["runtimes"], verbs: ALL, ..bound("declare and operate Runtimes") },
+        Right {
+            resources: &["runtimes", "customdomains"],
+            verbs: ALL,
+            ..bound("declare and operate Runtimes and their hostnames")
+        },
         Right { resources: &["runtimeorders"], verbs: READ, ..bound("see what is paid for") },
         Right { resources: &["workspaces"], verbs: READ, ..bound("see the dashboard") },
         REQUESTS,
@@ -91,7 +95,7 @@ const VIEWER: Role = Role {
     purpose: "Read a Workspace and its Runtimes; no Secrets",
     rights: &[
         Right {
-            resources: &["workspaces", "runtimes", "runtimeorders"],
+            resources: &["workspaces", "runtimes", "runtimeorders", "customdomains"],
             verbs: READ,
             ..bound("see the dashboard")
         },
@@ -129,7 +133,7 @@ const PLATFORM_RIGHTS: Role = Role {
             ..cluster("approve by hand; an apply that changes nothing is an update")
         },
         Right {
-            resources: &["workspaces", "runtimes", "runtimeorders"],
+            resources: &["workspaces", "runtimes", "runtimeorders", "customdomains"],
             verbs: ALL,
             ..cluster("help tenants, and pause what needs it")
         },

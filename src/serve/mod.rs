@@ -1,6 +1,7 @@
 //! The HTTP servers of the process: `/healthz`, `/readyz` and `/metrics`, and apart from them what payment providers
 //! send.
 
+pub mod challenges;
 mod health;
 pub mod webhooks;
 

@@ -3,7 +3,9 @@
 use serde_json::Value;
 use serde_json::json;
 
-use crate::rule::{Rule, attempt, blueprint, check, field, identity, literal, order, rule, spec, text};
+use crate::rule::{
+    Rule, attempt, blueprint, check, domain, field, identity, literal, order, rule, spec, text,
+};
 use crate::world::merge;
 
 #[tokio::test]
@@ -307,6 +309,60 @@ fn orders() -> Vec<Rule> {
     ]
 }
 
+#[tokio::test]
+async fn a_hostname_is_one_and_its_certificate_has_one_source() {
+    check(domains(), "domains").await;
+}
+
+fn domains() -> Vec<Rule> {
+    let host = |keeps: &str, breaks: &str, says| {
+        field("CustomDomain", "hostname", json!(keeps), json!(breaks), says)
+    };
+    let source =
+        |keeps: Value, breaks: Value, says| field("CustomDomain", "certificate", keeps, breaks, says);
+    let secret = json!({"source": "Secret", "secretRef": {"name": "tls"}});
+    let http = json!({"source": "ACME", "challenge": "HTTP01"});
+    vec![
+        host("Ai.Example.com.", "192.0.2.1", "not an IP address"),
+        host("ai.example.com", "2001:db8::1", "not an IP address"),
+        host("b\u{fc}cher.example", "localhost", "at least two labels"),
+        host("*.example.com", "a.*.example.com", "as its whole first label only"),
+        host("a.example.com", "*a.example.com", "as its whole first label only"),
+        host("a.example.com", "https://a.example.com", "without scheme, port, path"),
+        host("a.example.com", "a.example.com:443", "without scheme, port, path"),
+        host("a.example.com", "_a.example.com", "without scheme, port, path"),
+        host("a.example.com", &format!("{}.com", text(260)), "may not be more than 254"),
+        source(secret.clone(), json!({"source": "Secret"}), "must have `secretRef` with source Secret"),
+        source(secret, json!({"secretRef": {"name": "tls"}}), "must have `secretRef` with source Secret"),
+        source(http, json!({"challenge": "HTTP01"}), "`challenge` goes with source ACME only"),
+        rule(
+            "NameClaim",
+            a_hostname("host.ai.example.com", "ai.example.com"),
+            a_hostname("wild.ai.example.com", "ai.example.com"),
+            "`metadata.name` must be `namespace.`",
+        ),
+        rule(
+            "NameClaim",
+            a_hostname("wild.example.com", "*.example.com"),
+            a_hostname("host.example.com", "*.example.com"),
+            "`metadata.name` must be `namespace.`",
+        ),
+        rule(
+            "NameClaim",
+            a_hostname("host.b.example.com", "b.example.com"),
+            spec(json!({"domain": domain()})),
+            "`domain` must stand on the claim of a hostname",
+        ),
+    ]
+}
+
+/// The claim of a hostname.
+fn a_hostname(key: &str, name: &str) -> Value {
+    let mut object = json!({"metadata": {"name": key}});
+    merge(&mut object, &spec(json!({"type": "Hostname", "name": name, "domain": domain()})));
+    object
+}
+
 fn ending(when: &str) -> Value {
     json!({"subscriptionID": "sub_1", "when": when, "idempotencyKey": "k"})
 }
@@ -320,5 +376,8 @@ fn an_order(more: Value) -> Value {
 
 /// Every rule that is tried here.
 pub fn all() -> Vec<Rule> {
-    [plans(), blueprints(), policies(), claims(), receipts(), orders()].into_iter().flatten().collect()
+    [plans(), blueprints(), policies(), claims(), receipts(), orders(), domains()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

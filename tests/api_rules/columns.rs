@@ -68,6 +68,13 @@ async fn world() {
         let plan = json!({"planRef": {"name": "openclaw-basic"}});
         stands("RuntimeOrder", name, &plan, Some(&status(Some(state), ready, reason, &paid))).await;
     }
+    for (name, host, state, ready, reason) in [
+        ("ai", "ai.example.com", "active", "True", "Active"),
+        ("assistant", "assistant.customer-with-a-name.example", "pending_dns", "False", "PendingDNS"),
+    ] {
+        let spec = json!({"hostname": host});
+        stands("CustomDomain", name, &spec, Some(&status(Some(state), ready, reason, &json!({})))).await;
+    }
     let catalog = status(None, "True", "Valid", &json!({}));
     stands("Plan", "openclaw-small", &json!({}), Some(&catalog)).await;
     let large = json!({"cpuKind": "Performance", "cpus": 16, "memoryMB": 131_072, "amount": 189_900});

@@ -48,7 +48,7 @@ fn names() -> Vec<Rule> {
         ),
         rule("NameClaim", warm("warm.acme"), warm("label.acme"), "`metadata.name` must be `namespace.` or"),
     ];
-    for kind in ["Plan", "Blueprint", "Workspace", "RuntimeOrder"] {
+    for kind in ["Plan", "Blueprint", "Workspace", "RuntimeOrder", "CustomDomain"] {
         let says = "`metadata.name` must be at most 63 characters";
         rules.push(rule(kind, named(&text(63)), named(&text(64)), says));
         rules.push(rule(kind, named("a-b"), named("a.b"), says));

@@ -2,7 +2,8 @@
 
 use crate::world::kubectl;
 
-const RESOURCES: [&str; 9] = [
+const RESOURCES: [&str; 10] = [
+    "customdomains",
     "plans",
     "blueprints",
     "workspacepolicies",
@@ -33,6 +34,8 @@ async fn the_choices_of_a_field_are_named_and_explained() {
         ("mrt.status.state", &["provisioning starting running", "portal's word"]),
         ("mws.spec.members.role", &["ENUM: Owner Operator Viewer", "see no Secrets"]),
         ("mpol.spec.selector.matchLabels", &["policy.moorage.dev/"]),
+        ("mdom.spec.certificate.source", &["ENUM: Fly ACME Secret", "the operator orders it"]),
+        ("mdom.status.records.purpose", &["ENUM: Ownership Routing OwnershipAndRouting Certificate"]),
         ("mplan.spec.requiresOrder", &["RuntimeOrder funds it"]),
     ] {
         let text = kubectl(&["explain", field]).await;

@@ -53,12 +53,14 @@ pub fn valid(kind: &'static str) -> Value {
             "valid",
             json!({"planRef": {"name": "pro"}, "runtime": {"name": "ops"}, "payment": {"provider": "Manual"}}),
         ),
+        "CustomDomain" => ("valid", json!({"runtimeRef": {"name": "ops"}, "hostname": "ai.example.com"})),
         other => panic!("no valid {other} is known"),
     };
     object(kind, name, &spec)
 }
 
-pub const KINDS: [&str; 9] = [
+pub const KINDS: [&str; 10] = [
+    "CustomDomain",
     "Plan",
     "Blueprint",
     "WorkspacePolicy",
@@ -98,6 +100,12 @@ pub fn order() -> Value {
 pub fn attempt() -> Value {
     json!({"number": 1, "nonce": "n", "idempotencyKey": "k", "createTime": "2026-01-01T00:00:00Z",
         "amount": 2900, "currency": "USD", "state": "Opening"})
+}
+
+/// What a hostname's claim records.
+pub fn domain() -> Value {
+    json!({"tenantID": "01234567", "method": "CNAME", "label": "0a1b2c3d4e5f",
+        "verifyTime": "2026-01-01T00:00:00Z"})
 }
 
 /// What a slug's claim records of a Runtime.

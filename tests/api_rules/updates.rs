@@ -46,6 +46,7 @@ fn specs() -> Vec<Transition> {
         of("Plan", pool(2), pool(0), json!({"volumeGB": 20}), "must not change but for `warmPool`"),
         record("PaymentReceipt", json!({"amount": 1}), "a correction is another receipt"),
         record("RuntimeTask", json!({"type": "Stop"}), "must not change: a task is a record"),
+        record("CustomDomain", json!({"hostname": "b.example.com"}), "must not change: another hostname"),
         record("RuntimeOrder", plan, "must not change: an order is one checkout"),
     ]
 }

@@ -580,21 +580,9 @@ impl World {
             return;
         }
         let holder = Holder { namespace: "acme".into(), name: "first".into(), uid: record.uid.clone() };
-        self.claim = Some(Arc::new(NameClaim::new(
-            &NameClaim::order_key(&record.uid),
-            NameClaimSpec {
-                type_: ClaimType::Order,
-                name: record.uid.clone(),
-                holder,
-                confirm: None,
-                tenant_id: None,
-                runtime: None,
-                order: Some(Box::new(record)),
-                warm: None,
-                deletion: None,
-                tombstone: None,
-            },
-        )));
+        let plain = NameClaimSpec::new(ClaimType::Order, record.uid.clone(), holder);
+        let spec = NameClaimSpec { order: Some(Box::new(record)), ..plain };
+        self.claim = Some(Arc::new(NameClaim::new(&spec.key(), spec)));
     }
 
     pub fn claimed(&mut self, change: impl FnOnce(&mut NameClaimSpec)) {

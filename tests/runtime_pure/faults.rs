@@ -1,11 +1,13 @@
 //! One fault at every effect of every history of a Runtime: the same end, nothing twice, nothing left over.
 
 use crate::hostnames::{base, hosted};
+use crate::names::{name, named};
 use crate::world::{Fault, World, run, second};
 use moorage::api::name_claim::{Confirm, ConfirmAction};
 use moorage::api::runtime::{DeletionPolicy, PowerState};
 use moorage::api::state::TaskState;
 use moorage::control::runtime::facts::{MachinePhase, Refusal, RequestKind};
+use moorage::control::runtime::names::Service;
 use moorage::control::runtime::step::Rest;
 use moorage::gateway::exit::ExitCause;
 
@@ -136,6 +138,24 @@ fn histories() -> Vec<History> {
         History {
             name: "retain with a hostname",
             before: || running_in(hosted()),
+            change: |world| world.delete(DeletionPolicy::Retain),
+            end: Rest::Gone,
+        },
+        History {
+            name: "a customer's hostname in service",
+            before: running,
+            change: |world| world.names = vec![name("ai.acme.com", Service::Serving)],
+            end: Rest::Running,
+        },
+        History {
+            name: "delete with customers' hostnames",
+            before: || running_in(named()),
+            change: |world| world.delete(DeletionPolicy::Delete),
+            end: Rest::Gone,
+        },
+        History {
+            name: "retain with customers' hostnames",
+            before: || running_in(named()),
             change: |world| world.delete(DeletionPolicy::Retain),
             end: Rest::Gone,
         },

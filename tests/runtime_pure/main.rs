@@ -19,6 +19,7 @@ mod life_check;
 mod marks;
 mod model_check;
 mod moves;
+mod names;
 mod paths;
 mod remains;
 mod restart;

@@ -39,16 +39,9 @@ fn made(want: &Wanted, name: &str, phase: WarmPhase) -> NameClaim {
     let identity =
         RuntimeIdentity::new(name.into(), format!("trial-{name}"), DeletionPolicy::Delete, want.pin.clone());
     let spec = NameClaimSpec {
-        type_: ClaimType::Warm,
-        name: name.into(),
-        holder,
-        confirm: None,
-        tenant_id: None,
         warm: Some(WarmApp { region: want.region.clone(), phase, given_to: None }),
         runtime: Some(identity),
-        order: None,
-        deletion: None,
-        tombstone: None,
+        ..NameClaimSpec::new(ClaimType::Warm, name, holder)
     };
     NameClaim::new(&NameClaim::warm_key(name), spec)
 }

@@ -17,6 +17,7 @@ use moorage::control::rollout::pick::Permit;
 use moorage::control::runtime::decide::decide;
 use moorage::control::runtime::facts::*;
 use moorage::control::runtime::hostname::{self, Base};
+use moorage::control::runtime::names::Name;
 use moorage::control::runtime::resolve::resolve;
 use moorage::control::runtime::step::{Effect, Finish, Launch, Look, Rest, Step};
 use moorage::control::runtime::survey::{Digests, Standing};
@@ -84,6 +85,8 @@ pub struct World {
     pub base: Option<Base>,
     /// Where hostnames lead.
     pub records: BTreeMap<String, Vec<String>>,
+    /// Customers' hostnames that lead to the app.
+    pub names: Vec<Name>,
     /// Hostnames of the app, with their certificates.
     pub certificates: BTreeMap<String, String>,
     /// Volumes, snapshots and hosts in more detail.
@@ -189,6 +192,7 @@ impl World {
             memory_mb: 2048,
             base: None,
             records: BTreeMap::new(),
+            names: Vec::new(),
             certificates: BTreeMap::new(),
             moves: Moves::default(),
             shelf: Shelf::default(),
@@ -246,6 +250,7 @@ impl World {
                 namespace: NamespaceFact::Active,
                 request: self.requests.first().cloned(),
                 base: self.base.clone(),
+                names: self.names.clone(),
                 settings: Settings { seed: self.seed, ..settings() },
             },
             known,
@@ -525,16 +530,12 @@ impl World {
                 assert!(self.claim.is_none());
                 self.shelf.claimed(&new.identity, &uid);
                 self.claim = Some(NameClaimSpec {
-                    type_: ClaimType::Slug,
-                    name: new.slug.clone(),
-                    holder: Holder { namespace: "acme".into(), name: "ops".into(), uid },
-                    confirm: None,
-                    tenant_id: None,
-                    warm: None,
                     runtime: Some(new.identity.clone()),
-                    deletion: None,
-                    order: None,
-                    tombstone: None,
+                    ..NameClaimSpec::new(
+                        ClaimType::Slug,
+                        new.slug.clone(),
+                        Holder { namespace: "acme".into(), name: "ops".into(), uid },
+                    )
                 });
             }
             Effect::TakeOverClaim(new) => {
@@ -700,10 +701,12 @@ impl World {
                     self.wake();
                 }
             }
+            Effect::VacateName(key) => self.names.retain(|name| name.key != *key),
             Effect::ReplaceVolume | Effect::ExtendVolume { .. } | Effect::Clear(_) => self.apply_move(effect),
             Effect::DestroyMachine => self.machine = None,
             Effect::DeleteApp => {
                 assert!(self.machine.is_none(), "an app removed under its Machine");
+                assert!(self.names.is_empty(), "a customer's hostname still leads to the app's name");
                 let strangers = (&self.around.machines, &self.around.volumes);
                 assert_eq!(self.unrecorded(), [""; 0], "volumes went that nobody recorded");
                 assert!(strangers.0.is_empty() && strangers.1.is_empty(), "strangers went: {strangers:?}");
@@ -799,6 +802,7 @@ impl World {
                 .map(str::to_owned)
                 .collect(),
             hostname: mark(desired::metadata::HOSTNAME),
+            names: mark(desired::metadata::NAMES),
             owner: mark(desired::metadata::OWNER),
             restarted_at: mark(desired::metadata::RESTARTED_AT),
             image_digest: Some(digest(&config.image)),

@@ -60,6 +60,7 @@ mod signals;
 mod stripe_mock;
 pub mod survey;
 mod visit;
+mod zone_edit;
 
 pub use billing_sim::{BillingSim, BillingSimOptions};
 pub use certs::wildcard_certificate;
@@ -84,6 +85,7 @@ pub use rig::{Rig, RigOptions};
 pub use signals::interrupted;
 pub use stripe_mock::StripeMock;
 pub use visit::Visit;
+pub use zone_edit::RecordSet;
 
 /// The root of the checkout that this was built from.
 pub fn repository() -> std::path::PathBuf {

@@ -142,6 +142,10 @@ impl NameServer {
         Ok(file)
     }
 
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        self.dir.path().join("knot.sock")
+    }
+
     /// The records of a name and a type such as `A`, as text, sorted.
     pub async fn records(&self, name: &str, kind: &str) -> Result<Vec<String>> {
         let mut question = Message::query();
@@ -169,7 +173,7 @@ fn folder() -> Result<TempDir> {
 }
 
 /// Packages install servers where only root looks for programs.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let installed = Path::new("/usr/sbin").join(name);
     if installed.exists() { installed } else { name.into() }
 }

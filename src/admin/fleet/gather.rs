@@ -7,7 +7,9 @@ use kube::{Api, Client};
 
 use super::Status;
 use crate::admin::{AdminError, FlyFile, list};
-use crate::api::{Blueprint, NameClaim, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy};
+use crate::api::{
+    Blueprint, CustomDomain, NameClaim, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy,
+};
 use crate::control::strays::is_stray;
 use crate::rights;
 
@@ -27,6 +29,8 @@ pub struct Seen {
     pub runtimes: Part<Vec<Runtime>>,
     /// Orders of all namespaces.
     pub orders: Part<Vec<RuntimeOrder>>,
+    /// CustomDomains of all namespaces.
+    pub domains: Part<Vec<CustomDomain>>,
     /// Workspaces of all namespaces.
     pub workspaces: Part<Vec<Workspace>>,
     /// Plans.
@@ -103,6 +107,7 @@ pub(super) async fn seen(client: &Client, status: &Status) -> Result<Seen, Admin
     Ok(Seen {
         runtimes: runtimes.into(),
         orders: list(client, "RuntimeOrders").await.into(),
+        domains: list(client, "CustomDomains").await.into(),
         workspaces: list(client, "Workspaces").await.into(),
         plans: list(client, "Plans").await.into(),
         blueprints: list(client, "Blueprints").await.into(),

@@ -12,7 +12,9 @@ use super::gather::{Part, Seen};
 use crate::admin::confirm;
 use crate::api::condition::{Condition, ConditionType, find, is_true};
 use crate::api::name_claim::ClaimType;
-use crate::api::{Blueprint, NameClaim, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy};
+use crate::api::{
+    Blueprint, CustomDomain, NameClaim, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy,
+};
 
 /// A lease that wasn't renewed for so many seconds has no holder that acts.
 const STALE: i64 = 60;
@@ -27,6 +29,8 @@ pub struct Fleet {
     pub runtimes: Tally,
     /// Orders by state.
     pub orders: Tally,
+    /// CustomDomains by state.
+    pub domains: Tally,
     /// Workspaces by state.
     pub workspaces: Tally,
     /// What is stalled, the most frequent reason first.
@@ -119,15 +123,19 @@ pub fn summarise(now: Timestamp, seen: &Seen) -> Fleet {
     let orders = rows("RuntimeOrder", &seen.orders, |it: &RuntimeOrder| {
         it.status.as_ref().map(|status| (word(status.state.as_ref()), status.conditions.as_slice()))
     });
+    let domains = rows("CustomDomain", &seen.domains, |it: &CustomDomain| {
+        it.status.as_ref().map(|status| (word(status.state.as_ref()), status.conditions.as_slice()))
+    });
     let workspaces = rows("Workspace", &seen.workspaces, |it: &Workspace| {
         it.status.as_ref().map(|status| (word(status.state.as_ref()), status.conditions.as_slice()))
     });
     let catalogue = catalogue(seen);
-    let all = || runtimes.iter().chain(&orders).chain(&workspaces).chain(&catalogue);
+    let all = || runtimes.iter().chain(&orders).chain(&domains).chain(&workspaces).chain(&catalogue);
     let mut fleet = Fleet {
         operator: leader(now, &seen.lease),
         runtimes: tally(&runtimes),
         orders: tally(&orders),
+        domains: tally(&domains),
         workspaces: tally(&workspaces),
         stalled: troubles(all().filter_map(|row| Some((row, stalled(row)?)))),
         waiting: troubles(all().filter_map(|row| Some((row, waiting(row)?)))),
@@ -223,6 +231,7 @@ fn to_confirm(seen: &Seen) -> ToConfirm {
         seen.runtimes.read().map(Vec::as_slice).unwrap_or_default(),
         seen.workspaces.read().map(Vec::as_slice).unwrap_or_default(),
         seen.orders.read().map(Vec::as_slice).unwrap_or_default(),
+        seen.domains.read().map(Vec::as_slice).unwrap_or_default(),
     );
     ToConfirm { deletions: confirm::held(claims).len(), takeovers: takeovers.len() }
 }
@@ -259,6 +268,7 @@ fn unread(seen: &Seen) -> Vec<String> {
     let parts = [
         seen.runtimes.unread(),
         seen.orders.unread(),
+        seen.domains.unread(),
         seen.workspaces.unread(),
         seen.plans.unread(),
         seen.blueprints.unread(),

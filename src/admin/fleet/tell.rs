@@ -10,9 +10,12 @@ const MOST: usize = 10;
 pub fn lines(fleet: &Fleet) -> Vec<String> {
     let mut lines = wrapped(0, &format!("Operator: {}", told(&fleet.operator)));
     let mut counts = Table::new(&["KIND", "ALL", "BY STATE"]);
-    for (kind, tally) in
-        [("Runtimes", &fleet.runtimes), ("Orders", &fleet.orders), ("Workspaces", &fleet.workspaces)]
-    {
+    for (kind, tally) in [
+        ("Runtimes", &fleet.runtimes),
+        ("Orders", &fleet.orders),
+        ("Domains", &fleet.domains),
+        ("Workspaces", &fleet.workspaces),
+    ] {
         counts.row([kind.to_owned(), tally.total.to_string(), states(tally)]);
     }
     let held = format!("{} deletions, {} takeovers", fleet.to_confirm.deletions, fleet.to_confirm.takeovers);

@@ -10,7 +10,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
 
 use super::draft::name;
-use super::requests::{Open, kind_of};
+use super::requests::{Kind, Open, kind_of};
 use super::shelf::Shelf;
 use crate::api::condition::{ConditionType, find};
 use crate::api::runtime::OperationType;
@@ -136,18 +136,23 @@ impl Book {
     /// The oldest open request of a Runtime that was made at `since`.
     pub fn request(&self, namespace: &str, runtime: &str, since: Timestamp) -> Option<Request> {
         let state = self.lock();
-        let (name, open) = state
+        let ((name, open), kind) = state
             .open
             .get(namespace)?
             .iter()
             .filter(|(_, open)| open.runtime == runtime && open.created >= since)
-            .min_by_key(|(name, open)| (open.created, *name))?;
+            .filter_map(|(name, open)| match &open.kind {
+                Kind::Runtime(kind) => Some((name, open, kind)),
+                Kind::Domain(_) => None,
+            })
+            .min_by_key(|(name, open, _)| (open.created, *name))
+            .map(|(name, open, kind)| ((name, open), kind))?;
         Some(Request {
             task: name.clone(),
             uid: open.uid.clone(),
             created: open.created,
             origin: open.origin,
-            kind: open.kind.clone(),
+            kind: kind.clone(),
         })
     }
 
@@ -174,6 +179,11 @@ impl Book {
     /// A namespace's rows.
     pub fn rows(&self, namespace: &str) -> Vec<(String, Row)> {
         self.lock().shelf.rows(namespace)
+    }
+
+    /// Notes that something changed that concerns open requests.
+    pub fn stir(&self) {
+        self.lock().version += 1;
     }
 
     /// A number that grows with each change.
@@ -304,6 +314,7 @@ mod tests {
             type_: OperationType::Start,
             operation_id: Some(id.into()),
             snapshot_id: None,
+            domain_ref: None,
         };
         let mut task = RuntimeTask::new(&name("ops", OperationType::Start, id), spec);
         task.metadata.namespace = Some("acme".into());

@@ -132,6 +132,7 @@ fn task(runtime: &Runtime, operation: &Operation) -> RuntimeTask {
         type_: operation.type_,
         operation_id: Some(operation.id.clone()),
         snapshot_id: None,
+        domain_ref: None,
     };
     let mut task = RuntimeTask::new(&name(&runtime_name, operation.type_, &operation.id), spec);
     // The task of a removal outlives the Runtime, and ends by its age.

@@ -9,6 +9,7 @@ pub mod book;
 pub mod draft;
 pub mod journal;
 pub mod log;
+mod looks;
 pub mod requests;
 pub mod shelf;
 pub mod status;

@@ -31,9 +31,18 @@ pub struct Open {
     /// Whether it was made in this process's life.
     pub origin: Origin,
     /// What is asked for.
-    pub kind: RequestKind,
+    pub kind: Kind,
     /// What its task says of it now; empty if nothing.
     pub said: String,
+}
+
+/// What a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Something of its Runtime, which carries out one after the other.
+    Runtime(RequestKind),
+    /// A look at the records of the CustomDomain of this name.
+    Domain(String),
 }
 
 /// How far a request is.
@@ -57,14 +66,20 @@ pub enum Subject {
 }
 
 /// What a task asks for; `None` of a record.
-pub fn kind_of(spec: &RuntimeTaskSpec) -> Option<RequestKind> {
-    match (&spec.operation_id, spec.type_) {
-        (None, OperationType::Restart) => Some(RequestKind::Restart),
-        (None, OperationType::Snapshot) => Some(RequestKind::Snapshot),
-        (None, OperationType::Restore) => Some(RequestKind::Restore { snapshot: spec.snapshot_id.clone() }),
-        (None, OperationType::Upgrade) => Some(RequestKind::Upgrade),
-        _ => None,
+pub fn kind_of(spec: &RuntimeTaskSpec) -> Option<Kind> {
+    if spec.operation_id.is_some() {
+        return None;
     }
+    Some(Kind::Runtime(match spec.type_ {
+        OperationType::Restart => RequestKind::Restart,
+        OperationType::Snapshot => RequestKind::Snapshot,
+        OperationType::Restore => RequestKind::Restore { snapshot: spec.snapshot_id.clone() },
+        OperationType::Upgrade => RequestKind::Upgrade,
+        OperationType::VerifyDomain => {
+            return spec.domain_ref.as_ref().map(|it| Kind::Domain(it.name.clone()));
+        }
+        _ => return None,
+    }))
 }
 
 impl Progress {
@@ -80,7 +95,7 @@ impl Progress {
 /// What is to be said of the open requests of a namespace.
 pub fn chores(now: Timestamp, open: &[(String, Open)], subject: impl Fn(&str) -> Subject) -> Vec<Chore> {
     let mut by_runtime: HashMap<&str, Vec<&(String, Open)>> = HashMap::new();
-    for entry in open {
+    for entry in open.iter().filter(|(_, open)| matches!(open.kind, Kind::Runtime(_))) {
         by_runtime.entry(&entry.1.runtime).or_default().push(entry);
     }
     let each = by_runtime.into_iter().flat_map(|(runtime, mut queue)| {
@@ -161,7 +176,7 @@ mod tests {
             runtime: "ops".into(),
             created: at(created),
             origin: Origin::Made,
-            kind: RequestKind::Restart,
+            kind: Kind::Runtime(RequestKind::Restart),
             said: String::new(),
         };
         (name.to_owned(), open)

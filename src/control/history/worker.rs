@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::book::Row;
 use super::draft::End;
 use super::journal::outcome;
+use super::looks::{self, Sight};
 use super::requests::{self, Progress, Subject};
 use super::status;
 use super::tidy::{Chore, Fate, Limits, chores};
@@ -92,7 +93,8 @@ impl Tidied {
             ttl: SignedDuration::from_secs(i64::from(config.ttl_seconds)),
         };
         let requests = ctx.history.book.open().into_iter().flat_map(|(namespace, open)| {
-            let found = requests::chores(now, &open, |runtime| subject(ctx, &namespace, runtime));
+            let mut found = requests::chores(now, &open, |runtime| subject(ctx, &namespace, runtime));
+            found.extend(looks::chores(now, &open, |domain| sight(ctx, &namespace, domain)));
             found.into_iter().map(move |chore| (namespace.clone(), chore)).collect::<Vec<_>>()
         });
         // One namespace after the other: a copy of every row would be the largest thing in memory.
@@ -115,6 +117,15 @@ fn subject(ctx: &Context, namespace: &str, runtime: &str) -> Subject {
         None => Subject::Missing,
         Some(runtime) if runtime.metadata.deletion_timestamp.is_some() => Subject::Going,
         Some(runtime) => Subject::There(runtime.creation_timestamp().map_or(Timestamp::MIN, |time| time.0)),
+    }
+}
+
+/// What is known of the CustomDomain that a request names.
+fn sight(ctx: &Context, namespace: &str, domain: &str) -> Sight {
+    let found = ctx.stores.domains.get(&ObjectRef::new(domain).within(namespace));
+    match found.and_then(|domain| domain.uid()) {
+        None => Sight::Missing,
+        Some(uid) => ctx.domains.looked(&uid).map_or(Sight::Unseen, Sight::Seen),
     }
 }
 

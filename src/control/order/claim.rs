@@ -20,16 +20,8 @@ use crate::control::runtime::trouble::Failure;
 /// Makes the claim, with what is bought.
 pub async fn create(ctx: &Context, facts: &Facts, order: &OrderRecord) -> Result<(), Failure> {
     let spec = NameClaimSpec {
-        type_: ClaimType::Order,
-        name: order.uid.clone(),
-        holder: facts.holder(),
-        confirm: None,
-        tenant_id: None,
-        runtime: None,
         order: Some(Box::new(order.clone())),
-        warm: None,
-        deletion: None,
-        tombstone: None,
+        ..NameClaimSpec::new(ClaimType::Order, order.uid.clone(), facts.holder())
     };
     claim_writer::create(ctx, &NameClaim::order_key(&order.uid), spec).await
 }

@@ -126,18 +126,9 @@ mod tests {
 
     fn claim(released: Option<i64>, left: Option<RuntimeIdentity>) -> NameClaimSpec {
         let tombstone = released.map(|second| Tombstone { release_time: at(second), message: String::new() });
-        NameClaimSpec {
-            type_: ClaimType::Slug,
-            name: "acme".into(),
-            holder: Holder { namespace: "acme".into(), name: "ops".into(), uid: "uid".into() },
-            confirm: None,
-            tenant_id: None,
-            warm: None,
-            runtime: left,
-            deletion: None,
-            order: None,
-            tombstone,
-        }
+        let holder = Holder { namespace: "acme".into(), name: "ops".into(), uid: "uid".into() };
+        let plain = NameClaimSpec::new(ClaimType::Slug, "acme".to_owned(), holder);
+        NameClaimSpec { runtime: left, tombstone, ..plain }
     }
 
     #[test]

@@ -162,15 +162,7 @@ pub fn holder(facts: &Facts) -> Holder {
 
 fn spec(facts: &Facts, new: &NewClaim) -> NameClaimSpec {
     NameClaimSpec {
-        type_: ClaimType::Slug,
-        name: new.slug.clone(),
-        holder: holder(facts),
-        confirm: None,
-        tenant_id: None,
-        warm: None,
         runtime: Some(new.identity.clone()),
-        deletion: None,
-        order: None,
-        tombstone: None,
+        ..NameClaimSpec::new(ClaimType::Slug, new.slug.clone(), holder(facts))
     }
 }

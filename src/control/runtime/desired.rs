@@ -10,6 +10,7 @@ use super::drift;
 use super::env_marks;
 use super::facts::{EnvFact, Facts, Refusal, Token};
 use super::hostname;
+use super::names;
 use super::resolve::Resolved;
 use super::sleep;
 use super::step::Launch;
@@ -59,6 +60,8 @@ pub mod metadata {
     pub const IDLING: &str = "moorage_idling";
     /// Hostname under the base domain that the configuration lets browsers in by.
     pub const HOSTNAME: &str = "moorage_hostname";
+    /// Mark of the customers' hostnames that the configuration lets browsers in by.
+    pub const NAMES: &str = "moorage_names";
     /// For an app that was warm: the slug that it was given to. One that bears it is never given again.
     pub const OWNER: &str = "moorage_owner";
     /// The restart request that it was last begun for.
@@ -241,6 +244,7 @@ fn marks(
     ]);
     marks.extend(grown_gb(facts).map(|size| (metadata::GROWN.to_owned(), size.to_string())));
     marks.extend(hostname::wanted(facts).map(|host| (metadata::HOSTNAME.to_owned(), host.to_owned())));
+    marks.extend(names::mark(&facts.cluster.names).map(|mark| (metadata::NAMES.to_owned(), mark)));
     marks.extend(super::warm::owner(facts, identity).map(|slug| (metadata::OWNER.to_owned(), slug)));
     // What was marked of secrets holds until others are set.
     let secrets = secrets_hash(facts);
@@ -283,11 +287,13 @@ fn files(seed: &Seed) -> Vec<fly::File> {
         .collect()
 }
 
-/// The names under which browsers may open the gateway. The hostname is none of what is compared: one that comes or
-/// changes later is taken up with the next start, and restarts nothing.
+/// The names under which browsers may open the gateway. The platform's own hostname is none of what is compared: one
+/// that comes or changes later is taken up with the next start, and restarts nothing. Customers' own names are: nobody
+/// would get in by one before, and whoever has it after them would.
 fn origins(facts: &Facts, identity: &RuntimeIdentity) -> Result<Vec<Origin>, Refusal> {
     let hostname = hostname::wanted(facts).map(|host| format!("https://{host}"));
-    [Some(url(identity)), hostname].iter().flatten().map(|url| Origin::parse(url).map_err(invalid)).collect()
+    let all = [url(identity)].into_iter().chain(hostname).chain(names::origins(&facts.cluster.names));
+    all.map(|url| Origin::parse(&url).map_err(invalid)).collect()
 }
 
 fn checked_settings(

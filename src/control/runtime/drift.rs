@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::config_mark;
 use super::desired::{self, metadata};
 use super::facts::{Facts, MachineFact};
+use super::names;
 use super::resolve::Resolved;
 use crate::engine::hash::short_hash;
 
@@ -195,7 +196,8 @@ fn wanted(facts: &Facts, resolved: &Resolved) -> String {
     let generation = facts.runtime.metadata.generation.unwrap_or_default().to_string();
     let secrets = desired::secrets_hash(facts).unwrap_or_default();
     let addresses = facts.known.addresses().join(",");
-    short_hash(&[&config_mark::mark(facts, resolved), &generation, &secrets, &addresses], 10)
+    let names = names::mark(&facts.cluster.names).unwrap_or_default();
+    short_hash(&[&config_mark::mark(facts, resolved), &generation, &secrets, &addresses, &names], 10)
 }
 
 /// What people are told of a change that is put right.

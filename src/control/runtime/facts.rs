@@ -10,6 +10,7 @@ use super::drift::Mends;
 pub use super::known::{Absence, AbsenceKind, Compared, Known, Proof, Source};
 pub use super::machine::{Boot, Health, Host, Idling, MachineFact, MachinePhase, Services};
 use super::moving::Moving;
+use super::names::Name;
 pub use super::request::{Pursuit, Request, RequestKind};
 use super::step::Look;
 pub use super::survey::Survey;
@@ -66,6 +67,8 @@ pub struct Cluster {
     pub request: Option<Request>,
     /// What the base domain offers, if there is one.
     pub base: Option<super::hostname::Base>,
+    /// Customers' own hostnames that lead to its app.
+    pub names: Vec<Name>,
     /// Settings of the operator.
     pub settings: Settings,
 }

@@ -39,6 +39,8 @@ pub struct MachineFact {
     pub addresses: Vec<String>,
     /// Hostname under the base domain that its configuration knows.
     pub hostname: Option<String>,
+    /// Mark of the customers' hostnames that its configuration knows.
+    pub names: Option<String>,
     /// The slug whose app it is, if it was warm before.
     pub owner: Option<String>,
     /// The restart request that it was last begun for.

@@ -20,6 +20,7 @@ pub mod look;
 pub mod machine;
 pub mod machine_fact;
 pub mod moving;
+pub mod names;
 pub mod observe;
 pub mod probe;
 pub mod record;

@@ -10,7 +10,9 @@ use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 
 use super::facts::{ClaimFact, Cluster, Facts, Knowledge, NamespaceFact, Request, Settings, Warm};
+use super::names::Name;
 use super::resolve::{plan_of, slug};
+use crate::api::name_claim::RuntimeIdentity;
 use crate::api::order_record::OrderRecord;
 use crate::api::{NameClaim, Runtime, Workspace};
 use crate::control::context::Context;
@@ -57,6 +59,7 @@ pub fn cluster(ctx: &Context, runtime: &Runtime) -> Cluster {
             .base_domain
             .as_ref()
             .map(|base| base.offer(&slug_of(&claim, runtime, workspace.as_deref()))),
+        names: recorded(&claim).map_or_else(Vec::new, |identity| names(ctx, identity)),
         settings: settings(&ctx.config),
         workspace,
         claim,
@@ -127,6 +130,19 @@ fn claim(ctx: &Context, runtime: &Runtime, workspace: Option<&Workspace>) -> Cla
     let own = runtime.uid().and_then(|uid| ctx.claims.slug_of(&uid));
     let claim = own.or_else(|| ctx.claims.get(&NameClaim::label_key(&slug(runtime, workspace))));
     claim.map_or(ClaimFact::Free, |claim| ClaimFact::Held(Arc::new(claim.spec.clone())))
+}
+
+fn recorded(claim: &ClaimFact) -> Option<&RuntimeIdentity> {
+    let ClaimFact::Held(claim) = claim else { return None };
+    claim.runtime.as_ref()
+}
+
+/// Customers' hostnames that lead to its app.
+pub fn names(ctx: &Context, identity: &RuntimeIdentity) -> Vec<Name> {
+    let claims = ctx.claims.hostnames_of(&identity.app);
+    let mut names: Vec<Name> = claims.iter().filter_map(|claim| Name::of(claim)).collect();
+    names.sort_unstable();
+    names
 }
 
 /// Apps that were made ahead for its Plan. One that has a slug has an app of its own.

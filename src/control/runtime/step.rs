@@ -144,6 +144,8 @@ pub enum Effect {
     ImportCertificate(HostnameRecord),
     /// Take the hostname from the app, with its certificate.
     DetachHostname(String),
+    /// Have the customer's hostname of this claim lead nowhere.
+    VacateName(String),
     /// Make a snapshot of the volume, to which an upgrade that fails goes back; kept for as long as Fly can, if the
     /// volume's own setting is recorded.
     SnapshotBeforeUpgrade {

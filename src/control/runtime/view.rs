@@ -134,7 +134,8 @@ fn transitional(facts: &Facts, kind: OperationType) -> RuntimeState {
             | OperationType::Restart
             | OperationType::Update
             | OperationType::Snapshot
-            | OperationType::Upgrade,
+            | OperationType::Upgrade
+            | OperationType::VerifyDomain,
             _,
         ) => RuntimeState::Starting,
         (OperationType::Resize | OperationType::Restore | OperationType::Move, _) => changing(facts),
@@ -373,6 +374,7 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::MarkSpelling => "MarkSpelling",
         Effect::TakeWarm(_) => "TakeWarm",
         Effect::MarkOwner => "MarkOwner",
+        Effect::VacateName(_) => "VacateName",
         Effect::CreateVolume { .. } => "CreateVolume",
         Effect::ReplaceVolume => "ReplaceVolume",
         Effect::ExtendVolume { .. } => "ExtendVolume",

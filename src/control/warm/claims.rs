@@ -64,16 +64,9 @@ fn spec(ctx: &Context, wanted: &Wanted, serial: &str) -> NameClaimSpec {
     let holder =
         Holder { namespace: ctx.config.namespace.clone(), name: plan.clone(), uid: identity.clone() };
     NameClaimSpec {
-        type_: ClaimType::Warm,
-        name: format!("{plan}-{serial}"),
-        holder,
-        confirm: None,
-        tenant_id: None,
         warm: Some(WarmApp::kept(&wanted.region)),
         runtime: Some(RuntimeIdentity::new(identity, app, DeletionPolicy::Delete, wanted.pin.clone())),
-        order: None,
-        deletion: None,
-        tombstone: None,
+        ..NameClaimSpec::new(ClaimType::Warm, format!("{plan}-{serial}"), holder)
     }
 }
 

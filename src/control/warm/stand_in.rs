@@ -165,6 +165,7 @@ fn cluster(ctx: &Context, claim: &NameClaimSpec) -> Cluster {
         namespace: NamespaceFact::Active,
         request: None,
         base: None,
+        names: Vec::new(),
         settings: settings(&ctx.config),
     }
 }

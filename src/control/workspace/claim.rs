@@ -60,16 +60,8 @@ pub async fn release(ctx: &Context, now: Timestamp, facts: &Facts, name: Name) -
 
 fn spec(facts: &Facts, name: Name) -> NameClaimSpec {
     NameClaimSpec {
-        type_: name.claim_type(),
-        name: facts.name(name),
-        holder: facts.holder(),
-        confirm: None,
         tenant_id: (name == Name::Namespace).then(|| tenant_id(facts)),
-        warm: None,
-        runtime: None,
-        deletion: None,
-        order: None,
-        tombstone: None,
+        ..NameClaimSpec::new(name.claim_type(), facts.name(name), facts.holder())
     }
 }
 

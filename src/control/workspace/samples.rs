@@ -55,16 +55,8 @@ pub(crate) fn claim(facts: &Facts, name: Name) -> NameClaim {
     NameClaim::new(
         &facts.key(name),
         NameClaimSpec {
-            type_: name.claim_type(),
-            name: facts.name(name),
-            holder: facts.holder(),
-            confirm: None,
             tenant_id: tenant,
-            warm: None,
-            runtime: None,
-            deletion: None,
-            order: None,
-            tombstone: None,
+            ..NameClaimSpec::new(name.claim_type(), facts.name(name), facts.holder())
         },
     )
 }

@@ -8,6 +8,7 @@ use kube::runtime::reflector::ObjectRef;
 use super::pace::Noted;
 use crate::api::{Runtime, RuntimeTask, Workspace};
 use crate::control::context::Context;
+use crate::control::domain::wire as domain_wire;
 use crate::engine::watch::Change;
 
 /// Keeps the index of Workspaces, and forgets one that has gone.
@@ -70,8 +71,16 @@ pub fn task_changed(ctx: &Context, change: &Change<'_, RuntimeTask>) {
             let runtime = ObjectRef::new(&task.spec.runtime_ref.name).within(&namespace);
             ctx.triggers.runtimes.visit_ref(runtime);
             ctx.history.journal.due.notify_one();
+            if let Some(domain) = task.spec.domain_ref.as_ref().filter(|_| is_open(task)) {
+                domain_wire::look_now(ctx, &namespace, &domain.name);
+            }
         }
     }
+}
+
+/// Whether nothing came of a request yet.
+fn is_open(task: &RuntimeTask) -> bool {
+    task.status.as_ref().is_none_or(|status| status.finish_time.is_none())
 }
 
 fn news_everywhere(ctx: &Context) {

@@ -236,7 +236,7 @@ impl BaseDomain {
     }
 }
 
-fn is_hostname(name: &str) -> bool {
+pub(super) fn is_hostname(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_one_label)
 }
 

@@ -1,12 +1,116 @@
 //! The domains that customers bring: how their records are looked at.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
+use super::base_domain::{Acme, is_hostname};
+use crate::domains::budget::Limits;
+
+/// Hostnames of customers'.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CustomDomains {
+    /// How customers' records are looked at.
+    pub dns: DnsSettings,
+    /// The certificate authority for CustomDomains with source ACME. Left out, none are ordered.
+    pub acme: Option<AcmeSettings>,
+    /// Zones in which customers can't bring hostnames, beside the base domain and fly.dev.
+    pub refused_zones: Vec<String>,
+    /// Most CustomDomains in one namespace.
+    pub per_namespace: u16,
+    /// Seconds between two looks at the records of a hostname in service.
+    pub recheck_seconds: u32,
+    /// Seconds for which a hostname serves on after the record that shows whose it is has gone.
+    pub grace_seconds: u32,
+    /// Seconds for which another customer's record has to stand, and the holder's to be missing, before a hostname changes
+    /// hands.
+    pub contest_seconds: u32,
+    /// Seconds that issuing a certificate may take before it reads `error`.
+    pub deadline_seconds: u32,
+}
+
+/// The certificate authority for customers' hostnames.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AcmeSettings {
+    /// The authority, and the account there.
+    pub authority: Acme,
+    /// Names by which CAA records know the authority; those that it names itself if empty.
+    #[serde(default)]
+    pub caa_identities: Vec<String>,
+    /// An ingress that sends `/.well-known/acme-challenge/` here. Left out, there is no HTTP01.
+    #[serde(default)]
+    pub http01: Option<Http01>,
+    /// Seconds between two questions about the renewal of a certificate; as the authority asks for if left out.
+    #[serde(default)]
+    pub renewal_info_seconds: Option<u32>,
+    /// Orders that are placed at most.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// An ingress through which challenges are answered.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Http01 {
+    /// Its public addresses: what customers' hostnames lead to.
+    pub addresses: Vec<String>,
+    /// Address at which challenges are answered.
+    #[serde(default = "default_http01")]
+    pub listen: String,
+}
+
+impl Default for CustomDomains {
+    fn default() -> Self {
+        Self {
+            dns: DnsSettings::default(),
+            acme: None,
+            refused_zones: Vec::new(),
+            per_namespace: 100,
+            recheck_seconds: 24 * 3600,
+            grace_seconds: 72 * 3600,
+            contest_seconds: 600,
+            deadline_seconds: 1800,
+        }
+    }
+}
+
+impl CustomDomains {
+    /// The ingress through which challenges are answered, if there is one.
+    pub fn http01(&self) -> Option<&Http01> {
+        self.acme.as_ref()?.http01.as_ref()
+    }
+
+    /// Refuses what can't be used.
+    ///
+    /// # Errors
+    /// Says which field is wrong, and what would be right.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.dns.check()?;
+        let value = |field, problem| Err(ConfigError::Value { field, problem });
+        if !self.refused_zones.iter().all(|zone| is_hostname(zone)) {
+            return value(
+                "customDomains.refusedZones",
+                "must be domains in lower case, such as `example.dev`",
+            );
+        }
+        let Some(http01) = self.http01() else { return Ok(()) };
+        if http01.addresses.is_empty() || !http01.addresses.iter().all(|one| one.parse::<IpAddr>().is_ok()) {
+            return value("customDomains.acme.http01.addresses", "must be IP addresses, at least one");
+        }
+        if http01.listen.parse::<SocketAddr>().is_err() {
+            return value(
+                "customDomains.acme.http01.listen",
+                "must be an IP address and a port, such as 0.0.0.0:8082",
+            );
+        }
+        Ok(())
+    }
+}
 
 /// How records of strangers are looked at.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -51,6 +155,10 @@ impl DnsSettings {
         }
         Ok(())
     }
+}
+
+fn default_http01() -> String {
+    "127.0.0.1:8082".into()
 }
 
 #[cfg(test)]

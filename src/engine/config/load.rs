@@ -103,6 +103,7 @@ impl Config {
             return value("logging.level", "must be a log filter, such as `info` or `info,moorage=debug`");
         }
         self.billing.check(&self.address)?;
+        self.custom_domains.check()?;
         self.base_domain.as_ref().map_or(Ok(()), super::BaseDomain::check)
     }
 }

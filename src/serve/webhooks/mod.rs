@@ -6,7 +6,7 @@
 
 mod book;
 mod gate;
-mod listen;
+pub(super) mod listen;
 mod notes;
 mod outcome;
 mod payapp;

@@ -41,6 +41,7 @@ fn seen(runtimes: Vec<Runtime>) -> Seen {
     Seen {
         runtimes: Part::Read(runtimes),
         orders: Part::Read(Vec::new()),
+        domains: Part::Read(Vec::new()),
         workspaces: Part::Read(Vec::new()),
         plans: Part::Read(Vec::new()),
         blueprints: Part::Read(Vec::new()),

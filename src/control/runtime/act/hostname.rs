@@ -11,7 +11,9 @@ use super::{Failed, tell};
 use crate::api::name_claim::{HostnameRecord, RuntimeIdentity};
 use crate::control::base_domain::BaseDomain;
 use crate::control::context::Context;
+use crate::control::domain;
 use crate::control::runtime::facts::TroubleClass;
+use crate::control::runtime::observe;
 use crate::domains::dns::{Host, Provider};
 use crate::domains::{DomainClass, DomainError};
 
@@ -79,6 +81,18 @@ pub(super) async fn detach(
         _ => {}
     }
     facts.known.hostname.detached.insert(name.to_owned());
+    Ok(())
+}
+
+/// Has a customer's hostname lead nowhere.
+pub(super) async fn vacate(
+    ctx: &Context,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+    key: &str,
+) -> Result<(), Failed> {
+    domain::act::vacate(ctx, key).await?;
+    facts.cluster.names = observe::names(ctx, identity);
     Ok(())
 }
 

@@ -107,6 +107,7 @@ async fn on_fly(
         Effect::RemoveRecords(name) => hostname::remove_records(ctx, facts, identity, name).await,
         Effect::ImportCertificate(record) => hostname::import_certificate(ctx, facts, identity, record).await,
         Effect::DetachHostname(name) => hostname::detach(ctx, facts, identity, name).await,
+        Effect::VacateName(key) => hostname::vacate(ctx, facts, identity, key).await,
         Effect::CreateVolume { region } => volume::create_volume(ctx, facts, identity, region).await,
         Effect::ReplaceVolume => replace::make(ctx, facts, identity).await,
         Effect::ExtendVolume { id, size_gb } => replace::extend(ctx, facts, identity, id, *size_gb).await,
@@ -227,6 +228,7 @@ pub fn forget(facts: &mut Facts, effect: &Effect) {
         | Effect::RemoveRecords(_)
         | Effect::ImportCertificate(_)
         | Effect::DetachHostname(_)
+        | Effect::VacateName(_)
         | Effect::FinishTask(_) => {}
         Effect::CreateVolume { .. }
         | Effect::DeleteVolume { .. }

@@ -33,6 +33,7 @@ fn taken_down(now: Timestamp, facts: &Facts) -> Reached<()> {
     }
     super::claim::deletion_policy_recorded(facts, identity)?;
     super::brake::released(facts, claim, identity)?;
+    names_gone(facts)?;
     super::hostname::gone(facts, identity)?;
     if !app_exists(now, facts)? {
         return Err(release(now, None, &nothing_left(facts, identity)));
@@ -41,6 +42,14 @@ fn taken_down(now: Timestamp, facts: &Facts) -> Reached<()> {
         DeletionPolicy::Delete => remove_all(now, facts, identity),
         DeletionPolicy::Snapshot => keep_snapshot(now, facts, identity),
         DeletionPolicy::Retain => keep_all(now, facts, identity),
+    }
+}
+
+/// No customer's hostname leads to it any more.
+fn names_gone(facts: &Facts) -> Reached<()> {
+    match facts.cluster.names.first() {
+        Some(name) => Err(Step::Do(Effect::VacateName(name.key.clone()))),
+        None => Ok(()),
     }
 }
 

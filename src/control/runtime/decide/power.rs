@@ -14,7 +14,7 @@ use crate::api::reason;
 use crate::api::runtime::SleepMode;
 use crate::control::hold;
 use crate::control::runtime::env_marks::{self, Difference};
-use crate::control::runtime::{config_mark, desired, sleep, warm};
+use crate::control::runtime::{config_mark, desired, names, sleep, warm};
 use crate::engine::config::Readiness;
 use crate::gateway::exit::ExitCause;
 
@@ -124,6 +124,7 @@ pub(in crate::control::runtime) fn config_is_applied(facts: &Facts, resolved: &R
         && env_marks::difference(facts, machine) != Difference::Now
         && has_pinned_image(machine, resolved)
         && !warm::lacks_something(facts, machine)
+        && names::mark(&facts.cluster.names) == machine.names
         && desired::grown_gb(facts).is_none_or(|size| machine.grown_gb == Some(size))
 }
 

@@ -1,0 +1,62 @@
+//! Performs one effect.
+
+mod claim;
+mod hosting;
+mod names;
+mod vacate;
+
+use jiff::Timestamp;
+
+use super::facts::Facts;
+use super::ordered;
+use super::step::Effect;
+use crate::api::DOMAIN_FINALIZER;
+use crate::control::context::Context;
+use crate::control::finalizers;
+use crate::control::runtime::trouble::Failure;
+
+pub use hosting::detach;
+pub use names::unpublish;
+pub use vacate::vacate;
+
+/// Performs the effect.
+///
+/// # Errors
+/// If whoever is asked refuses or doesn't answer. Whatever an effect may have changed is looked at again.
+pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effect) -> Result<(), Failure> {
+    match effect {
+        Effect::AddFinalizer => finalizers::add(ctx, &mut facts.domain, DOMAIN_FINALIZER).await,
+        Effect::RemoveFinalizer => finalizers::remove(ctx, &mut facts.domain, DOMAIN_FINALIZER).await,
+        Effect::Claim(record) => claim::create(ctx, facts, record).await,
+        Effect::TakeOver => claim::take_over(ctx, facts).await,
+        Effect::Reclaim(record) => claim::reclaim(ctx, facts, record).await,
+        Effect::RecordContest(contest) => claim::contest(ctx, facts, contest.as_ref()).await,
+        Effect::RecordMissing(since) => claim::missing(ctx, facts, *since).await,
+        Effect::RecordRoute(app) => claim::route(ctx, facts, app.as_deref()).await,
+        Effect::RecordStanding(standing) => claim::standing(ctx, facts, standing).await,
+        Effect::Release => claim::release(ctx, now, facts).await,
+        Effect::Publish { label, addresses } => names::publish(ctx, facts, label, addresses).await,
+        Effect::Unpublish(label) => {
+            unpublish(ctx, label).await?;
+            facts.known.deeds.unpublished.insert(label.clone());
+            facts.known.deeds.published = None;
+            Ok(())
+        }
+        Effect::RequestCertificate => hosting::request(ctx, now, facts).await,
+        Effect::CheckHostname => hosting::check(ctx, now, facts).await,
+        Effect::Import => hosting::import(ctx, now, facts).await,
+        Effect::DropImport => hosting::drop_import(ctx, now, facts).await,
+        Effect::DropIssued => hosting::drop_issued(ctx, now, facts).await,
+        Effect::Detach(app) => hosting::take_away(ctx, facts, app).await,
+        Effect::CountOrder => ordered::count(ctx, now, facts).await,
+        Effect::BeginOrder => ordered::begin(ctx, now, facts).await,
+        Effect::ShowProofs(proofs) => ordered::show(ctx, now, facts, proofs).await,
+        Effect::Answer => ordered::answer(ctx, now, facts).await,
+        Effect::Finalize => ordered::finalize(ctx, now, facts).await,
+        Effect::Collect => ordered::collect(ctx, now, facts).await,
+        Effect::Copy => ordered::copy(ctx, facts).await,
+        Effect::Abandon(error) => ordered::abandon(ctx, now, facts, error).await,
+        Effect::Clean => ordered::clean(ctx, facts).await,
+        Effect::DropStored => ordered::drop_stored(ctx, facts).await,
+    }
+}

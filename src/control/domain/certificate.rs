@@ -1,0 +1,115 @@
+//! What is known of a hostname's certificate: the one at hand, and the order for one.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::control::runtime::facts::Refusal;
+use crate::domains::acme::AcmeError;
+use crate::domains::certificate::Certificate;
+use crate::domains::dns::Text;
+
+/// A certificate that can be imported, or why there is none.
+#[derive(Clone, Debug)]
+pub enum Material {
+    /// One that is good.
+    Ready(Arc<Certificate>),
+    /// There is none that could be used.
+    Unfit(Refusal),
+}
+
+/// What the operator keeps for ordering certificates of one hostname, in a Secret of its own namespace.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    /// Whether there is a Secret.
+    pub kept: Kept,
+    /// The order under way.
+    pub order: Option<StoredOrder>,
+    /// Texts that were put into DNS, or are about to be, and not removed yet.
+    pub texts: Vec<Text>,
+    /// Answers to challenges that the ingress gives, by their token, and not removed yet.
+    pub answers: Vec<String>,
+    /// The last certificate that was issued.
+    pub certificate: Option<Arc<Certificate>>,
+}
+
+/// Whether something is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing is.
+    #[default]
+    Nothing,
+    /// A Secret is there.
+    Secret,
+}
+
+/// An order under way.
+#[derive(Clone, Debug)]
+pub struct StoredOrder {
+    /// Its URL.
+    pub url: String,
+    /// The key that the certificate is for, PEM.
+    pub key: SecretString,
+}
+
+/// Whether CAA records let the authority issue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaaFact {
+    /// When they were looked at.
+    pub at: Timestamp,
+    /// Why not, if they don't.
+    pub refusal: Option<Refusal>,
+}
+
+/// An order as it was last seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderFact {
+    /// These have to be shown before the authority is told.
+    Proofs(Vec<Proof>),
+    /// The authority is at it.
+    Working(Timestamp),
+    /// It waits for the certificate request.
+    Ready,
+    /// The certificate is made.
+    Valid,
+    /// It failed.
+    Failed(AcmeError),
+}
+
+/// What an authority wants to see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// A text in DNS.
+    Text(String),
+    /// An answer to a request: its token, and the answer.
+    Answer(String, String),
+}
+
+/// Whether the texts that an authority wants show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shown {
+    /// They weren't set in this process's life.
+    #[default]
+    NotSet,
+    /// They were, and not every server showed them then.
+    NotYet(Timestamp),
+    /// They show.
+    Everywhere,
+}
+
+impl Stored {
+    /// Whether something is left that has to be taken away.
+    pub fn has_left(&self) -> Left {
+        if self.texts.is_empty() && self.answers.is_empty() { Left::Nothing } else { Left::Proofs }
+    }
+}
+
+/// What orders have left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing.
+    Nothing,
+    /// Texts or answers.
+    Proofs,
+}

@@ -1,0 +1,254 @@
+//! The conditions of a hostname, from the outcome of a visit. Pure.
+
+use super::decide::takes_alias;
+use super::edge::Hosted;
+use super::facts::Facts;
+use super::records::{delegated, records, routed_by};
+use super::trouble;
+use super::verdict::{Ownership, is_anothers, ownership};
+use crate::api::condition::{ConditionStatus, ConditionType, Wanted};
+use crate::api::custom_domain::{RecordPurpose, RecordState, RecordStatus, RecordType, RoutedBy};
+use crate::api::reason;
+use crate::control::runtime::facts::Refusal;
+use crate::domains::dns::LookError;
+
+/// What a visit came to.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It serves.
+    Active {
+        /// In one word.
+        reason: &'static str,
+        /// For people.
+        message: &'static str,
+    },
+    /// It waits for a person: what of, and the portal's word for it.
+    Awaiting(Refusal, &'static str),
+    /// It can't be done as it stands.
+    Stalled(Refusal),
+    /// Something is under way, and what.
+    Progress(Refusal),
+}
+
+/// Every condition.
+pub fn conditions(facts: &Facts, outcome: &Outcome) -> Vec<Wanted> {
+    let mut all = summary(outcome);
+    all.extend([owned(facts), claimed(facts), configured(facts), issued(facts, outcome)]);
+    all
+}
+
+fn summary(outcome: &Outcome) -> Vec<Wanted> {
+    let ready = |status, reason, message: &str| Wanted::new(ConditionType::Ready, status, reason, message);
+    let beside =
+        |type_, why: &Refusal| Wanted::new(type_, ConditionStatus::True, why.reason, why.message.clone());
+    match outcome {
+        Outcome::Active { reason, message } => vec![ready(ConditionStatus::True, reason, message)],
+        Outcome::Awaiting(why, word) => {
+            vec![beside(ConditionType::Reconciling, why), ready(ConditionStatus::False, word, &why.message)]
+        }
+        Outcome::Stalled(why) => {
+            vec![beside(ConditionType::Stalled, why), ready(ConditionStatus::False, why.reason, &why.message)]
+        }
+        Outcome::Progress(why) => vec![
+            beside(ConditionType::Reconciling, why),
+            ready(ConditionStatus::Unknown, why.reason, &why.message),
+        ],
+    }
+}
+
+fn owned(facts: &Facts) -> Wanted {
+    let say = |status, reason, message: String| {
+        Wanted::new(ConditionType::OwnershipVerified, status, reason, message)
+    };
+    let Ok(host) = &facts.host else {
+        return say(ConditionStatus::False, reason::HOSTNAME_INVALID, "The hostname can't be used.".into());
+    };
+    let held = facts.record();
+    if let Some(record) = held.filter(|record| record.missing_since.is_some()) {
+        let message = if record.route.is_some() {
+            "The record that shows whose the hostname is has gone. It serves on until `status.graceEndTime`; set the record again before."
+        } else {
+            "The record that showed whose the hostname is has gone for too long: it doesn't serve any more. Set the record again."
+        };
+        return say(ConditionStatus::False, reason::RECORD_GONE, message.into());
+    }
+    match ownership(facts, host) {
+        _ if held.is_some() => say(
+            ConditionStatus::True,
+            reason::VERIFIED,
+            "A record in DNS shows whose the hostname is.".into(),
+        ),
+        Ownership::Shown(_) => say(
+            ConditionStatus::True,
+            reason::VERIFIED,
+            "A record in DNS shows whose the hostname is.".into(),
+        ),
+        Ownership::NotLooked => {
+            say(ConditionStatus::Unknown, reason::NOT_CHECKED, "DNS wasn't looked at yet.".into())
+        }
+        Ownership::Unseen(error) => say(ConditionStatus::False, trouble::reason(error), error.to_string()),
+        Ownership::Missing | Ownership::NeedsText => {
+            let proof = [RecordPurpose::Ownership, RecordPurpose::OwnershipAndRouting];
+            missing(facts, |record| proof.contains(&record.purpose)).map_or_else(
+                || say(ConditionStatus::Unknown, reason::NOT_CHECKED, "DNS wasn't looked at yet.".into()),
+                |why| say(ConditionStatus::False, why.reason, why.message),
+            )
+        }
+    }
+}
+
+fn claimed(facts: &Facts) -> Wanted {
+    let say =
+        |status, reason, message: &str| Wanted::new(ConditionType::HostnameClaimed, status, reason, message);
+    if facts.record().is_some() {
+        return say(ConditionStatus::True, reason::CLAIMED, "The hostname is held for this CustomDomain.");
+    }
+    let claim = facts.cluster.claim.as_ref().filter(|claim| claim.spec.tombstone.is_none());
+    match claim {
+        Some(_) if is_anothers(facts) => say(
+            ConditionStatus::False,
+            reason::HOSTNAME_TAKEN,
+            "Another customer has shown that the hostname is theirs, and holds it for as long as their record stands. If it is yours, remove theirs from DNS and set the TXT record in `status.records`.",
+        ),
+        Some(_) => say(
+            ConditionStatus::False,
+            reason::NAME_TAKEN,
+            "Another CustomDomain of this tenant holds the hostname.",
+        ),
+        None => say(
+            ConditionStatus::False,
+            reason::RECORD_MISSING,
+            "It is held for this CustomDomain once a record shows whose it is.",
+        ),
+    }
+}
+
+fn configured(facts: &Facts) -> Wanted {
+    let say =
+        |status, reason, message: String| Wanted::new(ConditionType::DnsConfigured, status, reason, message);
+    let sight = facts.known.sight.as_ref();
+    if let Some(error) = facts.unseen().or_else(|| delegation_unseen(facts)) {
+        return say(ConditionStatus::False, trouble::reason(error), error.to_string());
+    }
+    let settled = sight.is_none() && facts.record().is_some_and(|record| record.service_time.is_some());
+    let leads = [RecordPurpose::Routing, RecordPurpose::OwnershipAndRouting, RecordPurpose::Certificate];
+    match missing(facts, |record| leads.contains(&record.purpose)) {
+        _ if settled => say(ConditionStatus::True, reason::CONFIGURED, "The hostname leads here.".into()),
+        Some(why) => say(ConditionStatus::False, why.reason, why.message),
+        None => match routed_by(facts) {
+            Some(by) => say(ConditionStatus::True, reason::CONFIGURED, led(by).into()),
+            None => say(ConditionStatus::Unknown, reason::NOT_CHECKED, "DNS wasn't looked at yet.".into()),
+        },
+    }
+}
+
+/// Why it couldn't be seen where texts for the certificate authority are looked for, if they are.
+fn delegation_unseen(facts: &Facts) -> Option<&LookError> {
+    let host = facts.host.as_ref().ok()?;
+    delegated(facts, host)?;
+    facts.seen()?.delegated.as_ref().err()
+}
+
+fn led(by: RoutedBy) -> &'static str {
+    match by {
+        RoutedBy::Cname => "The hostname leads here by its CNAME.",
+        RoutedBy::Address => "The hostname leads here by its addresses.",
+        RoutedBy::Proxied => "The hostname leads here through a proxy, as Fly's own check found.",
+    }
+}
+
+fn issued(facts: &Facts, outcome: &Outcome) -> Wanted {
+    let say = |status, reason, message: String| {
+        Wanted::new(ConditionType::CertificateIssued, status, reason, message)
+    };
+    let stands = facts.record().and_then(|record| record.certificate.as_ref());
+    match (stands, outcome) {
+        (Some(_), Outcome::Stalled(why)) if is_about_certificates(why) => say(
+            ConditionStatus::True,
+            why.reason,
+            format!("The one in service is good still. {}", why.message),
+        ),
+        (Some(_), _) => match failing(facts) {
+            Some(why) => say(
+                ConditionStatus::True,
+                why.reason,
+                format!("The one in service is good still, but isn't renewed. {}", why.message),
+            ),
+            None => say(ConditionStatus::True, reason::ISSUED, "A certificate is in service.".into()),
+        },
+        (None, Outcome::Stalled(why) | Outcome::Progress(why)) => {
+            say(ConditionStatus::False, why.reason, why.message.clone())
+        }
+        (None, Outcome::Awaiting(..) | Outcome::Active { .. }) => say(
+            ConditionStatus::False,
+            reason::PENDING_CERT,
+            "It is issued once the hostname's records are as they should be.".into(),
+        ),
+    }
+}
+
+fn is_about_certificates(why: &Refusal) -> bool {
+    [
+        reason::CERTIFICATE_INVALID,
+        reason::CERTIFICATE_EXPIRED,
+        reason::SECRET_NOT_FOUND,
+        reason::CERTIFICATE_REFUSED,
+        reason::CAA_FORBIDS,
+        reason::ACME_NOT_CONFIGURED,
+    ]
+    .contains(&why.reason)
+}
+
+/// Why the certificate in service isn't renewed, if that fails.
+fn failing(facts: &Facts) -> Option<Refusal> {
+    let ordering = facts.record()?.ordering.as_ref().filter(|ordering| ordering.failures > 0)?;
+    let word = reason::ALL.iter().find(|it| Some(it.word) == ordering.reason.as_deref())?.word;
+    Some(Refusal::new(word, ordering.message.clone().unwrap_or_default()))
+}
+
+/// The first record of a kind that isn't as it should be, and what to do about it.
+pub fn missing(facts: &Facts, wanted: impl Fn(&RecordStatus) -> bool) -> Option<Refusal> {
+    let host = facts.host.as_ref().ok()?;
+    let all = records(facts, host);
+    let wrong = all.iter().filter(|record| wanted(record));
+    let first = wrong.clone().find(|record| record.state == RecordState::Wrong);
+    let record = first.or_else(|| wrong.clone().find(|record| record.state == RecordState::Missing))?;
+    Some(told(facts, record))
+}
+
+fn told(facts: &Facts, record: &RecordStatus) -> Refusal {
+    let kind = kind(record.type_);
+    let set = format!("Set {kind} {} to {}", record.name, record.value);
+    if record.state == RecordState::Missing {
+        return Refusal::new(reason::RECORD_MISSING, format!("{kind} {} isn't set. {set}.", record.name));
+    }
+    let proxy = if record.type_ == RecordType::Cname && takes_alias(facts) {
+        " If a proxy of yours answers for it, leave that and set the TXT record in `status.records`."
+    } else {
+        ""
+    };
+    Refusal::new(
+        reason::RECORD_WRONG,
+        format!(
+            "{kind} {} isn't as it should be: {} was found. {set}, and remove what was found.{proxy}",
+            record.name,
+            record.found.join(", ")
+        ),
+    )
+}
+
+fn kind(type_: RecordType) -> &'static str {
+    match type_ {
+        RecordType::Cname => "CNAME",
+        RecordType::Txt => "TXT",
+        RecordType::A => "A",
+        RecordType::Aaaa => "AAAA",
+    }
+}
+
+/// What Fly says is in the way of a certificate, with its remedy.
+pub fn at_fly(hosted: &Hosted) -> Option<String> {
+    let problem = hosted.problems.first()?;
+    let code = if problem.code.is_empty() { String::new() } else { format!(" ({})", problem.code) };
+    Some(format!("Fly says{code}: {}. {}.", problem.message, problem.remedy))
+}

@@ -1,0 +1,180 @@
+//! The stages that bring a certificate into service: Fly's own, or one that is imported. One at a time for a name, and a
+//! hostname is never deleted to change that.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::certificate::{Left, Material};
+use super::super::edge::{Asking, EdgeFact, Hosted, ImportStanding};
+use super::super::facts::{Asked, Dropped, Facts};
+use super::super::records::{is_complete, routed_by};
+use super::super::step::{Effect, Look, Step, Waiting};
+use super::{Reached, leave, order, refused};
+use crate::api::custom_domain::CertificateSource;
+use crate::api::domain_record::DomainRecord;
+use crate::api::reason;
+use crate::control::runtime::facts::Refusal;
+use crate::domains::certificate::Certificate;
+use crate::domains::name::Hostname;
+
+/// The longest pause between two questions to Fly while it issues.
+const SLOWEST: SignedDuration = SignedDuration::from_secs(60);
+
+/// A certificate is in service, as far as it can be now.
+pub(super) fn in_service(
+    now: Timestamp,
+    facts: &Facts,
+    host: &Hostname,
+    record: &DomainRecord,
+) -> Reached<()> {
+    expired(now, facts, record)?;
+    match facts.domain.spec.certificate.source {
+        CertificateSource::Fly => issued(now, facts, host, record),
+        CertificateSource::Acme => {
+            let certificate = order::at_hand(now, facts, host, record)?;
+            certificate.map_or(Ok(()), |certificate| imported(now, facts, host, record, certificate))
+        }
+        CertificateSource::Secret => kept(now, facts, host, record),
+    }
+}
+
+/// One that was imported and has expired would still be served, in place of any other.
+fn expired(now: Timestamp, facts: &Facts, record: &DomainRecord) -> Reached<()> {
+    let over = record
+        .certificate
+        .as_ref()
+        .is_some_and(|certificate| certificate.fingerprint.is_some() && certificate.expire_time <= now);
+    if !over {
+        return Ok(());
+    }
+    match facts.edge() {
+        None => Err(Step::Look(Look::Edge)),
+        Some(edge) => match edge.hostname.as_ref().and_then(|hosted| hosted.custom) {
+            Some(custom) if custom.until.is_none_or(|until| until <= now) => {
+                Err(Step::Do(Effect::DropImport))
+            }
+            Some(_) | None => Ok(()),
+        },
+    }
+}
+
+/// Fly has issued one, and serves by it.
+fn issued(now: Timestamp, facts: &Facts, host: &Hostname, record: &DomainRecord) -> Reached<()> {
+    let Some(edge) = facts.edge() else {
+        let stands = record.certificate.as_ref().filter(|it| it.source == CertificateSource::Fly);
+        return match stands {
+            Some(certificate) if certificate.expire_time > now && !is_asked(facts) => Ok(()),
+            Some(_) => Err(Step::Look(Look::Edge)),
+            // A name that nothing is recorded of isn't there, or is found by the answer that it is.
+            None => Err(Step::Do(Effect::RequestCertificate)),
+        };
+    };
+    let Some(hosted) = edge.hostname.as_ref().filter(|hosted| hosted.asked == Asking::Yes) else {
+        return Err(Step::Do(Effect::RequestCertificate));
+    };
+    if hosted.fly_until.is_none_or(|until| until <= now) {
+        return proved_to_fly(now, facts, host, edge, hosted);
+    }
+    if hosted.custom.is_some() {
+        return Err(Step::Do(Effect::DropImport));
+    }
+    reread(now, facts, edge)
+}
+
+/// What is in service is read again now and then: somebody may have taken it away, and Fly renews by itself.
+fn reread(now: Timestamp, facts: &Facts, edge: &EdgeFact) -> Reached<()> {
+    let pause = facts.cluster.settings.recheck;
+    if is_asked(facts) || edge.at.duration_until(now) >= pause { Err(Step::Look(Look::Edge)) } else { Ok(()) }
+}
+
+fn is_asked(facts: &Facts) -> bool {
+    facts.known.edge_asked == Asked::Now
+}
+
+/// Fly is asked to look again: ever more slowly while the records are there, and as often as DNS is looked at while they
+/// aren't, since Fly may see by way of a proxy what we don't.
+fn proved_to_fly(
+    now: Timestamp,
+    facts: &Facts,
+    host: &Hostname,
+    edge: &EdgeFact,
+    hosted: &Hosted,
+) -> Reached<()> {
+    if let Some(until) = hosted.limited_until.filter(|until| *until > now) {
+        return Err(Step::Wait(Waiting::Fly(now.duration_until(until))));
+    }
+    if routed_by(facts).is_none() || !is_complete(facts, host) {
+        let looked = facts.known.sight.as_ref().map(|sight| sight.at);
+        return if looked > Some(edge.at) { Err(Step::Do(Effect::CheckHostname)) } else { Ok(()) };
+    }
+    let pause = SignedDuration::from_secs(1 << edge.count.min(6)).min(SLOWEST);
+    let left = pause - edge.at.duration_until(now);
+    if left <= SignedDuration::ZERO {
+        Err(Step::Do(Effect::CheckHostname))
+    } else {
+        Err(Step::Wait(Waiting::Fly(left)))
+    }
+}
+
+/// The one in the Secret is imported.
+fn kept(now: Timestamp, facts: &Facts, host: &Hostname, record: &DomainRecord) -> Reached<()> {
+    let trusted = record.certificate.as_ref().is_some_and(|certificate| {
+        certificate.source == CertificateSource::Secret && certificate.expire_time > now
+    });
+    match &facts.known.material {
+        _ if facts.known.material_asked == Asked::Now => Err(Step::Look(Look::Material)),
+        None if trusted && facts.edge().is_none() && !is_asked(facts) => Ok(()),
+        None => Err(Step::Look(Look::Material)),
+        Some(Material::Unfit(refusal)) => Err(refused(facts, refusal.clone())),
+        Some(Material::Ready(certificate)) if certificate.not_after <= now => {
+            let why =
+                "The certificate in the Secret has expired, and is out of service. Put another in its place.";
+            Err(refused(facts, Refusal::new(reason::CERTIFICATE_EXPIRED, why)))
+        }
+        Some(Material::Ready(certificate)) => imported(now, facts, host, record, certificate),
+    }
+}
+
+/// Fly serves by exactly this certificate, and by no other.
+fn imported(
+    now: Timestamp,
+    facts: &Facts,
+    host: &Hostname,
+    record: &DomainRecord,
+    certificate: &Certificate,
+) -> Reached<()> {
+    let recorded = record.certificate.as_ref().and_then(|it| it.fingerprint.as_ref());
+    if facts.known.deeds.imported.as_ref().or(recorded) != Some(&certificate.fingerprint) {
+        return Err(Step::Do(Effect::Import));
+    }
+    let Some(edge) = facts.edge() else {
+        return if is_asked(facts) { Err(Step::Look(Look::Edge)) } else { Ok(()) };
+    };
+    let Some((hosted, custom)) = edge.hostname.as_ref().and_then(|it| Some((it, it.custom?))) else {
+        return Err(Step::Do(Effect::Import));
+    };
+    match custom.standing {
+        ImportStanding::Unproved => proved_to_fly(now, facts, host, edge, hosted),
+        ImportStanding::Active if hosted.asked == Asking::Yes => Err(Step::Do(Effect::DropIssued)),
+        ImportStanding::Active => reread(now, facts, edge),
+    }
+}
+
+/// Nothing that was shown for an order is left once it has ended.
+pub(super) fn tidied(facts: &Facts) -> Reached<()> {
+    match &facts.known.stored {
+        Some(stored) if stored.order.is_none() && stored.has_left() == Left::Proofs => {
+            Err(Step::Do(Effect::Clean))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What was kept for ordering is forgotten once the certificate comes from elsewhere.
+pub(super) fn forgotten(facts: &Facts, record: &DomainRecord) -> Reached<()> {
+    let orders = facts.domain.spec.certificate.source == CertificateSource::Acme;
+    let other = record.certificate.as_ref().is_some_and(|it| it.source != CertificateSource::Acme);
+    if orders || !other || record.ordering.is_none() || facts.known.deeds.dropped == Dropped::Yes {
+        return Ok(());
+    }
+    leave::forgotten(facts)
+}

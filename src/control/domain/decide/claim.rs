@@ -1,0 +1,120 @@
+//! The stages that concern the claim on the name: who proved it, who holds it, and what becomes of a name that can't be
+//! proved any more.
+
+use jiff::Timestamp;
+
+use super::super::facts::Facts;
+use super::super::records::label;
+use super::super::schedule::MISSES;
+use super::super::step::{Effect, Rest, Step};
+use super::super::verdict::{Ownership, is_anothers, is_still_anothers, ownership};
+use super::{Reached, leave, refused};
+use crate::api::NameClaimSpec;
+use crate::api::condition::whole_seconds;
+use crate::api::domain_record::{Contest, DomainRecord, OwnershipMethod, RouteRecord};
+use crate::api::reason;
+use crate::control::runtime::facts::Refusal;
+use crate::domains::name::Hostname;
+
+/// The claim is ours: what stands under the name. Without a proof nothing is held.
+pub(super) fn held<'f>(now: Timestamp, facts: &'f Facts, host: &Hostname) -> Reached<&'f DomainRecord> {
+    if let Some(record) = facts.record() {
+        return Ok(record);
+    }
+    let claim = facts.cluster.claim.as_ref().map(|claim| &claim.spec);
+    if let Some(refusal) = claim.and_then(|claim| namesake(facts, claim)) {
+        return Err(refusal);
+    }
+    let Ownership::Shown(method) = ownership(facts, host) else { return Err(Step::Rest(Rest::PendingDns)) };
+    let new = Box::new(proved(now, facts, method));
+    match claim {
+        None => Err(Step::Do(Effect::Claim(new))),
+        Some(claim) if claim.tombstone.is_some() || !is_anothers(facts) => Err(freed(facts, claim, new)),
+        Some(claim) => Err(contested(now, facts, claim, new)),
+    }
+}
+
+/// A name that its own tenant holds already, by another object.
+fn namesake(facts: &Facts, claim: &NameClaimSpec) -> Option<Step> {
+    let (ours, holder) = (facts.holder(), &claim.holder);
+    if claim.tombstone.is_some() || holder.namespace != ours.namespace {
+        return None;
+    }
+    if holder.name != ours.name {
+        let message = format!(
+            "The CustomDomain `{}` of this namespace has the hostname already. Delete one of the two.",
+            holder.name
+        );
+        return Some(refused(facts, Refusal::new(reason::NAME_TAKEN, message)));
+    }
+    if claim.takeover_confirmed(Some(&ours.uid)) {
+        return Some(Step::Do(Effect::TakeOver));
+    }
+    let message = format!(
+        "The hostname is held by an earlier object of this name, as after a restored backup. The platform confirms by `moorage confirm takeovers {}`.",
+        ours.name
+    );
+    Some(refused(facts, Refusal::new(reason::IDENTITY_CHANGED, message)))
+}
+
+fn proved(now: Timestamp, facts: &Facts, method: OwnershipMethod) -> DomainRecord {
+    let before = facts.cluster.claim.as_ref().and_then(|claim| claim.spec.domain.as_ref());
+    DomainRecord {
+        tenant_id: facts.cluster.tenant.clone().unwrap_or_default(),
+        method,
+        label: label(facts).unwrap_or_default().to_owned(),
+        verify_time: whole_seconds(now),
+        missing_since: None,
+        contest: None,
+        route: facts.app().map(|app| RouteRecord { app: app.to_owned(), addresses: Vec::new() }),
+        certificate: None,
+        service_time: None,
+        // What was ordered for the name counts, whoever it was for.
+        ordering: before.and_then(|record| record.ordering.clone()),
+    }
+}
+
+/// A name that was given up: taken, once nothing of its last holder's stands.
+fn freed(facts: &Facts, claim: &NameClaimSpec, new: Box<DomainRecord>) -> Step {
+    leave::cleared(facts, claim).err().unwrap_or(Step::Do(Effect::Reclaim(new)))
+}
+
+/// A name that another tenant holds: it changes hands only once its own record has stood for a while, and theirs was
+/// missing all the time.
+fn contested(now: Timestamp, facts: &Facts, claim: &NameClaimSpec, new: Box<DomainRecord>) -> Step {
+    let waits = Step::Rest(Rest::PendingDns);
+    let (Some(seen), Some((rival, _))) = (facts.seen(), &facts.known.rival) else { return waits };
+    let contest = claim.domain.as_ref().and_then(|record| record.contest.as_ref());
+    let ours = contest.filter(|contest| contest.holder == facts.holder());
+    if is_still_anothers(facts, rival, seen) {
+        return if ours.is_some() { Step::Do(Effect::RecordContest(None)) } else { waits };
+    }
+    match (contest, ours) {
+        (_, Some(ours)) if ours.since.duration_until(now) >= facts.cluster.settings.contest => {
+            freed(facts, claim, new)
+        }
+        (_, Some(_)) => waits,
+        // One at a time, unless the other has given up.
+        (Some(other), None) if other.since.duration_until(now) < facts.cluster.settings.contest * 2 => waits,
+        (_, None) => {
+            let contest = Contest { holder: facts.holder(), since: whole_seconds(now) };
+            Step::Do(Effect::RecordContest(Some(contest)))
+        }
+    }
+}
+
+/// The record that shows whose the name is still stands; else it serves on for a while, and no longer.
+pub(super) fn kept(now: Timestamp, facts: &Facts, host: &Hostname, record: &DomainRecord) -> Reached<()> {
+    let misses = facts.known.sight.as_ref().map_or(0, |sight| sight.misses);
+    match (ownership(facts, host), record.missing_since) {
+        (Ownership::Shown(_), Some(_)) => Err(Step::Do(Effect::RecordMissing(None))),
+        (Ownership::Missing, None) if misses >= MISSES => {
+            Err(Step::Do(Effect::RecordMissing(Some(whole_seconds(now)))))
+        }
+        (_, Some(since)) if since.duration_until(now) >= facts.cluster.settings.grace => {
+            leave::detached(facts, record)?;
+            Err(Step::Rest(Rest::PendingDns))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,182 @@
+//! The stages of an order for a certificate. What the next process needs is stored before anything is done with it.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::certificate::{Left, OrderFact, Proof, Shown, Stored};
+use super::super::facts::Facts;
+use super::super::ordering;
+use super::super::records::{delegated, routed_by};
+use super::super::step::{Effect, Look, Step, Waiting};
+use super::{Reached, refused};
+use crate::api::custom_domain::{CertificateSource, Challenge};
+use crate::api::domain_record::DomainRecord;
+use crate::api::reason;
+use crate::control::runtime::facts::Refusal;
+use crate::domains::budget::{Budget, Verdict};
+use crate::domains::certificate::Certificate;
+use crate::domains::name::Hostname;
+
+/// Time for which what CAA records say is believed.
+const CAA_GOOD: SignedDuration = SignedDuration::from_mins(5);
+/// Pause between two looks for texts.
+const GLANCE: SignedDuration = SignedDuration::from_secs(1);
+
+/// The certificate that is at hand, ordered or renewed as far as that gets now. None: there is nothing to import, or
+/// what is in service is as it should be.
+pub(super) fn at_hand<'f>(
+    now: Timestamp,
+    facts: &'f Facts,
+    host: &Hostname,
+    record: &DomainRecord,
+) -> Reached<Option<&'f Arc<Certificate>>> {
+    let Some(stored) = &facts.known.stored else {
+        let copy_gone = facts.known.deeds.copied.as_ref().is_some_and(String::is_empty);
+        return if rests(now, record) && !copy_gone { Ok(None) } else { Err(Step::Look(Look::Stored)) };
+    };
+    if stored.order.is_some() {
+        return Err(progress(now, facts));
+    }
+    let standing = stored.certificate.as_ref().filter(|it| it.not_after > now && it.covers(host.as_str()));
+    if let Some(certificate) = standing {
+        copied(facts, record, certificate)?;
+        asked(now, facts)?;
+    }
+    if !ordering::is_due(now, record, standing.map(Arc::as_ref)) {
+        return Ok(standing);
+    }
+    // While one is in service a failure to renew it is told, and holds nothing up.
+    match begun(now, facts, host, record, stored) {
+        Err(step) if standing.is_some() && !is_doing(&step) => Ok(standing),
+        Err(step) => Err(step),
+        Ok(()) => Ok(standing),
+    }
+}
+
+/// Whether what is recorded is good for now: nothing has to be read.
+fn rests(now: Timestamp, record: &DomainRecord) -> bool {
+    record.certificate.as_ref().is_some_and(|certificate| {
+        certificate.source == CertificateSource::Acme
+            && certificate.expire_time > now
+            && certificate.renewal_time.is_none_or(|at| at > now)
+    })
+}
+
+fn is_doing(step: &Step) -> bool {
+    matches!(step, Step::Do(_) | Step::Look(_))
+}
+
+/// The namespace has it in a Secret.
+fn copied(facts: &Facts, record: &DomainRecord, certificate: &Certificate) -> Reached<()> {
+    let recorded = record.certificate.as_ref().and_then(|it| it.fingerprint.as_ref());
+    let known = facts.known.deeds.copied.as_ref().or(recorded);
+    if known == Some(&certificate.fingerprint) { Ok(()) } else { Err(Step::Do(Effect::Copy)) }
+}
+
+/// The authority was asked lately whether it wants it renewed earlier.
+fn asked(now: Timestamp, facts: &Facts) -> Reached<()> {
+    let due = facts.known.renewal.as_ref().is_none_or(|renewal| renewal.again <= now);
+    if due { Err(Step::Look(Look::Renewal)) } else { Ok(()) }
+}
+
+/// An order is placed, once everything is there that it takes.
+fn begun(
+    now: Timestamp,
+    facts: &Facts,
+    host: &Hostname,
+    record: &DomainRecord,
+    stored: &Stored,
+) -> Reached<()> {
+    if stored.has_left() == Left::Proofs {
+        return Err(Step::Do(Effect::Clean));
+    }
+    if let Some((refusal, left)) = ordering::backing_off(now, facts, record) {
+        return Err(Step::Wait(Waiting::Order(refusal, left)));
+    }
+    if !is_prepared(facts, host)? {
+        return Ok(());
+    }
+    permitted(now, facts)?;
+    if facts.known.counted {
+        return Err(Step::Do(Effect::BeginOrder));
+    }
+    match ordering::room(facts) {
+        Verdict::Now => Err(Step::Do(Effect::CountOrder)),
+        Verdict::NotBefore(at, budget) => {
+            Err(Step::Wait(Waiting::Order(used_up(budget), now.duration_until(at))))
+        }
+    }
+}
+
+fn used_up(budget: Budget) -> Refusal {
+    let what = match budget {
+        Budget::Account => "the whole platform",
+        Budget::Domain => "this hostname's domain",
+        Budget::Name => "this hostname",
+        Budget::Failures => {
+            let message = "The certificate authority didn't find the proof several times within the hour. It is tried again by itself; have the records checked meanwhile.";
+            return Refusal::new(reason::ORDERS_USED_UP, message);
+        }
+    };
+    let message = format!(
+        "As many certificates were ordered of late for {what} as Moorage orders at most. It goes on by itself; or set `certificate.source` to Fly."
+    );
+    Refusal::new(reason::ORDERS_USED_UP, message)
+}
+
+/// Whether the records are there by which the authority will see what it wants.
+fn is_prepared(facts: &Facts, host: &Hostname) -> Reached<bool> {
+    let Some(seen) = facts.seen() else { return Err(Step::Look(Look::Dns)) };
+    Ok(match facts.domain.spec.certificate.challenge.unwrap_or_default() {
+        Challenge::Dns01 => {
+            let there = seen.delegated.as_ref().ok().and_then(Option::as_ref);
+            there.is_some() && there == delegated(facts, host).as_ref()
+        }
+        Challenge::Http01 => routed_by(facts).is_some(),
+    })
+}
+
+/// CAA records let the authority issue.
+fn permitted(now: Timestamp, facts: &Facts) -> Reached<()> {
+    match &facts.known.caa {
+        Some(caa) if caa.at.duration_until(now) < CAA_GOOD => {
+            caa.refusal.clone().map_or(Ok(()), |refusal| Err(refused(facts, refusal)))
+        }
+        _ => Err(Step::Look(Look::Caa)),
+    }
+}
+
+/// What is next for the order under way.
+fn progress(now: Timestamp, facts: &Facts) -> Step {
+    match &facts.known.order {
+        None => Step::Look(Look::Order),
+        Some(OrderFact::Proofs(proofs)) => shown(now, facts, proofs),
+        Some(OrderFact::Working(until)) if *until > now => {
+            Step::Wait(Waiting::Authority(now.duration_until(*until)))
+        }
+        Some(OrderFact::Working(_)) => Step::Look(Look::Order),
+        Some(OrderFact::Ready) => Step::Do(Effect::Finalize),
+        Some(OrderFact::Valid) => Step::Do(Effect::Collect),
+        Some(OrderFact::Failed(error)) => Step::Do(Effect::Abandon(error.clone())),
+    }
+}
+
+/// What the authority wants is shown before it is told.
+fn shown(now: Timestamp, facts: &Facts, proofs: &[Proof]) -> Step {
+    if proofs.is_empty() {
+        return Step::Do(Effect::Answer);
+    }
+    match facts.known.shown {
+        Shown::NotSet => Step::Do(Effect::ShowProofs(proofs.to_vec())),
+        Shown::NotYet(at) => {
+            let left = GLANCE - at.duration_until(now);
+            if left > SignedDuration::ZERO {
+                Step::Wait(Waiting::Texts(left))
+            } else {
+                Step::Look(Look::Shown)
+            }
+        }
+        Shown::Everywhere => Step::Do(Effect::Answer),
+    }
+}

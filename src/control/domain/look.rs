@@ -1,0 +1,226 @@
+//! Looks at what a decision asks for.
+
+use std::sync::Arc;
+
+use fly_machines::types::IpKind;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{Api, ResourceExt};
+use secrecy::SecretString;
+
+use super::certificate::{CaaFact, Material, Shown};
+use super::edge::{EdgeFact, Hosted};
+use super::facts::{Asked, Facts, Sighting};
+use super::ownership::text_name;
+use super::step::Look;
+use super::verdict::{Ownership, ownership};
+use super::{key, ordered, store, trouble};
+use crate::api::domain_record::DomainRecord;
+use crate::api::{Runtime, reason};
+use crate::control::context::Context;
+use crate::control::runtime::facts::{Refusal, TroubleClass};
+use crate::control::runtime::trouble::{Failure, Pace};
+use crate::domains::certificate::Certificate;
+use crate::domains::dns::{Sight, Text};
+use crate::domains::name::Hostname;
+
+/// Largest value of a Secret that is looked at, in bytes.
+const LARGEST: usize = 512 * 1024;
+
+/// Looks.
+///
+/// # Errors
+/// If whoever is asked refuses or doesn't answer.
+pub async fn look(ctx: &Context, now: Timestamp, facts: &mut Facts, what: Look) -> Result<(), Failure> {
+    match what {
+        Look::Proofs => proofs(ctx, facts).await,
+        Look::Turn => {
+            facts.known.turn = Some(ctx.domains.turn(now));
+            Ok(())
+        }
+        Look::Dns => {
+            dns(ctx, now, facts).await;
+            Ok(())
+        }
+        Look::Runtime => runtime(ctx, now, facts).await,
+        Look::Addresses => addresses(ctx, facts).await,
+        Look::Edge => edge(ctx, now, facts).await,
+        Look::Stored => stored(ctx, facts).await,
+        Look::Material => material(ctx, now, facts).await,
+        Look::Caa => caa(ctx, now, facts).await,
+        Look::Renewal => ordered::renewal(ctx, now, facts).await,
+        Look::Order => ordered::look(ctx, now, facts).await,
+        Look::Shown => shown(ctx, now, facts).await,
+    }
+}
+
+/// What has to be set in DNS: by this tenant, and by the one that holds the name.
+async fn proofs(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
+    let (Some(tenant), Ok(host)) = (&facts.cluster.tenant, &facts.host) else { return Ok(()) };
+    let key = key::read(ctx).await?;
+    facts.known.proofs = Some(key.proofs(tenant, host));
+    let record = facts.cluster.claim.as_ref().and_then(|claim| claim.spec.domain.as_deref());
+    let other = record.map(|record: &DomainRecord| record.tenant_id.clone()).filter(|it| it != tenant);
+    facts.known.rival = other.map(|other| (key.proofs(&other, host), other));
+    Ok(())
+}
+
+/// What the authoritative servers say. What they don't say is told in the status, and holds nothing else up.
+async fn dns(ctx: &Context, now: Timestamp, facts: &mut Facts) {
+    let Ok(host) = facts.host.clone() else { return };
+    let result = ctx.lookout.look(&host, &text_name(&host)).await;
+    let before = facts.known.sight.take();
+    let same = before.as_ref().is_some_and(|before| before.result.is_err() == result.is_err());
+    let misses = before.as_ref().map_or(0, |before| before.misses);
+    let count = before.filter(|_| same).map_or(0, |before| before.count.saturating_add(1));
+    facts.known.sight = Some(Sighting { at: now, result, misses, count });
+    facts.known.turn = None;
+    facts.known.asked = Asked::No;
+    let misses = match ownership(facts, &host) {
+        Ownership::Missing => misses.saturating_add(1),
+        Ownership::Unseen(_) => misses,
+        Ownership::NotLooked | Ownership::NeedsText | Ownership::Shown(_) => 0,
+    };
+    if let Some(sight) = &mut facts.known.sight {
+        sight.misses = misses;
+    }
+}
+
+async fn runtime(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let api: Api<Runtime> = Api::namespaced(ctx.kube.clone(), &facts.domain.namespace().unwrap_or_default());
+    let found = api.get_metadata_opt(&facts.domain.spec.runtime_ref.name).await?;
+    // One that the cache doesn't have yet comes by the watch in a moment.
+    facts.known.runtime_missing_since = Some(now).filter(|_| found.is_none());
+    match found {
+        None => Ok(()),
+        Some(_) => Err(Failure {
+            class: TroubleClass::Transient,
+            reason: reason::PENDING,
+            message: "The Runtime was made a moment ago.".into(),
+            retry_after: None,
+            pace: Pace::Soon,
+        }),
+    }
+}
+
+async fn addresses(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
+    let Some(app) = facts.app().map(str::to_owned) else { return Ok(()) };
+    let all = ctx.fly.addresses(&app).list().await?;
+    let oldest = |kinds: &[IpKind]| {
+        let of_kind = all.iter().filter(|address| kinds.contains(&address.kind()));
+        of_kind.min_by_key(|address| (address.created_at, &address.ip)).map(|address| address.ip.clone())
+    };
+    // Others that somebody added lead here as well, and may go again.
+    let public = [oldest(&[IpKind::V4, IpKind::SharedV4]), oldest(&[IpKind::V6])];
+    facts.known.addresses = Some((app, public.into_iter().flatten().collect()));
+    Ok(())
+}
+
+async fn edge(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let (Some(app), Ok(host)) = (facts.app().map(str::to_owned), &facts.host) else { return Ok(()) };
+    let hostname = match ctx.fly.certificates(&app).get(host.as_str()).await {
+        Ok(detail) => Some(Hosted::of(&detail, now)),
+        Err(error) if error.is_not_found() => None,
+        Err(error) => return Err(error.into()),
+    };
+    facts.known.edge = Some(EdgeFact { app, at: now, count: 0, hostname });
+    facts.known.edge_asked = Asked::No;
+    Ok(())
+}
+
+async fn stored(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
+    let Ok(host) = &facts.host else { return Ok(()) };
+    facts.known.stored = Some(store::read(ctx, host).await?);
+    Ok(())
+}
+
+/// The certificate in the Secret that is named, if it is one that can be used.
+async fn material(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let Some(name) = facts.domain.spec.certificate.secret_ref.as_ref().map(|it| it.name.clone()) else {
+        facts.known.material_asked = Asked::No;
+        return Ok(());
+    };
+    let api: Api<Secret> = Api::namespaced(ctx.kube.clone(), &facts.domain.namespace().unwrap_or_default());
+    let secret = api.get_opt(&name).await?;
+    let found = match (&facts.host, secret) {
+        (Ok(host), Some(secret)) => usable(now, host, &name, secret),
+        _ => Err(Refusal::new(
+            reason::SECRET_NOT_FOUND,
+            format!("There is no Secret `{name}` in this namespace. Create it, of type kubernetes.io/tls."),
+        )),
+    };
+    facts.known.material = Some(match found {
+        Ok(certificate) => Material::Ready(Arc::new(certificate)),
+        Err(refusal) => Material::Unfit(refusal),
+    });
+    facts.known.material_asked = Asked::No;
+    Ok(())
+}
+
+fn usable(now: Timestamp, host: &Hostname, name: &str, secret: Secret) -> Result<Certificate, Refusal> {
+    let unfit = |why: String| {
+        Refusal::new(
+            reason::CERTIFICATE_INVALID,
+            format!(
+                "The certificate in the Secret `{name}` can't be used: {why}. Put one in its place that can."
+            ),
+        )
+    };
+    if secret.type_.as_deref() != Some("kubernetes.io/tls") {
+        return Err(unfit("the Secret isn't of type kubernetes.io/tls".into()));
+    }
+    let mut data = secret.data.unwrap_or_default();
+    let mut text = |key: &str| {
+        let bytes =
+            data.remove(key).map(|bytes| bytes.0).ok_or_else(|| unfit(format!("it has no `{key}`")))?;
+        if bytes.len() > LARGEST {
+            return Err(unfit(format!("`{key}` is too large")));
+        }
+        String::from_utf8(bytes).map_err(|_| unfit(format!("`{key}` isn't PEM")))
+    };
+    let (chain, key) = (text("tls.crt")?, SecretString::from(text("tls.key")?));
+    let certificate = Certificate::read(&chain, key).map_err(|error| unfit(error.to_string()))?;
+    certificate.check(now, &[host.as_str().to_owned()]).map_err(|error| unfit(error.to_string()))?;
+    Ok(certificate)
+}
+
+/// Whether CAA records let the authority issue.
+async fn caa(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let (Ok(host), Some(acme)) = (&facts.host, &ctx.acme) else { return Ok(()) };
+    let refusal = match ctx.lookout.caa(host.bare()).await {
+        Ok(records) => {
+            let spec = &facts.domain.spec.certificate;
+            acme.forbidden(ctx, host, spec, records.as_ref())
+                .await
+                .map_err(|error| ordered::failed(&error))?
+        }
+        // An authority that can't see them doesn't issue.
+        Err(error) => Some(Refusal::new(trouble::reason(&error), error.to_string())),
+    };
+    facts.known.caa = Some(CaaFact { at: now, refusal });
+    Ok(())
+}
+
+/// Whether every server shows the texts that the authority wants.
+async fn shown(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let texts = facts.known.stored.as_ref().map(|stored| stored.texts.clone()).unwrap_or_default();
+    facts.known.shown = if all_show(ctx, &texts).await? { Shown::Everywhere } else { Shown::NotYet(now) };
+    Ok(())
+}
+
+async fn all_show(ctx: &Context, texts: &[Text]) -> Result<bool, Failure> {
+    for text in texts {
+        match ctx.lookout.shows(&text.name, &text.value).await {
+            Ok(Sight::Everywhere) => {}
+            Ok(Sight::NotAt(server)) => {
+                tracing::debug!(server, "a text doesn't show yet");
+                return Ok(false);
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a text can't be looked for; it is in a moment");
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}

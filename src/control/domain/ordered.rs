@@ -1,0 +1,468 @@
+//! Performs the steps of an order for a certificate. What the next process needs is stored before anything is done with
+//! it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use serde_json::json;
+
+use super::authority::Acme;
+use super::certificate::{OrderFact, Proof, Shown, Stored, StoredOrder};
+use super::facts::{Advice, Dropped, Facts, Renewal};
+use super::ownership::delegation;
+use super::records::label;
+use super::{answers, copy, ordering, store};
+use crate::api::NameClaim;
+use crate::api::custom_domain::Challenge;
+use crate::api::domain_record::OrderingRecord;
+use crate::control::claim_writer;
+use crate::control::context::Context;
+use crate::control::runtime::facts::TroubleClass;
+use crate::control::runtime::trouble::{Failure, Pace};
+use crate::domains::acme::{self, AcmeError, Cause, Method, Order, Stage, certificate_request, new_key};
+use crate::domains::certificate::Certificate;
+use crate::domains::dns::Text;
+use crate::domains::name::Hostname;
+use crate::domains::{DomainClass, DomainError};
+
+/// Pause before an authority is asked again that names none.
+const GLANCE: Duration = Duration::from_secs(1);
+/// The longest pause between two questions about an order.
+const PATIENCE: Duration = Duration::from_mins(5);
+/// The longest pause between two questions about a renewal.
+const LONGEST: Duration = Duration::from_hours(24);
+
+/// Counts an order before it is placed.
+pub(super) async fn count(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let before = facts.record().and_then(|record| record.ordering.as_ref());
+    let counted = ordering::counted(now, before, ordering::kind(facts));
+    if before != Some(&counted) {
+        record(ctx, facts, &counted).await?;
+    }
+    facts.known.counted = true;
+    facts.known.deeds.dropped = Dropped::No;
+    Ok(())
+}
+
+/// Places an order, and stores it with the key that the certificate is for and what it wants to be shown.
+pub(super) async fn begin(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let (Some(acme), Ok(host)) = (&ctx.acme, facts.host.clone()) else { return Ok(()) };
+    facts.known.counted = false;
+    let renews = facts.known.stored.as_ref().and_then(|stored| stored.certificate.clone());
+    match placed(ctx, acme, &host, facts, renews.as_deref()).await {
+        Ok((order, proofs)) => {
+            let key = new_key().map_err(|error| failed(&error.into()))?;
+            let name = text_name(facts);
+            let stored = facts.known.stored.get_or_insert_default();
+            stored.order = Some(StoredOrder { url: order.url().to_owned(), key });
+            stored.keep(&proofs, name.as_deref());
+            store::write(ctx, &host, stored).await?;
+            facts.known.order = Some(seen(now, &order, Some(proofs)));
+            facts.known.shown = Shown::NotSet;
+            acme.put(&key_of(&host), order);
+            Ok(())
+        }
+        Err(error) => setback(ctx, now, facts, &error).await,
+    }
+}
+
+async fn placed(
+    ctx: &Context,
+    acme: &Acme,
+    host: &Hostname,
+    facts: &Facts,
+    renews: Option<&Certificate>,
+) -> Result<(Order, Vec<Proof>), AcmeError> {
+    let account = acme.account(ctx).await?;
+    let mut order = account.order(&[host.as_str().to_owned()], renews).await?;
+    let proofs = proofs(&mut order, method(facts)).await?;
+    Ok((order, proofs))
+}
+
+/// Asks where the order stands.
+pub(super) async fn look(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let (Some(acme), Ok(host)) = (&ctx.acme, facts.host.clone()) else { return Ok(()) };
+    match looked(ctx, acme, &host, facts).await {
+        Ok((order, proofs)) => {
+            if proofs.is_some() {
+                // They are others since the account has another key.
+                facts.known.shown = Shown::NotSet;
+            }
+            facts.known.order = Some(seen(now, &order, proofs));
+            acme.put(&key_of(&host), order);
+            Ok(())
+        }
+        Err(error) => setback(ctx, now, facts, &error).await,
+    }
+}
+
+async fn looked(
+    ctx: &Context,
+    acme: &Acme,
+    host: &Hostname,
+    facts: &Facts,
+) -> Result<(Order, Option<Vec<Proof>>), AcmeError> {
+    let Some(stored) = facts.known.stored.as_ref().and_then(|stored| stored.order.as_ref()) else {
+        return Err(AcmeError::order_unknown());
+    };
+    if let Some(mut order) = acme.take(&key_of(host)).filter(|order| order.url() == stored.url) {
+        order.poll().await?;
+        return Ok((order, None));
+    }
+    let account = acme.account(ctx).await?;
+    let mut order = account.resume(&stored.url).await?;
+    let pending = *order.stage() == Stage::Pending;
+    let proofs = if pending { Some(proofs(&mut order, method(facts)).await?) } else { None };
+    // None left: all were answered before.
+    Ok((order, proofs.filter(|proofs| !proofs.is_empty())))
+}
+
+async fn proofs(order: &mut Order, method: Method) -> Result<Vec<Proof>, AcmeError> {
+    let all = order.challenges(method).await?;
+    Ok(all
+        .into_iter()
+        .map(|challenge| match challenge.proof {
+            acme::Proof::Dns(text) => Proof::Text(text.value),
+            acme::Proof::Http { token, key_authorization } => Proof::Answer(token, key_authorization),
+        })
+        .collect())
+}
+
+/// Where an order stands, with what has to be shown for it.
+fn seen(now: Timestamp, order: &Order, proofs: Option<Vec<Proof>>) -> OrderFact {
+    match (order.stage(), proofs) {
+        (Stage::Pending, Some(proofs)) => OrderFact::Proofs(proofs),
+        (Stage::Pending | Stage::Processing, _) => OrderFact::Working(later(now, order.pause(), PATIENCE)),
+        (Stage::Ready, _) => OrderFact::Ready,
+        (Stage::Valid, _) => OrderFact::Valid,
+        (Stage::Invalid(error), _) => OrderFact::Failed(error.clone()),
+    }
+}
+
+fn later(now: Timestamp, pause: Option<Duration>, longest: Duration) -> Timestamp {
+    let pause = pause.unwrap_or(GLANCE).clamp(Duration::from_millis(250), longest);
+    now.saturating_add(SignedDuration::try_from(pause).unwrap_or_default()).unwrap_or(now)
+}
+
+/// Stores what has to be shown, unless it is, then shows it.
+pub(super) async fn show(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    proofs: &[Proof],
+) -> Result<(), Failure> {
+    let Ok(host) = facts.host.clone() else { return Ok(()) };
+    let name = text_name(facts);
+    let stored = facts.known.stored.get_or_insert_default();
+    if stored.keep(proofs, name.as_deref()) == News::Some {
+        store::write(ctx, &host, stored).await?;
+    }
+    let mut shown = Shown::Everywhere;
+    let replies: Vec<(String, String)> = proofs
+        .iter()
+        .filter_map(|proof| match proof {
+            Proof::Answer(token, answer) => Some((token.clone(), answer.clone())),
+            Proof::Text(_) => None,
+        })
+        .collect();
+    if !replies.is_empty() {
+        answers::add(&ctx.kube, &ctx.config.namespace, &replies).await?;
+    }
+    for text in texts(proofs, name.as_deref()) {
+        if let Some(provider) = ctx.base_domain.as_ref().and_then(|base| base.provider()) {
+            provider.add_text(&text).await?;
+            // It is looked for at once.
+            shown = Shown::NotYet(now.saturating_sub(SignedDuration::from_secs(1)).unwrap_or(now));
+        }
+    }
+    facts.known.shown = shown;
+    Ok(())
+}
+
+/// Tells the authority that everything shows.
+pub(super) async fn answer(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let method = method(facts);
+    with_order(ctx, now, facts, async |order| {
+        order.answer(method).await?;
+        Ok(OrderFact::Working(later(now, None, PATIENCE)))
+    })
+    .await
+}
+
+/// Sends the certificate request.
+pub(super) async fn finalize(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let (Ok(host), Some(stored)) = (&facts.host, &facts.known.stored) else { return Ok(()) };
+    let Some(order) = &stored.order else { return Ok(()) };
+    let request = certificate_request(&[host.as_str().to_owned()], &order.key)
+        .map_err(|error| failed(&error.into()))?;
+    with_order(ctx, now, facts, async |order| {
+        order.finalize(&request).await?;
+        Ok(seen(now, order, None))
+    })
+    .await
+}
+
+/// Fetches the certificate, and stores it in the place of the order.
+pub(super) async fn collect(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let (Some(acme), Ok(host)) = (&ctx.acme, facts.host.clone()) else { return Ok(()) };
+    let mut chain = None;
+    with_order(ctx, now, facts, async |order| {
+        chain = Some(order.download().await?);
+        Ok(OrderFact::Valid)
+    })
+    .await?;
+    let Some(chain) = chain else { return Ok(()) };
+    let Some(order) = facts.known.stored.as_mut().and_then(|stored| stored.order.take()) else {
+        return Ok(());
+    };
+    let usable = Certificate::read(&chain, order.key)
+        .and_then(|certificate| certificate.check(now, &[host.as_str().to_owned()]).map(|()| certificate));
+    let certificate = match usable {
+        Ok(certificate) => certificate,
+        Err(error) => {
+            let error = DomainError::certificate_refused(format!(
+                "The certificate authority's certificate can't be used: {error}."
+            ));
+            return setback(ctx, now, facts, &error.into()).await;
+        }
+    };
+    let stored = facts.known.stored.get_or_insert_default();
+    stored.certificate = Some(Arc::new(certificate));
+    store::write(ctx, &host, stored).await?;
+    acme.take(&key_of(&host));
+    facts.known.order = None;
+    facts.known.renewal = None;
+    facts.known.shown = Shown::NotSet;
+    succeeded(ctx, facts).await
+}
+
+async fn succeeded(ctx: &Context, facts: &Facts) -> Result<(), Failure> {
+    let ordering = facts.record().and_then(|record| record.ordering.as_ref());
+    if ordering.is_none_or(|ordering| ordering.failures == 0) {
+        return Ok(());
+    }
+    record(ctx, facts, &ordering::succeeded(ordering)).await
+}
+
+/// Copies the certificate into the namespace's Secret.
+pub(super) async fn copy(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
+    let Some(certificate) = facts.known.stored.as_ref().and_then(|stored| stored.certificate.clone()) else {
+        return Ok(());
+    };
+    copy::write(ctx, &facts.domain, &certificate).await?;
+    facts.known.deeds.copied = Some(certificate.fingerprint.clone());
+    Ok(())
+}
+
+/// Gives the order up, and records why it failed.
+pub(super) async fn abandon(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    error: &AcmeError,
+) -> Result<(), Failure> {
+    let uid = facts.domain.uid().unwrap_or_default();
+    let before = facts.record().and_then(|record| record.ordering.as_ref());
+    let next = ordering::failed(now, before, error, facts.generation(), &uid);
+    record(ctx, facts, &next).await?;
+    forget_order(ctx, facts).await
+}
+
+/// Takes away what was shown.
+pub(super) async fn clean(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
+    let (Ok(host), Some(stored)) = (facts.host.clone(), facts.known.stored.as_mut()) else { return Ok(()) };
+    if let Some(provider) = ctx.base_domain.as_ref().and_then(|base| base.provider()) {
+        for text in &stored.texts {
+            provider.remove_text(text).await?;
+        }
+    }
+    if !stored.answers.is_empty() {
+        answers::remove(&ctx.kube, &ctx.config.namespace, &stored.answers).await?;
+    }
+    stored.texts.clear();
+    stored.answers.clear();
+    Ok(store::write(ctx, &host, stored).await?)
+}
+
+/// Removes what the operator keeps for ordering.
+pub(super) async fn drop_stored(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
+    let Ok(host) = &facts.host else { return Ok(()) };
+    store::remove(ctx, host).await?;
+    facts.known.stored = Some(Stored::default());
+    facts.known.deeds.dropped = Dropped::Yes;
+    if let Some(acme) = &ctx.acme {
+        acme.take(&key_of(host));
+    }
+    Ok(())
+}
+
+/// Asks the authority whether it wants the certificate renewed earlier. Its silence holds nothing up.
+pub(super) async fn renewal(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let drawn = facts.record().and_then(|record| record.certificate.as_ref()?.renewal_time);
+    let certificate = facts.known.stored.as_ref().and_then(|stored| stored.certificate.clone());
+    let (Some(acme), Some(certificate)) = (&ctx.acme, certificate) else { return Ok(()) };
+    let (advice, pause) = match acme.authority().suggestion(&certificate).await {
+        Ok(Some(suggestion)) => {
+            let at = suggestion.window.moment(drawn, &mut rand::rng());
+            (Advice::At(at), Some(suggestion.ask_again))
+        }
+        Ok(None) => (Advice::Nothing, None),
+        Err(error) => {
+            tracing::debug!(%error, "the authority can't be asked about a renewal; it is later");
+            (Advice::Unheard, Some(Duration::from_hours(1)))
+        }
+    };
+    let pause = acme.renewal_pause().or(pause).unwrap_or(Duration::from_hours(24));
+    facts.known.renewal = Some(Renewal { again: later(now, Some(pause), LONGEST), advice });
+    Ok(())
+}
+
+/// Does something with the order that is under way; taken up again if this process doesn't have it.
+async fn with_order(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    work: impl AsyncFnOnce(&mut Order) -> Result<OrderFact, AcmeError>,
+) -> Result<(), Failure> {
+    let (Some(acme), Ok(host)) = (&ctx.acme, facts.host.clone()) else { return Ok(()) };
+    let key = key_of(&host);
+    let Some(mut order) = acme.take(&key) else {
+        facts.known.order = None;
+        return Ok(());
+    };
+    let done = work(&mut order).await;
+    match done {
+        Ok(fact) => {
+            facts.known.order = Some(fact);
+            acme.put(&key, order);
+            Ok(())
+        }
+        Err(error) => {
+            acme.put(&key, order);
+            setback(ctx, now, facts, &error).await
+        }
+    }
+}
+
+/// What a failure comes to: another order, a pause that is recorded, or a try again in a moment.
+async fn setback(ctx: &Context, now: Timestamp, facts: &mut Facts, error: &AcmeError) -> Result<(), Failure> {
+    match error.cause {
+        Cause::AccountUnknown => {
+            if let Some(acme) = &ctx.acme {
+                acme.forget_account(ctx).await?;
+            }
+            forget_order(ctx, facts).await?;
+            Err(failed(error))
+        }
+        Cause::OrderUnknown => forget_order(ctx, facts).await,
+        _ if error.error.class == DomainClass::Human || error.cause == Cause::RateLimited => {
+            abandon(ctx, now, facts, error).await
+        }
+        _ => Err(failed(error)),
+    }
+}
+
+async fn forget_order(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
+    let Ok(host) = facts.host.clone() else { return Ok(()) };
+    facts.known.order = None;
+    facts.known.shown = Shown::NotSet;
+    facts.known.counted = false;
+    facts.known.caa = None;
+    if let Some(acme) = &ctx.acme {
+        acme.take(&key_of(&host));
+    }
+    let Some(stored) = facts.known.stored.as_mut().filter(|stored| stored.order.is_some()) else {
+        return Ok(());
+    };
+    stored.order = None;
+    Ok(store::write(ctx, &host, stored).await?)
+}
+
+async fn record(ctx: &Context, facts: &Facts, ordering: &OrderingRecord) -> Result<(), Failure> {
+    let Some(standing) = &facts.cluster.claim else { return Ok(()) };
+    let mut ordering = json!(ordering);
+    // A merge leaves what isn't named.
+    for gone in [
+        "firstTimes",
+        "renewalTimes",
+        "failureTimes",
+        "failures",
+        "nextTime",
+        "generation",
+        "reason",
+        "message",
+    ] {
+        if ordering.get(gone).is_none() {
+            ordering[gone] = serde_json::Value::Null;
+        }
+    }
+    claim_writer::change(ctx, standing, json!({"domain": {"ordering": ordering}})).await
+}
+
+fn method(facts: &Facts) -> Method {
+    match facts.domain.spec.certificate.challenge.unwrap_or_default() {
+        Challenge::Dns01 => Method::Dns,
+        Challenge::Http01 => Method::Http,
+    }
+}
+
+/// The name in the platform's zone under which texts stand.
+fn text_name(facts: &Facts) -> Option<String> {
+    Some(delegation(label(facts)?, facts.base()?))
+}
+
+fn texts<'p>(proofs: &'p [Proof], name: Option<&'p str>) -> impl Iterator<Item = Text> + 'p {
+    proofs.iter().filter_map(move |proof| match proof {
+        Proof::Text(value) => Some(Text { name: name?.to_owned(), value: value.clone() }),
+        Proof::Answer(..) => None,
+    })
+}
+
+fn key_of(host: &Hostname) -> String {
+    NameClaim::hostname_key(host.as_str())
+}
+
+pub(super) fn failed(error: &AcmeError) -> Failure {
+    let class = match error.error.class {
+        DomainClass::Transient => TroubleClass::Transient,
+        DomainClass::Human => TroubleClass::Human,
+    };
+    Failure {
+        class,
+        reason: error.error.reason,
+        message: error.error.message.clone(),
+        retry_after: error.error.retry_after,
+        pace: Pace::Backoff,
+    }
+}
+
+/// Whether something was new.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum News {
+    /// It was.
+    Some,
+    /// It wasn't.
+    None,
+}
+
+impl Stored {
+    /// Adds what is to be shown.
+    fn keep(&mut self, proofs: &[Proof], name: Option<&str>) -> News {
+        let before = self.texts.len() + self.answers.len();
+        for text in texts(proofs, name) {
+            if !self.texts.contains(&text) {
+                self.texts.push(text);
+            }
+        }
+        for proof in proofs {
+            if let Proof::Answer(token, _) = proof
+                && !self.answers.contains(token)
+            {
+                self.answers.push(token.clone());
+            }
+        }
+        if before == self.texts.len() + self.answers.len() { News::None } else { News::Some }
+    }
+}

@@ -1,0 +1,182 @@
+//! When a certificate is ordered: for the first time, again before its end, and after a failure. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::facts::{Advice, Facts, Renewal};
+use crate::api::condition::whole_seconds;
+use crate::api::domain_record::{CertificateRecord, DomainRecord, MAX_ORDERS, OrderingRecord};
+use crate::api::reason;
+use crate::control::runtime::facts::Refusal;
+use crate::domains::acme::{AcmeError, next_try};
+use crate::domains::budget::{Kind, Verdict, forget_old};
+use crate::domains::certificate::Certificate;
+
+/// Whether a certificate has to be ordered: there is none, or its time has come.
+pub fn is_due(now: Timestamp, record: &DomainRecord, standing: Option<&Certificate>) -> bool {
+    let Some(certificate) = standing else { return true };
+    let recorded = record.certificate.as_ref();
+    let same = recorded.filter(|it| it.fingerprint.as_ref() == Some(&certificate.fingerprint));
+    let renewal = same.and_then(|it| it.renewal_time).unwrap_or_else(|| certificate.renewal());
+    renewal <= now
+}
+
+/// When it is renewed: at its own time, or earlier if its authority suggests so. As long as that wasn't heard, what was
+/// recorded before stays.
+pub fn renewal(
+    certificate: &Certificate,
+    recorded: Option<&CertificateRecord>,
+    heard: Option<&Renewal>,
+) -> Timestamp {
+    let own = certificate.renewal();
+    let same = recorded.filter(|it| it.fingerprint.as_ref() == Some(&certificate.fingerprint));
+    let before = same.and_then(|it| it.renewal_time).unwrap_or(own);
+    whole_seconds(match heard.map(|renewal| renewal.advice) {
+        Some(Advice::At(at)) => at.min(own),
+        Some(Advice::Nothing) => own,
+        Some(Advice::Unheard) | None => before,
+    })
+}
+
+/// Why nothing is ordered yet after a failure, and for how long. Another spec is tried at once.
+pub fn backing_off(
+    now: Timestamp,
+    facts: &Facts,
+    record: &DomainRecord,
+) -> Option<(Refusal, SignedDuration)> {
+    let ordering = record.ordering.as_ref()?;
+    let next = ordering.next_time.filter(|next| *next > now)?;
+    if ordering.generation != Some(facts.generation()) {
+        return None;
+    }
+    let known = reason::ALL.iter().find(|it| Some(it.word) == ordering.reason.as_deref());
+    let word = known.map_or(reason::CERTIFICATE_REFUSED, |it| it.word);
+    let message = ordering.message.clone().unwrap_or_default();
+    Some((Refusal::new(word, message), now.duration_until(next)))
+}
+
+/// What the next order is to the authority's limits. One that says when to renew knows a renewal as such.
+pub fn kind(facts: &Facts) -> Kind {
+    let stored = facts.known.stored.as_ref().and_then(|stored| stored.certificate.as_ref());
+    match (stored, facts.known.renewal.as_ref().map(|renewal| renewal.advice)) {
+        (None, _) => Kind::First,
+        (Some(_), Some(Advice::At(_))) => Kind::KnownRenewal,
+        (Some(_), Some(Advice::Nothing | Advice::Unheard) | None) => Kind::Renewal,
+    }
+}
+
+/// Whether the next order may be placed now, or else when.
+pub fn room(facts: &Facts) -> Verdict {
+    match kind(facts) {
+        Kind::First => facts.cluster.rooms.first,
+        Kind::Renewal => facts.cluster.rooms.renewal,
+        Kind::KnownRenewal => Verdict::Now,
+    }
+}
+
+/// The record with one order more, which is counted before it is placed.
+pub fn counted(now: Timestamp, before: Option<&OrderingRecord>, kind: Kind) -> OrderingRecord {
+    let mut ordering = before.cloned().unwrap_or_default();
+    match kind {
+        Kind::First => note(now, &mut ordering.first_times),
+        Kind::Renewal => note(now, &mut ordering.renewal_times),
+        Kind::KnownRenewal => {}
+    }
+    ordering
+}
+
+fn note(now: Timestamp, times: &mut Vec<Timestamp>) {
+    forget_old(times, now);
+    times.push(whole_seconds(now));
+    let beyond = times.len().saturating_sub(MAX_ORDERS);
+    times.drain(..beyond);
+}
+
+/// The record after a failure; `id` spreads those that failed together.
+pub fn failed(
+    now: Timestamp,
+    before: Option<&OrderingRecord>,
+    error: &AcmeError,
+    generation: i64,
+    id: &str,
+) -> OrderingRecord {
+    let mut ordering = before.cloned().unwrap_or_default();
+    let same = ordering.generation == Some(generation);
+    ordering.failures = if same { ordering.failures.saturating_add(1).min(1000) } else { 1 };
+    if error.cause.is_failed_validation() {
+        note(now, &mut ordering.failure_times);
+    }
+    let failures = ordering.failures.unsigned_abs();
+    ordering.next_time = Some(whole_seconds(next_try(now, id, failures, error)));
+    ordering.generation = Some(generation);
+    ordering.reason = Some(error.error.reason.to_owned());
+    ordering.message = Some(error.error.message.chars().take(1024).collect());
+    ordering
+}
+
+/// The record after a certificate was issued.
+pub fn succeeded(before: Option<&OrderingRecord>) -> OrderingRecord {
+    let before = before.cloned().unwrap_or_default();
+    OrderingRecord {
+        first_times: before.first_times,
+        renewal_times: before.renewal_times,
+        failure_times: before.failure_times,
+        ..OrderingRecord::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domains::DomainError;
+    use crate::domains::acme::{Cause, Fault};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn refused(cause: Cause) -> AcmeError {
+        AcmeError { cause, error: DomainError::certificate_refused("No.") }
+    }
+
+    #[test]
+    fn failures_are_an_hour_apart_and_then_ever_more_up_to_thirty_two() {
+        let (mut record, mut pauses) = (None, Vec::new());
+        for _ in 0..8 {
+            let next = failed(at(0), record.as_ref(), &refused(Cause::Refused), 1, "uid");
+            pauses.push(at(0).duration_until(next.next_time.unwrap()).as_hours());
+            record = Some(next);
+        }
+        for (pause, least) in pauses.iter().zip([1, 2, 4, 8, 16, 32, 32, 32]) {
+            assert!((least..=least * 5 / 4).contains(pause), "{pauses:?}");
+        }
+        let other = failed(at(0), record.as_ref(), &refused(Cause::Refused), 2, "uid");
+        assert_eq!(other.failures, 1, "another spec has a count of its own");
+        assert_eq!(succeeded(record.as_ref()).failures, 0);
+    }
+
+    #[test]
+    fn what_an_authority_counts_is_kept_whatever_becomes_of_the_rest() {
+        let record = counted(at(0), None, Kind::First);
+        let record = counted(at(1), Some(&record), Kind::Renewal);
+        let record = counted(at(2), Some(&record), Kind::KnownRenewal);
+        let record = failed(at(3), Some(&record), &refused(Cause::ProofFailed(Fault::Dns)), 1, "uid");
+        let record = failed(at(4), Some(&record), &refused(Cause::Refused), 1, "uid");
+        let kept = succeeded(Some(&record));
+        assert_eq!(kept.first_times, [at(0)]);
+        assert_eq!(kept.renewal_times, [at(1)]);
+        assert_eq!(kept.failure_times, [at(3)]);
+    }
+
+    #[test]
+    fn orders_count_for_a_week_and_no_more_are_kept_than_fit() {
+        let mut record = None;
+        for hour in 0..40 {
+            record = Some(counted(at(hour * 3600), record.as_ref(), Kind::First));
+        }
+        let record = record.unwrap();
+        assert_eq!(record.first_times.len(), MAX_ORDERS);
+        assert_eq!(record.first_times.last(), Some(&at(39 * 3600)));
+        let later = counted(at(9 * 24 * 3600), Some(&record), Kind::First);
+        assert_eq!(later.first_times, [at(9 * 24 * 3600)]);
+    }
+}

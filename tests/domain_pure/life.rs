@@ -1,0 +1,246 @@
+//! What becomes of a hostname that nobody else wants.
+
+use moorage::api::custom_domain::{CertificateSource, RoutedBy};
+use moorage::api::domain_record::OwnershipMethod;
+use moorage::api::state::DomainState;
+use moorage::api::{ConditionType, condition, reason};
+use moorage::control::domain::facts::RuntimeFact;
+use moorage::control::domain::step::{Rest, Step};
+
+use crate::authority::LIFE;
+use crate::world::{DAY, HOUR, World};
+
+fn active(world: &mut World) {
+    assert_eq!(world.settle(0), Step::Rest(Rest::Active));
+    let status = world.status(0);
+    assert_eq!(status.state, Some(DomainState::Active));
+    assert!(condition::is_true(&status.conditions, ConditionType::Ready));
+    for type_ in [
+        ConditionType::OwnershipVerified,
+        ConditionType::HostnameClaimed,
+        ConditionType::DnsConfigured,
+        ConditionType::CertificateIssued,
+    ] {
+        assert!(condition::is_true(&status.conditions, type_), "{type_:?}: {:?}", status.conditions);
+    }
+}
+
+#[test]
+fn a_cname_is_all_that_a_subdomain_takes() {
+    let mut world = World::new("ai.example.com", CertificateSource::Fly);
+    assert_eq!(world.settle(0), Step::Rest(Rest::PendingDns));
+    let status = world.status(0);
+    assert_eq!(status.state, Some(DomainState::PendingDns));
+    assert_eq!(status.records.len(), 1);
+    assert_eq!(status.records[0].value, world.target(0));
+    assert!(world.claim.is_none() && world.zone.is_empty(), "nothing is held before it is proved");
+
+    world.alias(0);
+    world.now += 6;
+    active(&mut world);
+    assert_eq!(world.status(0).routed_by, Some(RoutedBy::Cname));
+    assert_eq!(world.record().unwrap().method, OwnershipMethod::Cname);
+    assert_eq!(world.fly.ledger, ["issued app-acme"]);
+    let writes = world.writes.len();
+    world.pass(20 * HOUR);
+    assert_eq!(world.writes.len(), writes, "at rest nothing is written");
+    assert_eq!(world.writes, ["AddFinalizer", "Claim", "Publish", "RequestCertificate", "RecordStanding"]);
+}
+
+#[test]
+fn an_apex_takes_a_text_and_the_addresses() {
+    let mut world = World::new("example.com", CertificateSource::Fly);
+    world.settle(0);
+    let kinds: Vec<String> =
+        world.status(0).records.iter().map(|record| format!("{:?} {}", record.type_, record.name)).collect();
+    assert_eq!(kinds, ["Txt _moorage-challenge.example.com", "A example.com", "Aaaa example.com"]);
+    world.set_listed(0);
+    world.now += 6;
+    active(&mut world);
+    assert_eq!(world.status(0).routed_by, Some(RoutedBy::Address));
+}
+
+#[test]
+fn a_wildcard_of_flys_takes_the_cname_for_its_challenge_too() {
+    let mut world = World::new("*.example.com", CertificateSource::Fly);
+    world.settle(0);
+    world.set_listed(0);
+    world.now += 6;
+    // Only now Fly has told where its challenge leads.
+    assert_eq!(world.settle(0), Step::Rest(Rest::PendingDns));
+    let last = world.status(0).records.last().unwrap().clone();
+    assert_eq!(last.name, "_acme-challenge.example.com");
+    world.dns.delegated = Some(last.value);
+    world.now += 6;
+    active(&mut world);
+}
+
+#[test]
+fn an_ordered_certificate_is_imported_and_renewed_in_its_time() {
+    let mut world = World::new("ai.example.com", CertificateSource::Acme);
+    world.settle(0);
+    world.set_listed(0);
+    world.now += 6;
+    active(&mut world);
+    assert_eq!(world.ca.certificates, 1);
+    assert!(world.texts.is_empty(), "no text is left");
+    let first = world.status(0).certificate.unwrap();
+    assert_eq!(first.secret_name.as_deref(), Some("ai-tls"));
+    assert!(world.customers[0].copy.is_some());
+    world.pass(59 * DAY);
+    assert_eq!(world.ca.certificates, 1);
+    world.pass(2 * DAY);
+    assert_eq!(world.ca.certificates, 2, "at two thirds of its life");
+    active(&mut world);
+    assert_ne!(world.status(0).certificate.unwrap().serial, first.serial);
+    assert_eq!(world.fly.ledger.len(), 2);
+}
+
+#[test]
+fn a_certificate_that_can_not_be_renewed_serves_to_its_end_and_no_longer() {
+    let mut world = World::new("ai.example.com", CertificateSource::Acme);
+    world.settle(0);
+    world.set_listed(0);
+    world.now += 6;
+    active(&mut world);
+    world.ca.believes = false;
+    world.pass(LIFE - DAY);
+    assert_eq!(world.fly.serving(), ["app-acme"]);
+    assert_eq!(world.status(0).state, Some(DomainState::Active));
+    let issued =
+        condition::find(&world.status(0).conditions, ConditionType::CertificateIssued).cloned().unwrap();
+    assert_eq!(issued.reason, reason::CERTIFICATE_REFUSED, "{}", issued.message);
+    // An hour doubling to 32: 30 days take no more than thirty tries.
+    assert!(world.ca.orders.len() < 32, "{} orders", world.ca.orders.len());
+    world.pass(2 * DAY);
+    assert!(world.fly.serving().is_empty(), "what has expired isn't served");
+    assert_ne!(world.status(0).state, Some(DomainState::Active));
+    world.ca.believes = true;
+    world.pass(2 * DAY);
+    active(&mut world);
+}
+
+#[test]
+fn a_secret_s_certificate_is_imported_and_followed() {
+    let mut world = World::new("ai.example.com", CertificateSource::Secret);
+    world.alias(0);
+    let step = world.settle(0);
+    assert!(matches!(step, Step::Rest(Rest::Refused(..))), "{step:?}");
+    assert_eq!(world.status(0).state, Some(DomainState::Error));
+    world.secret = Some(Ok(0));
+    world.customers[0].known.material_asked = moorage::control::domain::facts::Asked::Now;
+    active(&mut world);
+    world.secret = Some(Ok(600));
+    world.customers[0].known.material_asked = moorage::control::domain::facts::Asked::Now;
+    active(&mut world);
+    assert_eq!(world.fly.ledger.len(), 2);
+    assert_eq!(world.ca.orders.len(), 0);
+}
+
+#[test]
+fn another_source_takes_the_place_of_the_one_before_without_a_gap() {
+    let mut world = World::new("ai.example.com", CertificateSource::Fly);
+    world.alias(0);
+    active(&mut world);
+    let domain = world.customers[0].domain.as_mut().unwrap();
+    domain.spec.certificate.source = CertificateSource::Acme;
+    domain.metadata.generation = Some(2);
+    world.settle(0);
+    assert_eq!(world.fly.serving(), ["app-acme"], "what serves stays until the other does");
+    world.set_listed(0);
+    world.now += 6;
+    active(&mut world);
+    let kept = world.fly.apps["app-acme"].clone().unwrap();
+    assert!(kept.custom.is_some() && !kept.asked, "one at a time: {kept:?}");
+    let domain = world.customers[0].domain.as_mut().unwrap();
+    domain.spec.certificate.source = CertificateSource::Fly;
+    domain.metadata.generation = Some(3);
+    active(&mut world);
+    let kept = world.fly.apps["app-acme"].clone().unwrap();
+    assert!(kept.custom.is_none() && kept.issued, "{kept:?}");
+    assert!(world.stored.is_none(), "its key isn't kept");
+}
+
+#[test]
+fn a_deleted_one_leaves_nothing_but_its_name() {
+    for source in [CertificateSource::Fly, CertificateSource::Acme] {
+        let mut world = World::new("ai.example.com", source);
+        world.settle(0);
+        world.set_listed(0);
+        world.now += 6;
+        active(&mut world);
+        world.delete(0);
+        assert_eq!(world.settle(0), Step::Rest(Rest::Gone));
+        assert!(world.zone.is_empty() && world.texts.is_empty() && world.stored.is_none());
+        assert!(world.fly.serving().is_empty());
+        let claim = world.claim.as_ref().unwrap();
+        assert!(claim.spec.tombstone.is_some() && claim.spec.domain.as_ref().unwrap().route.is_none());
+    }
+}
+
+#[test]
+fn a_record_that_goes_warns_and_then_it_stops_serving() {
+    let mut world = World::new("ai.example.com", CertificateSource::Fly);
+    world.alias(0);
+    active(&mut world);
+    world.dns.cname = None;
+    world.pass(2 * DAY);
+    assert_eq!(world.status(0).state, Some(DomainState::Active), "it serves on");
+    let status = world.status(0);
+    assert!(status.grace_end_time.is_some());
+    let owned = condition::find(&status.conditions, ConditionType::OwnershipVerified).unwrap();
+    assert_eq!(owned.reason, reason::RECORD_GONE);
+    assert_eq!(world.fly.serving(), ["app-acme"]);
+    world.pass(3 * DAY);
+    assert_eq!(world.status(0).state, Some(DomainState::PendingDns));
+    assert!(world.fly.serving().is_empty() && world.zone.is_empty());
+    assert_eq!(world.holder(), Some(0), "the name is kept for its tenant");
+    world.alias(0);
+    world.pass(2 * HOUR);
+    active(&mut world);
+}
+
+#[test]
+fn servers_that_do_not_answer_change_nothing() {
+    let mut world = World::new("ai.example.com", CertificateSource::Fly);
+    world.alias(0);
+    active(&mut world);
+    world.dns.broken = true;
+    world.pass(20 * DAY);
+    assert_eq!(world.fly.serving(), ["app-acme"], "absence needs proof");
+    assert_eq!(world.holder(), Some(0));
+}
+
+#[test]
+fn a_runtime_that_goes_takes_the_route_along_and_another_gets_it() {
+    let mut world = World::new("ai.example.com", CertificateSource::Fly);
+    world.alias(0);
+    active(&mut world);
+    world.customers[0].runtime = RuntimeFact::Going;
+    world.settle(0);
+    assert!(world.zone.is_empty() && world.fly.serving().is_empty());
+    world.customers[0].runtime = RuntimeFact::Missing;
+    world.settle(0);
+    world.now += 2;
+    assert!(matches!(world.settle(0), Step::Rest(Rest::Awaiting(_))));
+    assert_eq!(world.holder(), Some(0));
+    world.customers[0].runtime = RuntimeFact::Standing { app: "app-rival".into() };
+    world.now += 6;
+    active(&mut world);
+    assert_eq!(world.fly.serving(), ["app-rival"]);
+}
+
+#[test]
+fn a_runtime_that_is_only_missing_may_come_back() {
+    let mut world = World::new("ai.example.com", CertificateSource::Fly);
+    world.alias(0);
+    active(&mut world);
+    world.customers[0].runtime = RuntimeFact::Missing;
+    world.settle(0);
+    world.now += 200;
+    world.settle(0);
+    assert_eq!(world.fly.serving(), ["app-acme"], "as in a restore that isn't complete");
+    assert_eq!(world.status(0).state, Some(DomainState::Error));
+    let ready = condition::find(&world.status(0).conditions, ConditionType::Ready).cloned().unwrap();
+    assert_eq!(ready.reason, reason::RUNTIME_NOT_FOUND);
+}

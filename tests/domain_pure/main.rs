@@ -1,0 +1,20 @@
+//! The pure part of CustomDomains: whose a hostname is, where it leads, and its certificate.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::pedantic,
+    missing_docs,
+    reason = "a test may fail loudly, and its helpers are its own"
+)]
+
+mod act;
+mod authority;
+mod edge;
+mod faults;
+mod life;
+mod owners;
+mod records;
+mod rivals;
+mod world;

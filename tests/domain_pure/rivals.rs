@@ -1,0 +1,192 @@
+//! Two customers who want one name: whoever can show that it is theirs has it, and nobody is led to the other.
+
+use moorage::api::custom_domain::CertificateSource;
+use moorage::api::{ConditionType, condition, reason};
+use proptest::prelude::*;
+
+use crate::world::{DAY, HOUR, Hides, World};
+
+fn two() -> World {
+    World::new("ai.example.com", CertificateSource::Fly).with_rival()
+}
+
+#[test]
+fn a_race_is_decided_by_dns_and_not_by_who_came_first() {
+    let mut world = two();
+    world.settle(0);
+    world.settle(1);
+    world.alias(1);
+    world.pass(60);
+    assert_eq!(world.holder(), Some(1));
+    assert_eq!(world.fly.serving(), ["app-rival"]);
+    let claimed =
+        condition::find(&world.status(0).conditions, ConditionType::HostnameClaimed).cloned().unwrap();
+    assert_eq!(claimed.reason, reason::HOSTNAME_TAKEN);
+    assert!(!claimed.message.contains("rival"), "whose it is isn't told: {}", claimed.message);
+}
+
+#[test]
+fn a_holder_whose_record_stands_keeps_the_name_against_a_text() {
+    let mut world = two();
+    world.alias(0);
+    world.pass(60);
+    world.dns.texts.push(world.proofs(1).text);
+    world.pass(2 * DAY);
+    assert_eq!(world.holder(), Some(0));
+    assert_eq!(world.fly.serving(), ["app-acme"]);
+}
+
+#[test]
+fn a_name_changes_hands_once_only_the_other_can_show_it() {
+    let mut world = two();
+    world.alias(0);
+    world.pass(60);
+    world.alias(1);
+    world.pass(HOUR);
+    assert_eq!(world.holder(), Some(0), "against a holder it takes a text");
+    world.dns.texts.push(world.proofs(1).text);
+    world.pass(300);
+    assert_eq!(world.holder(), Some(0), "not at once");
+    world.pass(HOUR);
+    assert_eq!(world.holder(), Some(1));
+    assert_eq!(world.fly.serving(), ["app-rival"]);
+    assert!(!world.zone.contains_key(&world.target(0)), "nothing leads to the one before");
+    assert!(world.record().unwrap().contest.is_none());
+}
+
+#[test]
+fn what_cannot_be_seen_of_a_holder_is_no_proof_against_them() {
+    for hides in [Hides { target: true, texts: false }, Hides { target: false, texts: true }] {
+        let mut world = two();
+        world.alias(0);
+        world.pass(60);
+        world.dns.cname = None;
+        world.dns.texts.push(world.proofs(1).text);
+        world.dns.hides = hides;
+        world.pass(20 * DAY);
+        assert_eq!(world.holder(), Some(0), "{hides:?}");
+        world.dns.hides = Hides::default();
+        world.pass(2 * HOUR);
+        assert_eq!(world.holder(), Some(1), "{hides:?}");
+    }
+}
+
+#[test]
+fn a_dangling_name_leads_nobody_to_another_customer() {
+    let mut world = two();
+    world.alias(0);
+    world.pass(60);
+    world.delete(0);
+    world.pass(60);
+    // The CNAME still stands, and another customer asks for the name.
+    world.pass(2 * DAY);
+    assert_eq!(world.holder(), None);
+    assert!(world.fly.serving().is_empty() && world.zone.is_empty());
+    // Whoever has the domain can show it by a text.
+    world.dns.texts.push(world.proofs(1).text);
+    world.dns.cname = Some(world.target(1));
+    world.pass(HOUR);
+    assert_eq!(world.holder(), Some(1));
+}
+
+#[test]
+fn its_own_tenant_takes_a_name_back_by_the_record_that_still_stands() {
+    let mut world = two();
+    world.alias(0);
+    world.pass(60);
+    let again = world.customers[0].domain.clone().unwrap();
+    world.delete(0);
+    world.pass(60);
+    let mut again = again;
+    again.metadata.uid = Some("uid-again".into());
+    again.metadata.finalizers = None;
+    again.status = None;
+    world.customers[0].domain = Some(again);
+    world.customers[0].known = Default::default();
+    world.pass(60);
+    assert_eq!(world.holder(), Some(0));
+    assert_eq!(world.fly.serving(), ["app-acme"]);
+}
+
+/// What happens to the domain's DNS, and how long it stays so.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Alias(usize),
+    NoAlias,
+    Text(usize),
+    NoText(usize),
+    Broken,
+    Mended,
+    Crash(usize),
+    Wait(i64),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (0..2_usize).prop_map(Event::Alias),
+        Just(Event::NoAlias),
+        (0..2_usize).prop_map(Event::Text),
+        (0..2_usize).prop_map(Event::NoText),
+        Just(Event::Broken),
+        Just(Event::Mended),
+        (0..2_usize).prop_map(Event::Crash),
+        prop_oneof![Just(3), Just(60), Just(400), Just(HOUR), Just(4 * DAY)].prop_map(Event::Wait),
+    ]
+}
+
+fn happen(world: &mut World, event: Event) {
+    match event {
+        Event::Alias(who) => world.alias(who),
+        Event::NoAlias => world.dns.cname = None,
+        Event::Text(who) => {
+            let text = world.proofs(who).text;
+            if !world.dns.texts.contains(&text) {
+                world.dns.texts.push(text);
+            }
+        }
+        Event::NoText(who) => {
+            let text = world.proofs(who).text;
+            world.dns.texts.retain(|other| *other != text);
+        }
+        Event::Broken => world.dns.broken = true,
+        Event::Mended => world.dns.broken = false,
+        Event::Crash(who) => world.customers[who].known = Default::default(),
+        Event::Wait(seconds) => world.pass(seconds),
+    }
+}
+
+/// Whoever could show at that moment that the name is theirs.
+fn entitled(world: &World, who: usize) -> bool {
+    let by_text = world.dns.texts.contains(&world.proofs(who).text);
+    by_text || world.dns.cname.as_ref() == Some(&world.target(who))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nobody_is_led_to_a_customer_who_never_showed_it(events in proptest::collection::vec(event(), 1..10)) {
+        let mut world = two();
+        let mut showed = [false; 2];
+        for event in events {
+            happen(&mut world, event);
+            for who in 0..2 {
+                showed[who] |= entitled(&world, who);
+            }
+            let serving = world.fly.serving();
+            prop_assert!(serving.len() <= 1, "{serving:?}");
+            for (who, app) in ["app-acme", "app-rival"].iter().enumerate() {
+                let led = world.fly.apps[*app].is_some() || world.zone.contains_key(&world.target(who));
+                prop_assert!(!led || showed[who], "{app} without a proof");
+                prop_assert!(!led || world.holder() == Some(who), "{app} without the claim");
+            }
+        }
+        // Once only one can show it, and for long enough, that one has it.
+        world.dns.broken = false;
+        world.dns.cname = Some(world.target(1));
+        world.dns.texts = vec![world.proofs(1).text];
+        world.pass(6 * DAY);
+        prop_assert_eq!(world.holder(), Some(1));
+        prop_assert_eq!(world.fly.serving(), ["app-rival"]);
+    }
+}
