@@ -37,9 +37,10 @@ const VALUES: &str = include_str!("values.schema.json");
 /// Fields of the configuration that the chart sets itself.
 const CHART_SETS: [&str; 2] = ["namespace", "address"];
 /// The same by the name of what they are in.
-const CHART_SETS_WITHIN: [(&str, &[&str]); 4] = [
+const CHART_SETS_WITHIN: [(&str, &[&str]); 5] = [
     ("FlyConfig", &["tokenFile"]),
     ("Billing", &["webhookAddress"]),
+    ("Http01", &["listen"]),
     ("StripeAccount", &["secretKeyFile", "webhookSecretFiles"]),
     ("PayAppMerchant", &["linkKeyFile", "linkValueFile"]),
 ];

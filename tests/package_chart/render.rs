@@ -110,6 +110,9 @@ fn the_providers_keys_are_mounted_where_the_program_looks() {
     let ports = container["ports"].as_array().unwrap();
     let webhooks = ports.iter().find(|it| it["name"] == "webhooks").unwrap();
     assert_eq!(webhooks["containerPort"].to_string(), port);
+    let http01 = config.custom_domains.http01().unwrap();
+    let challenges = ports.iter().find(|it| it["name"] == "challenges").unwrap();
+    assert_eq!(http01.listen, format!("0.0.0.0:{}", challenges["containerPort"]));
 }
 
 #[test]

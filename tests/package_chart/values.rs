@@ -13,6 +13,7 @@ fn what_the_schema_does_not_know_is_refused() {
         ("networkPolicy.enable=true", "enable"),
         ("stripeKeys.secret=x", "secret"),
         ("webhooks.ingress.hosts=x", "hosts"),
+        ("challenges.ingress.host=x", "host"),
     ] {
         let error = render(&["--set", value]).unwrap_err();
         assert!(error.contains(named), "{value}: {error}");
@@ -26,6 +27,7 @@ fn what_the_chart_sets_itself_is_not_for_the_values() {
         "config.address",
         "config.fly.tokenFile",
         "config.billing.webhookAddress",
+        "config.customDomains.acme.http01.listen",
         "config.billing.stripe.secretKeyFile",
         "config.billing.payapp.linkKeyFile",
     ] {
@@ -65,5 +67,7 @@ fn a_provider_without_keys_is_refused_and_keys_make_a_provider() {
     assert!(render(&mixed).unwrap_err().contains("payappKeys.secretName"));
     let ingress = ["--set", "stripeKeys.secretName=stripe,webhooks.ingress.enabled=true"];
     assert!(render(&ingress).unwrap_err().contains("webhooks.ingress.host"));
-    assert!(!render(&[]).unwrap().contains("moorage-webhooks"), "without a provider there is no address");
+    let plain = render(&[]).unwrap();
+    assert!(!plain.contains("moorage-webhooks"), "without a provider there is no address");
+    assert!(!plain.contains("moorage-challenges"), "nor without challenges");
 }

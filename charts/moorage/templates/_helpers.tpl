@@ -32,7 +32,15 @@ app.kubernetes.io/component: operator
 {{- else if or (dig "billing" "stripe" nil $config) (dig "billing" "payapp" nil $config) -}}
 {{- fail "config.billing names a payment provider without keys: set stripeKeys.secretName or payappKeys.secretName" -}}
 {{- end -}}
+{{- if include "moorage.answersChallenges" . -}}
+{{- $_ := set $config.customDomains.acme.http01 "listen" "0.0.0.0:8082" -}}
+{{- end -}}
 {{- toYaml $config -}}
+{{- end }}
+
+{{/* Whether HTTP-01 challenges are answered here. */}}
+{{- define "moorage.answersChallenges" -}}
+{{- if dig "customDomains" "acme" "http01" nil .Values.config }}true{{ end -}}
 {{- end }}
 
 {{/* `billing` of the configuration file, with where the providers' keys are mounted. */}}
