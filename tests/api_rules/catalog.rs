@@ -334,7 +334,7 @@ fn domains() -> Vec<Rule> {
         host("a.example.com", &format!("{}.com", text(260)), "may not be more than 254"),
         source(secret.clone(), json!({"source": "Secret"}), "must have `secretRef` with source Secret"),
         source(secret, json!({"secretRef": {"name": "tls"}}), "must have `secretRef` with source Secret"),
-        source(http, json!({"challenge": "HTTP01"}), "`challenge` goes with source ACME only"),
+        source(http, json!({"challenge": "HTTP01"}), "must have `challenge` with source ACME only"),
         rule(
             "NameClaim",
             a_hostname("host.ai.example.com", "ai.example.com"),

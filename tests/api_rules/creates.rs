@@ -247,5 +247,11 @@ fn requests() -> Vec<Rule> {
             asked("Restore", json!({"snapshotID": "https://example.com"})),
             "should match",
         ),
+        rule(
+            "RuntimeTask",
+            asked("VerifyDomain", json!({"domainRef": {"name": "www"}})),
+            asked("VerifyDomain", json!({})),
+            "`domainRef` must go with type VerifyDomain",
+        ),
     ]
 }

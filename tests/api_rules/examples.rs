@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use kube::api::{Patch, PatchParams};
 use moorage::api::blueprint::EnvType;
-use moorage::api::{Blueprint, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy};
+use moorage::api::{Blueprint, CustomDomain, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use testbed::documents;
 
 use crate::world::{api, kubectl, namespace};
 
-const FOLDERS: [&str; 4] = ["platform", "quickstart", "order", "minimal-workspace"];
+const FOLDERS: [&str; 5] = ["platform", "quickstart", "order", "domain", "minimal-workspace"];
 
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
@@ -95,6 +95,14 @@ async fn the_order_is_for_what_is_sold_to_a_customer_who_is_there() {
     let plan = plans.iter().find(|plan| plan.metadata.name.as_ref() == Some(&order.spec.plan_ref.name));
     assert!(plan.unwrap().spec.requires_order);
     assert!(policy.spec.allowed_plans.as_ref().unwrap().contains(&order.spec.plan_ref.name));
+}
+
+#[tokio::test]
+async fn the_domain_is_for_the_runtime_of_the_quickstart() {
+    let runtime: &Runtime = &typed(&rendered("quickstart").await, "Runtime")[0];
+    let domain: &CustomDomain = &typed(&rendered("domain").await, "CustomDomain")[0];
+    assert_eq!(domain.metadata.namespace, runtime.metadata.namespace);
+    assert_eq!(Some(&domain.spec.runtime_ref.name), runtime.metadata.name.as_ref());
 }
 
 #[tokio::test]
