@@ -369,6 +369,7 @@ mod tests {
 
     #[test]
     fn the_table_holds_every_state_once() {
+        use DomainState as D;
         use OrderState as O;
         use RuntimeState as R;
         use TaskState as T;
@@ -402,7 +403,6 @@ mod tests {
             O::Ended,
         ];
         assert_eq!(table("RuntimeOrder"), words(&order));
-        use DomainState as D;
         assert_eq!(table("CustomDomain"), words(&[D::PendingDns, D::PendingCert, D::Active, D::Error]));
         assert_eq!(
             table("RuntimeTask"),

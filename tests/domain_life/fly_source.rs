@@ -34,7 +34,7 @@ async fn a_hostname_comes_into_service_by_one_record_and_leaves_nothing_behind()
     acme.set_listed("ai", &["OwnershipAndRouting"]).await.unwrap();
     let active = acme.wait_active("ai").await.unwrap();
     let took = before.elapsed();
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_mins(1), "{took:?}");
     assert_eq!(text(&active, "/status/routedBy"), "CNAME");
     for kind in ["OwnershipVerified", "HostnameClaimed", "DNSConfigured", "CertificateIssued", "Ready"] {
         assert!(condition_is(&active, kind, "True"), "{kind}: {}", active["status"]);

@@ -170,8 +170,8 @@ proptest! {
         let mut showed = [false; 2];
         for event in events {
             happen(&mut world, event);
-            for who in 0..2 {
-                showed[who] |= entitled(&world, who);
+            for (who, showed) in showed.iter_mut().enumerate() {
+                *showed |= entitled(&world, who);
             }
             let serving = world.fly.serving();
             prop_assert!(serving.len() <= 1, "{serving:?}");

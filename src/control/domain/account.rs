@@ -83,7 +83,7 @@ pub async fn keep(ctx: Arc<Context>, shutdown: CancellationToken) {
             Ok(true) => acme.reread_account().await,
             Err(error) if error.cause == Cause::AccountUnknown => {}
             Err(error) => {
-                tracing::warn!(%error, "the key of the ACME account can't be changed; it is tried again")
+                tracing::warn!(%error, "the key of the ACME account can't be changed; it is tried again");
             }
         }
     }
@@ -93,13 +93,12 @@ pub async fn keep(ctx: Arc<Context>, shutdown: CancellationToken) {
 async fn change(ctx: &Context, authority: &Authority) -> Result<bool, AcmeError> {
     let stored = read(ctx, authority).await?;
     let (Some(current), Some(wish)) = (stored.current, stored.wish) else { return Ok(false) };
-    let next = match stored.next {
-        Some(next) => next,
-        None => {
-            let next = current.with_new_key()?;
-            write(ctx, &current, Some(&next), None).await?;
-            next
-        }
+    let next = if let Some(next) = stored.next {
+        next
+    } else {
+        let next = current.with_new_key()?;
+        write(ctx, &current, Some(&next), None).await?;
+        next
     };
     finish(ctx, authority, &current, next, Some(&wish)).await.map(|_| true)
 }
@@ -119,7 +118,7 @@ async fn finish(
 }
 
 async fn read(ctx: &Context, authority: &Authority) -> Result<Stored, AcmeError> {
-    let secret = api(ctx).get_opt(SECRET).await.map_err(unreadable)?.unwrap_or_default();
+    let secret = api(ctx).get_opt(SECRET).await.map_err(|error| unreadable(&error))?.unwrap_or_default();
     let ours = |it: &Credentials| it.directory() == authority.directory();
     let annotations = secret.annotations();
     let wish = annotations.get(annotation::NEW_KEY_REQUESTED_AT).cloned();
@@ -156,10 +155,14 @@ async fn write(
         secret["metadata"]["annotations"] = json!({CHANGED_FOR: done});
     }
     let params = PatchParams::apply(FIELD_MANAGER).force();
-    api(ctx).patch(SECRET, &params, &Patch::Apply(&secret)).await.map(drop).map_err(unreadable)
+    api(ctx)
+        .patch(SECRET, &params, &Patch::Apply(&secret))
+        .await
+        .map(drop)
+        .map_err(|error| unreadable(&error))
 }
 
-fn unreadable(error: kube::Error) -> AcmeError {
+fn unreadable(error: &kube::Error) -> AcmeError {
     tracing::debug!(%error, "the ACME account's Secret can't be read or written");
     DomainError::authority_unavailable("The ACME account can't be read or stored; it is tried again.").into()
 }

@@ -67,7 +67,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn told(now: i64, said: &str, sight: Sight) -> Vec<String> {
+    fn told(now: i64, said: &str, sight: &Sight) -> Vec<String> {
         let open = Open {
             uid: "uid".into(),
             runtime: "ops".into(),
@@ -89,12 +89,12 @@ mod tests {
     fn it_ends_by_what_was_seen_since_it_was_made() {
         let seen = |second, wrong| Sight::Seen(Looked { at: at(second), wrong });
         let running = Progress::Running.message().to_owned();
-        assert_eq!(told(101, "", seen(99, None)), [running.clone()]);
-        assert_eq!(told(101, &running, Sight::Unseen), [""; 0]);
-        assert_eq!(told(101, "", seen(100, None)), ["Completed Completed"]);
+        assert_eq!(told(101, "", &seen(99, None)), std::slice::from_ref(&running));
+        assert_eq!(told(101, &running, &Sight::Unseen), [""; 0]);
+        assert_eq!(told(101, "", &seen(100, None)), ["Completed Completed"]);
         let wrong = Refusal::new(reason::RECORD_MISSING, "CNAME ai.example.com isn't set.");
-        assert_eq!(told(101, "", seen(100, Some(wrong))), ["Failed RecordMissing"]);
-        assert_eq!(told(109, &running, Sight::Missing), [""; 0]);
-        assert_eq!(told(110, "", Sight::Missing), ["Failed DomainNotFound"]);
+        assert_eq!(told(101, "", &seen(100, Some(wrong))), ["Failed RecordMissing"]);
+        assert_eq!(told(109, &running, &Sight::Missing), [""; 0]);
+        assert_eq!(told(110, "", &Sight::Missing), ["Failed DomainNotFound"]);
     }
 }

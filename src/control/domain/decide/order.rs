@@ -150,12 +150,11 @@ fn permitted(now: Timestamp, facts: &Facts) -> Reached<()> {
 /// What is next for the order under way.
 fn progress(now: Timestamp, facts: &Facts) -> Step {
     match &facts.known.order {
-        None => Step::Look(Look::Order),
         Some(OrderFact::Proofs(proofs)) => shown(now, facts, proofs),
         Some(OrderFact::Working(until)) if *until > now => {
             Step::Wait(Waiting::Authority(now.duration_until(*until)))
         }
-        Some(OrderFact::Working(_)) => Step::Look(Look::Order),
+        None | Some(OrderFact::Working(_)) => Step::Look(Look::Order),
         Some(OrderFact::Ready) => Step::Do(Effect::Finalize),
         Some(OrderFact::Valid) => Step::Do(Effect::Collect),
         Some(OrderFact::Failed(error)) => Step::Do(Effect::Abandon(error.clone())),
