@@ -1,9 +1,9 @@
 //! The fleet, and what was done.
 
 use serde_json::{Value, json};
-use testbed::Identity;
+use testbed::{Identity, eventually};
 
-use crate::support::{Tenant, shared};
+use crate::support::{SOON, Tenant, shared};
 use crate::{done, moorage};
 
 async fn tenant(namespace: &str) -> Tenant<'static> {
@@ -52,11 +52,17 @@ async fn each_deployment_has_a_log_that_opens() {
     tenant.wait_task("ops", "completed").await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let logs = folder.path().to_str().unwrap();
-    let said = done(&["deployments", "-n", "history", "--logs", logs, "-o", "json"]).await;
-    let all: Vec<Value> = serde_json::from_str(&said).unwrap();
+    // What was done is written down a moment later than what was asked for is answered.
+    let all = eventually("its provisioning in the history", SOON, async || {
+        let said = done(&["deployments", "-n", "history", "--logs", logs, "-o", "json"]).await;
+        let all: Vec<Value> = serde_json::from_str(&said)?;
+        anyhow::ensure!(all.iter().any(|one| one["type"] == "Provision"), "{said}");
+        Ok(all)
+    })
+    .await
+    .unwrap();
     let asked = all.iter().find(|one| one["id"] == "history/ops").unwrap();
     assert_eq!((&asked["status"], &asked["type"]), (&json!("completed"), &json!("Restart")));
-    assert!(all.iter().any(|one| one["type"] == "Provision"), "{said}");
     for one in &all {
         let log = std::fs::read_to_string(one["logPath"].as_str().unwrap()).unwrap();
         assert!(log.contains("of the Runtime ops"), "{log}");
