@@ -6,4 +6,4 @@ mod customer;
 mod scene;
 
 pub use customer::{Customer, condition_of, record};
-pub use scene::{BASE, Scene, acme, pebble, without_limits};
+pub use scene::{BASE, SYSTEM, Scene, acme, base, domains, pebble, updates_key, without_limits};

@@ -1,6 +1,7 @@
 //! The Internet in small, and the operator in it.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 use base64::Engine;
@@ -53,15 +54,18 @@ impl Scene {
         // A Secret that was changed is seen soon.
         let mut config = vec![
             ("/timing/rotationSeconds", json!(2)),
-            ("/baseDomain", base(internet.servers[0].address())),
+            ("/baseDomain", base(internet.servers[0].address(), internet.servers[0].address())),
             ("/customDomains", domains(&internet, custom_domains)),
         ];
         config.extend(more);
-        let mut rig = support::start(config).await?;
+        let rig = support::start(config).await?;
+        apply(&rig.client().await?, &updates_key()).await?;
+        Self::of(rig, internet, zones).await
+    }
+
+    /// The same around an operator that runs already.
+    pub async fn of(mut rig: Rig, internet: RunningInternet, zones: &[&str]) -> Result<Self> {
         rig.fly.resolve_at(internet.resolver()).await?;
-        let key = json!({"apiVersion": "v1", "kind": "Secret",
-            "metadata": {"name": "dns", "namespace": SYSTEM}, "stringData": {"tsig": TSIG_KEY}});
-        apply(&rig.client().await?, &key.to_string()).await?;
         let zones = zones.iter().map(|&zone| zone.to_owned()).collect();
         Ok(Self { rig, internet, zones })
     }
@@ -122,17 +126,26 @@ fn is_within(name: &str, zone: &str) -> bool {
     name == zone || name.ends_with(&format!(".{zone}"))
 }
 
-fn base(server: std::net::SocketAddr) -> Value {
+/// The key by which the platform's zone is updated.
+pub fn updates_key() -> String {
+    json!({"apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": "dns", "namespace": SYSTEM}, "stringData": {"tsig": TSIG_KEY}})
+    .to_string()
+}
+
+/// The operator's configuration for the platform's zone, which is changed at one address and looked at at another.
+pub fn base(updates: SocketAddr, server: SocketAddr) -> Value {
     let tsig = json!({"name": TSIG_NAME, "key": {"secretRef": {"name": "dns", "key": "tsig"}}});
     json!({
         "name": BASE,
-        "dns": {"rfc2136": {"server": server, "tsig": tsig}},
+        "dns": {"rfc2136": {"server": updates, "tsig": tsig}},
         "nameServers": [server],
         "certificate": {"secret": {"name": "wildcard"}},
     })
 }
 
-fn domains(internet: &RunningInternet, more: Value) -> Value {
+/// The operator's configuration for customers' hostnames in this Internet.
+pub fn domains(internet: &RunningInternet, more: Value) -> Value {
     let mut settings = json!({
         "dns": {
             "resolvers": [internet.resolver()],

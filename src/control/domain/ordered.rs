@@ -58,7 +58,7 @@ pub(super) async fn begin(ctx: &Context, now: Timestamp, facts: &mut Facts) -> R
             let stored = facts.known.stored.get_or_insert_default();
             stored.order = Some(StoredOrder { url: order.url().to_owned(), key });
             stored.keep(&proofs, name.as_deref());
-            store::write(ctx, &host, stored).await?;
+            keep(ctx, facts).await?;
             facts.known.order = Some(seen(now, &order, Some(proofs)));
             facts.known.shown = Shown::NotSet;
             acme.put(&key_of(&host), order);
@@ -153,11 +153,9 @@ pub(super) async fn show(
     facts: &mut Facts,
     proofs: &[Proof],
 ) -> Result<(), Failure> {
-    let Ok(host) = facts.host.clone() else { return Ok(()) };
     let name = text_name(facts);
-    let stored = facts.known.stored.get_or_insert_default();
-    if stored.keep(proofs, name.as_deref()) == News::Some {
-        store::write(ctx, &host, stored).await?;
+    if facts.known.stored.get_or_insert_default().keep(proofs, name.as_deref()) == News::Some {
+        keep(ctx, facts).await?;
     }
     let mut shown = Shown::Everywhere;
     let replies: Vec<(String, String)> = proofs
@@ -230,10 +228,11 @@ pub(super) async fn collect(ctx: &Context, now: Timestamp, facts: &mut Facts) ->
     };
     let stored = facts.known.stored.get_or_insert_default();
     stored.certificate = Some(Arc::new(certificate));
-    store::write(ctx, &host, stored).await?;
+    // What was said of the one before says nothing of this one.
+    facts.known.renewal = None;
+    keep(ctx, facts).await?;
     acme.take(&key_of(&host));
     facts.known.order = None;
-    facts.known.renewal = None;
     facts.known.shown = Shown::NotSet;
     succeeded(ctx, facts).await
 }
@@ -272,7 +271,7 @@ pub(super) async fn abandon(
 
 /// Takes away what was shown.
 pub(super) async fn clean(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
-    let (Ok(host), Some(stored)) = (facts.host.clone(), facts.known.stored.as_mut()) else { return Ok(()) };
+    let Some(stored) = facts.known.stored.as_mut() else { return Ok(()) };
     if let Some(provider) = ctx.base_domain.as_ref().and_then(|base| base.provider()) {
         for text in &stored.texts {
             provider.remove_text(text).await?;
@@ -283,7 +282,23 @@ pub(super) async fn clean(ctx: &Context, facts: &mut Facts) -> Result<(), Failur
     }
     stored.texts.clear();
     stored.answers.clear();
-    Ok(store::write(ctx, &host, stored).await?)
+    keep(ctx, facts).await
+}
+
+/// Stores what is known, for the next process. If that fails, what is stored may be the one or the other: it is read
+/// again, and the order is taken up from there.
+async fn keep(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
+    let (Ok(host), Some(stored)) = (&facts.host, facts.known.stored.as_mut()) else { return Ok(()) };
+    let written = store::write(ctx, host, stored).await;
+    if written.is_err() {
+        facts.known.stored = None;
+        facts.known.order = None;
+        facts.known.shown = Shown::NotSet;
+        if let Some(acme) = &ctx.acme {
+            acme.take(&key_of(host));
+        }
+    }
+    Ok(written?)
 }
 
 /// Removes what the operator keeps for ordering.
@@ -377,7 +392,7 @@ async fn forget_order(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
         return Ok(());
     };
     stored.order = None;
-    Ok(store::write(ctx, &host, stored).await?)
+    keep(ctx, facts).await
 }
 
 async fn record(ctx: &Context, facts: &Facts, ordering: &OrderingRecord) -> Result<(), Failure> {

@@ -1,0 +1,135 @@
+//! What has to be the same in the end, whatever went wrong on the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::ListParams;
+use serde_json::Value;
+use testbed::hostnames::History as AtFly;
+
+use crate::domains::{Customer, SYSTEM};
+use crate::histories::{Case, History};
+use crate::scene::Place;
+
+/// What the operator keeps for ordering, by hostname.
+type Kept = BTreeMap<String, Secret>;
+
+/// Waits for the end of every case; what is wrong with any.
+pub async fn problems(place: &Place, cases: &[Case]) -> Vec<String> {
+    let customer = place.customer().await;
+    let ends = join_all(cases.iter().map(|case| case.end(&customer))).await;
+    let mut problems = Vec::new();
+    let told = |case: &Case, what: &str| format!("{} with {}: {what}", case.name, case.fault);
+    for (case, end) in cases.iter().zip(ends) {
+        problems.extend(end.err().map(|error| told(case, &format!("{error:#}"))));
+    }
+    let all = place.scene.fly().hostnames().await.unwrap();
+    let app = customer.tenant.app("ops").await.unwrap();
+    let kept = kept(place).await.unwrap();
+    for case in cases {
+        let history = all.get(&case.host()).cloned().unwrap_or_default();
+        let mut wrong = at_fly(case, &history, &app);
+        wrong.extend(ordered(place, &customer, case, kept.get(&case.host())).await.unwrap());
+        wrong.extend(in_dns(place, case).await.unwrap());
+        if !place.books.lost(&case.name) && !case.fault.is_empty() {
+            wrong.push("nothing was lost".to_owned());
+        }
+        problems.extend(wrong.iter().map(|what| told(case, what)));
+    }
+    problems
+}
+
+async fn kept(place: &Place) -> Result<Kept> {
+    let secrets: Api<Secret> = Api::namespaced(place.scene.client().await?, SYSTEM);
+    let host = |secret: &Secret| secret.metadata.annotations.as_ref()?.get("moorage.dev/hostname").cloned();
+    let all = secrets.list(&ListParams::default()).await?;
+    Ok(all.into_iter().filter_map(|secret| Some((host(&secret)?, secret))).collect())
+}
+
+/// The hostname is on its app alone, with one certificate; or nowhere, once it is deleted.
+fn at_fly(case: &Case, history: &AtFly, app: &str) -> Vec<String> {
+    let uploads: BTreeSet<&str> = history.uploads().into_iter().collect();
+    let gone = case.history == History::Deletion;
+    let apps = if gone { BTreeSet::new() } else { BTreeSet::from([app.to_owned()]) };
+    let wanted = match case.history {
+        History::Fly => (1, 0),
+        History::Renewal => (0, 2),
+        History::Acme | History::Secret | History::Deletion => (0, 1),
+    };
+    let mut wrong = Vec::new();
+    let seen = (history.issued(), uploads.len());
+    if seen != wanted {
+        wrong.push(format!("certificates of Fly's and imported are {seen:?}, not {wanted:?}: {history:?}"));
+    }
+    if history.apps != apps || history.most_apps != 1 {
+        wrong.push(format!("it is on {:?}, and was on {} together", history.apps, history.most_apps));
+    }
+    if !gone && history.count("certificate.delete") > 0 {
+        wrong.push("it was deleted and made anew".to_owned());
+    }
+    wrong
+}
+
+/// One certificate was issued for what was asked for, each order is counted, and none is under way.
+async fn ordered(
+    place: &Place,
+    customer: &Customer<'_>,
+    case: &Case,
+    kept: Option<&Secret>,
+) -> Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    let issued = place.books.count(&case.name, "acme finalize-order");
+    let placed = place.books.count(&case.name, "acme order-plz");
+    if issued != usize::from(matches!(case.history, History::Acme | History::Renewal)) {
+        wrong.push(format!("{issued} certificates were issued"));
+    }
+    let claim = customer.claim(&case.host()).await?.unwrap_or_default();
+    let ordering = claim.pointer("/spec/domain/ordering").cloned().unwrap_or_default();
+    let times = |which: &str| ordering[which].as_array().map_or(0, Vec::len);
+    let counted = (times("firstTimes"), times("renewalTimes"), times("failureTimes"));
+    let most = match case.history {
+        History::Fly | History::Secret => 0,
+        // One that was counted and never arrived counts as well.
+        History::Acme => placed.max(1) + usize::from(!case.fault.is_empty()),
+        History::Renewal | History::Deletion => 1,
+    };
+    let least = if case.history == History::Acme { placed } else { most };
+    if !(least..=most).contains(&counted.0) || (counted.1, counted.2) != (0, 0) {
+        wrong.push(format!("{placed} orders were placed, {counted:?} are counted"));
+    }
+    if ordering["failures"].is_number() || ordering["nextTime"].is_string() {
+        wrong.push(format!("it counts as failed: {ordering}"));
+    }
+    let orders = !matches!(case.history, History::Fly | History::Secret | History::Deletion);
+    match kept.and_then(|secret| secret.data.as_ref()) {
+        Some(_) if !orders => wrong.push("something is kept for ordering".to_owned()),
+        None if orders => wrong.push("nothing is kept for ordering".to_owned()),
+        Some(data) => {
+            let state: Value = serde_json::from_slice(&data["state.json"].0)?;
+            let left = state["texts"].as_array().is_some_and(|texts| !texts.is_empty());
+            if state["order"].is_object() || left || !data.contains_key("tls.key") {
+                wrong.push("an order is still under way".to_owned());
+            }
+        }
+        None => {}
+    }
+    Ok(wrong)
+}
+
+/// No text is left in the platform's zone, and the name there leads to the app, or nowhere.
+async fn in_dns(place: &Place, case: &Case) -> Result<Vec<String>> {
+    let (server, target) = (place.scene.server(), place.target(&case.host()));
+    let mut wrong = Vec::new();
+    let texts = server.records(&format!("_acme-challenge.{target}"), "TXT").await?;
+    if !texts.is_empty() {
+        wrong.push(format!("texts are left: {texts:?}"));
+    }
+    let addresses = server.records(&target, "A").await?;
+    if addresses.len() != usize::from(case.history != History::Deletion) {
+        wrong.push(format!("{target} leads to {addresses:?}"));
+    }
+    Ok(wrong)
+}
