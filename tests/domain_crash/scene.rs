@@ -44,6 +44,8 @@ impl Place {
         let (directory, file) = gates::authority(books.clone(), &authority, dir.path()).await;
         let mut settings = json!({
             "acme": {"authority": {"directoryURL": directory, "caFile": file}}, "perNamespace": 1000,
+            // Within this time a new process asks about renewals.
+            "recheckSeconds": 15,
         });
         merge(&mut settings["acme"], without_limits(json!({"renewalInfoSeconds": 10})));
         let server = internet.servers[0].address();

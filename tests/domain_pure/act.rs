@@ -238,8 +238,9 @@ impl World {
         match what {
             Look::Caa => facts.known.caa = Some(CaaFact { at: now, refusal: None }),
             Look::Renewal => {
-                facts.known.renewal =
-                    Some(Renewal { again: now + SignedDuration::from_hours(6), advice: Advice::Nothing })
+                let recalled = self.ca.recalls == Some(self.ca.certificates);
+                let advice = if recalled { Advice::At(at(0)) } else { Advice::Nothing };
+                facts.known.renewal = Some(Renewal { again: now + SignedDuration::from_hours(6), advice })
             }
             Look::Shown => facts.known.shown = Shown::Everywhere,
             _ => {

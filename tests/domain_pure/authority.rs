@@ -27,6 +27,8 @@ pub struct Ca {
     pub certificates: u32,
     /// Whether validations succeed.
     pub believes: bool,
+    /// The certificate of this number is to be renewed by now.
+    pub recalls: Option<u32>,
 }
 
 impl Ca {

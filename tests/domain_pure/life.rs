@@ -162,6 +162,20 @@ fn another_source_takes_the_place_of_the_one_before_without_a_gap() {
 }
 
 #[test]
+fn a_process_that_finds_a_certificate_in_service_asks_whether_it_is_to_be_renewed() {
+    let mut world = World::new("ai.example.com", CertificateSource::Acme);
+    world.settle(0);
+    world.set_listed(0);
+    world.now += 6;
+    active(&mut world);
+    world.customers[0].known = Default::default();
+    world.ca.recalls = Some(1);
+    world.pass(2 * DAY);
+    assert_eq!(world.ca.certificates, 2, "the authority recalled the first");
+    active(&mut world);
+}
+
+#[test]
 fn a_deleted_one_leaves_nothing_but_its_name() {
     for source in [CertificateSource::Fly, CertificateSource::Acme] {
         let mut world = World::new("ai.example.com", source);

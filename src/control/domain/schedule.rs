@@ -7,6 +7,7 @@ use super::facts::{Asked, Facts, Sighting};
 use super::ordering;
 use super::records::{is_complete, routed_by};
 use super::verdict::{Ownership, is_anothers, ownership};
+use crate::api::custom_domain::CertificateSource;
 use crate::domains::budget::Verdict;
 
 /// The shortest pause between two looks.
@@ -103,12 +104,25 @@ fn certificate_wakes(facts: &Facts) -> Vec<Option<Timestamp>> {
         certificate.map(|certificate| certificate.expire_time),
         certificate.and_then(|certificate| certificate.renewal_time),
         record.and_then(|record| record.ordering.as_ref()?.next_time),
-        facts.known.renewal.map(|renewal| renewal.again),
+        advice(facts),
         match ordering::room(facts) {
             Verdict::NotBefore(at, _) => Some(at),
             Verdict::Now => None,
         },
     ]
+}
+
+/// When the authority is next asked whether it wants a certificate renewed earlier. What an earlier process was told is
+/// forgotten: this one asks in its turn.
+pub fn advice(facts: &Facts) -> Option<Timestamp> {
+    let certificate = facts.record()?.certificate.as_ref()?;
+    if certificate.source != CertificateSource::Acme {
+        return None;
+    }
+    match facts.known.renewal {
+        Some(renewal) => Some(renewal.again),
+        None => facts.known.since?.checked_add(spread(facts)).ok(),
+    }
 }
 
 fn claim_wakes(facts: &Facts) -> Vec<Option<Timestamp>> {

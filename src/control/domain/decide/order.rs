@@ -8,6 +8,7 @@ use super::super::certificate::{Left, OrderFact, Proof, Shown, Stored};
 use super::super::facts::Facts;
 use super::super::ordering;
 use super::super::records::{delegated, routed_by};
+use super::super::schedule;
 use super::super::step::{Effect, Look, Step, Waiting};
 use super::{Reached, refused};
 use crate::api::custom_domain::{CertificateSource, Challenge};
@@ -33,7 +34,8 @@ pub(super) fn at_hand<'f>(
 ) -> Reached<Option<&'f Arc<Certificate>>> {
     let Some(stored) = &facts.known.stored else {
         let copy_gone = facts.known.deeds.copied.as_ref().is_some_and(String::is_empty);
-        return if rests(now, record) && !copy_gone { Ok(None) } else { Err(Step::Look(Look::Stored)) };
+        let rests = rests(now, record) && schedule::advice(facts).is_none_or(|at| at > now);
+        return if rests && !copy_gone { Ok(None) } else { Err(Step::Look(Look::Stored)) };
     };
     if stored.order.is_some() {
         return Err(progress(now, facts));

@@ -55,7 +55,11 @@ fn certificate(
     record: &DomainRecord,
 ) -> Option<CertificateRecord> {
     let Some(edge) = facts.edge() else {
-        return record.certificate.clone().filter(|it| it.expire_time > now);
+        return record
+            .certificate
+            .clone()
+            .filter(|it| it.expire_time > now)
+            .map(|it| advised(facts, host, it));
     };
     let hosted = edge.hostname.as_ref()?;
     at_hand(facts, host)
@@ -64,6 +68,15 @@ fn certificate(
         .or_else(|| still_imported(record, hosted))
         .or_else(|| hosted.fly_until.map(issued))
         .filter(|it| it.expire_time > now)
+}
+
+/// The one that is recorded, to be renewed when its authority says by now.
+fn advised(facts: &Facts, host: &Hostname, recorded: CertificateRecord) -> CertificateRecord {
+    let same = at_hand(facts, host).filter(|it| {
+        recorded.renewal_time.is_some() && recorded.fingerprint.as_ref() == Some(&it.fingerprint)
+    });
+    let renewal = same.map(|it| ordering::renewal(it, Some(&recorded), facts.known.renewal.as_ref()));
+    CertificateRecord { renewal_time: renewal.or(recorded.renewal_time), ..recorded }
 }
 
 fn at_hand<'f>(facts: &'f Facts, host: &Hostname) -> Option<&'f Certificate> {
