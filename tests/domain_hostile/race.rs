@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use testbed::eventually;
 
 use crate::domains::{Customer, condition_of};
@@ -90,4 +90,54 @@ async fn only_whom_dns_shows_has_the_name_and_it_changes_hands_only_after_a_cont
     assert!(scene.server().records(&to_two, "A").await.unwrap().is_empty(), "nothing leads to the loser");
     assert!(!scene.server().records(&to_one, "A").await.unwrap().is_empty());
     assert_eq!(scene.rig.problems(&["race-one", "race-two"], None).await.unwrap(), [""; 0]);
+}
+
+/// Sets the records that are listed for a hostname and aren't found, whoever's stood there before.
+async fn set_all(customer: &Customer<'_>, purposes: &[&str]) {
+    for record in customer.listed("www", purposes).await.unwrap() {
+        let (name, kind, value) = (text(&record, "/name"), text(&record, "/type"), text(&record, "/value"));
+        customer.scene.put(name, kind, &[value]).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_changes_hands_takes_no_certificate_along() {
+    let (place, host) = (place().await, "acme.race.test");
+    let scene = &place.scene;
+    let (first, second) = (scene.customer("keeps").await.unwrap(), scene.customer("takes").await.unwrap());
+    for customer in [&first, &second] {
+        customer.runtime("ops").await.unwrap();
+        let by_acme = json!({"certificate": {"source": "ACME"}});
+        customer.declare("www", host, "ops", by_acme).await.unwrap();
+    }
+    set_all(&first, &["OwnershipAndRouting", "Certificate"]).await;
+    first.wait_active("www").await.unwrap();
+    let before = scene.fly().visit(host).await.unwrap();
+    second.wait_reason("www", "HostnameClaimed", "HostnameTaken").await.unwrap();
+    // The records for the authority alone bring nothing.
+    let listed = second.listed("www", &["Certificate"]).await.unwrap();
+    let delegated = listed.iter().find(|record| record["purpose"] == "Certificate").unwrap();
+    scene.put(text(delegated, "/name"), "CNAME", &[text(delegated, "/value")]).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(scene.fly().visit(host).await.unwrap(), before);
+
+    set_all(&second, &["Ownership", "Routing", "Certificate"]).await;
+    second.wait_active("www").await.unwrap();
+    let after = scene.fly().visit(host).await.unwrap();
+    assert_ne!(after.serial, before.serial);
+    let history = scene.fly().hostnames().await.unwrap()[host].clone();
+    let (uploads, apps) = (history.uploads(), [&first, &second].map(|one| one.tenant.app("ops")));
+    assert_eq!((uploads.len(), history.most_apps), (2, 1), "{history:?}");
+    let [keeps, takes] = apps;
+    let on = |app: &str, fingerprint: &str| {
+        history.changes.iter().any(|change| change.app == app && change.detail["fingerprint"] == fingerprint)
+    };
+    let (keeps, takes) = (keeps.await.unwrap(), takes.await.unwrap());
+    assert!(on(&keeps, uploads[0]) && !on(&takes, uploads[0]), "{history:?}");
+    assert!(on(&takes, uploads[1]) && !on(&keeps, uploads[1]), "{history:?}");
+    assert_eq!(history.apps, BTreeSet::from([takes]));
+    // Orders count for the name, whoever's they were.
+    let claim = second.claim(host).await.unwrap().unwrap();
+    assert_eq!(claim["spec"]["domain"]["ordering"]["firstTimes"].as_array().map(Vec::len), Some(2));
+    assert_eq!(scene.rig.problems(&["keeps", "takes"], None).await.unwrap(), [""; 0]);
 }
