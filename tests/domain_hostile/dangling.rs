@@ -1,11 +1,9 @@
 //! A name that was left behind in DNS.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use crate::domains::condition_of;
-use crate::place::{holder, place, rivals, target};
+use crate::place::{holder, looked, place, rivals, target};
 use crate::support::text;
 
 #[tokio::test]
@@ -28,7 +26,7 @@ async fn a_record_that_was_left_behind_proves_nothing_for_the_next_who_wants_the
         let object = customer.wait_state("www", "pending_dns").await.unwrap();
         assert_eq!(condition_of(&object, "OwnershipVerified").0, "False", "{}", object["status"]);
     }
-    tokio::time::sleep(Duration::from_secs(12)).await;
+    tokio::join!(looked(&one), looked(&two));
     let before = scene.fly().hostnames().await.unwrap()[host].clone();
     assert!(before.apps.is_empty(), "{before:?}");
     assert!(before.changes.iter().all(|change| change.app.starts_with("left-first-")), "{before:?}");
@@ -38,7 +36,8 @@ async fn a_record_that_was_left_behind_proves_nothing_for_the_next_who_wants_the
 
     // A CNAME doesn't do for a name that another had; a text does.
     scene.put(host, "CNAME", &[&target(&one).await]).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(12)).await;
+    looked(&one).await;
+    looked(&one).await;
     assert_eq!(holder(&one, host).await.unwrap(), None);
     let listed = one.listed("www", &["Ownership"]).await.unwrap();
     let proof = listed.iter().find(|record| record["purpose"] == "Ownership").unwrap();

@@ -1,12 +1,11 @@
 //! A name and the names below it, of different customers.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde_json::json;
 
 use crate::domains::condition_of;
-use crate::place::{holder, place, target};
+use crate::place::{holder, looked, place, target};
 use crate::support::text;
 
 #[tokio::test]
@@ -26,7 +25,8 @@ async fn who_holds_a_domain_and_who_holds_a_name_below_it_have_each_their_own() 
     let host = "x.family.test";
     child.declare("www", host, "ops", json!({})).await.unwrap();
     scene.put(host, "CNAME", &[&target(&child).await]).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(12)).await;
+    looked(&child).await;
+    looked(&child).await;
     let object = child.get("www").await.unwrap();
     assert_eq!(condition_of(&object, "OwnershipVerified").0, "False", "{}", object["status"]);
     assert_eq!(holder(&child, host).await.unwrap(), None);

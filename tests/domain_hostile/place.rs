@@ -1,17 +1,19 @@
 //! The place that these tests share: honest zones, zones whose servers are the tests' own, and an authority.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
-use testbed::{Internet, Pebble, Software};
+use testbed::{Internet, Pebble, Software, eventually};
 use tokio::sync::OnceCell;
 
 use crate::domains::{BASE, Customer, Scene, acme, pebble, without_limits};
-use crate::support::{merge, text};
+use crate::support::{SOON, merge, text};
 
 /// Seconds that a contest lasts.
-pub const CONTEST: i64 = 8;
+pub const CONTEST: i64 = 6;
 /// Zones of an honest server.
 const HONEST: [&str; 5] = ["race.test", "left.test", "family.test", "forged.test", "stripped.test"];
 /// Zones whose servers are the tests' own, each with its servers' numbers. The operator asks nobody from 128 on.
@@ -84,6 +86,23 @@ pub async fn rivals<'s>(scene: &'s Scene, names: [&str; 2], host: &str) -> [Cust
 pub async fn target(customer: &Customer<'_>) -> String {
     let object = customer.wait("www", "its CNAME", |object| alias(object).is_some()).await.unwrap();
     alias(&object).unwrap()
+}
+
+/// Has the records of `www` looked at, at least once since now.
+pub async fn looked(customer: &Customer<'_>) {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    // A task knows only to the second since when it stands.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let task = format!("look-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    let spec = json!({"runtimeRef": {"name": "ops"}, "domainRef": {"name": "www"}, "type": "VerifyDomain"});
+    customer.tenant.apply("moorage.dev/v1alpha1", "RuntimeTask", &task, json!({"spec": spec})).await.unwrap();
+    eventually("a look at the records", SOON, async || {
+        let task = customer.tenant.task(&task).await?;
+        ensure!(task["status"]["finishTime"].is_string(), "{}", task["status"]);
+        Ok(())
+    })
+    .await
+    .unwrap();
 }
 
 fn alias(object: &Value) -> Option<String> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use testbed::eventually;
 
 use crate::domains::{Customer, condition_of};
-use crate::place::{CONTEST, holder, place, rivals, target};
+use crate::place::{CONTEST, holder, looked, place, rivals, target};
 use crate::support::{SOON, text};
 
 const HOST: &str = "www.race.test";
@@ -56,7 +56,9 @@ async fn only_whom_dns_shows_has_the_name_and_it_changes_hands_only_after_a_cont
 
     // A CNAME in its turn takes nothing from a holder, however long it stands.
     scene.put(HOST, "CNAME", &[&to_one]).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(CONTEST.unsigned_abs() + 6)).await;
+    tokio::time::sleep(Duration::from_secs(CONTEST.unsigned_abs())).await;
+    looked(&one).await;
+    looked(&two).await;
     assert_eq!(condition_of(&one.get("www").await.unwrap(), "OwnershipVerified").0, "False");
     assert_eq!(holder(&one, HOST).await.unwrap().as_deref(), Some("race-two"));
     assert!(scene.server().records(&to_one, "A").await.unwrap().is_empty());
@@ -118,7 +120,7 @@ async fn a_name_that_changes_hands_takes_no_certificate_along() {
     let listed = second.listed("www", &["Certificate"]).await.unwrap();
     let delegated = listed.iter().find(|record| record["purpose"] == "Certificate").unwrap();
     scene.put(text(delegated, "/name"), "CNAME", &[text(delegated, "/value")]).await.unwrap();
-    tokio::time::sleep(Duration::from_secs(8)).await;
+    looked(&second).await;
     assert_eq!(scene.fly().visit(host).await.unwrap(), before);
 
     set_all(&second, &["Ownership", "Routing", "Certificate"]).await;
