@@ -32,7 +32,6 @@ async fn clean_runs(place: &Place) -> BTreeMap<History, Vec<Site>> {
     let runs: BTreeMap<History, Vec<Site>> = cases.iter().map(sites).collect();
     for (history, sites) in &runs {
         assert!(sites.len() > 4, "{history:?}: {sites:?}");
-        println!("{history:?}: {:?}", sites.iter().map(|site| site.kind.as_str()).collect::<Vec<_>>());
     }
     runs
 }

@@ -85,8 +85,8 @@ async fn only_whom_dns_shows_has_the_name_and_it_changes_hands_only_after_a_cont
     one.wait_active("www").await.unwrap();
     let claim = one.claim(HOST).await.unwrap().unwrap();
     assert_eq!(text(&claim, "/spec/holder/namespace"), "race-one");
-    let lasted = since.duration_until(time(&claim, "/spec/domain/verifyTime")).as_secs();
-    assert!(lasted >= CONTEST, "{lasted} s");
+    let seconds = since.duration_until(time(&claim, "/spec/domain/verifyTime")).as_secs();
+    assert!(seconds >= CONTEST, "{seconds} s");
     two.wait_reason("www", "HostnameClaimed", "HostnameTaken").await.unwrap();
     assert_eq!(at_fly().await, (BTreeSet::from([both[0].clone()]), 1));
     assert!(scene.server().records(&to_two, "A").await.unwrap().is_empty(), "nothing leads to the loser");

@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use super::acme::Acme;
+use super::acme;
 use crate::books::{Books, Loss};
 
 /// Largest body that is passed on.
@@ -37,7 +37,7 @@ pub struct Gate {
 enum To {
     Kube(Client),
     Fly(reqwest::Client, String),
-    Acme(reqwest::Client, Acme),
+    Acme(reqwest::Client, String),
 }
 
 /// A gate before the API server that `client` talks to, and as whom it does. Its address.
@@ -69,7 +69,7 @@ pub async fn authority(books: Books, pebble: &Pebble, dir: &Path) -> (String, Pa
         .unwrap();
     let file = dir.join("gate-ca.pem");
     let acceptor = acceptor(&file);
-    let to = To::Acme(client, Acme::new(pebble.directory().trim_end_matches("/dir")));
+    let to = To::Acme(client, pebble.directory().trim_end_matches("/dir").to_owned());
     tokio::spawn(accept(listener, Some(acceptor), Gate { books, to }));
     (format!("https://localhost:{port}/dir"), file)
 }
@@ -150,7 +150,7 @@ impl Gate {
                 let action = rest.rsplit('/').next().filter(|word| !word.contains('.')).unwrap_or_default();
                 Some((mark, format!("fly {} certificates {action}", head.method)))
             }
-            To::Acme(_, acme) => acme.effect(&self.books, path, body),
+            To::Acme(..) => acme::effect(&self.books, path, body),
         }
     }
 
@@ -167,11 +167,11 @@ impl Gate {
                 let answer = sent(client, url, head, body).await?;
                 Ok(answer.map(Body::from))
             }
-            To::Acme(client, acme) => {
+            To::Acme(client, url) => {
                 let of = mark.map(str::to_owned).or_else(|| self.books.about(head.uri.path()));
-                let answer = sent(client, acme.url(), head, body).await?;
+                let answer = sent(client, url, head, body).await?;
                 if let Some(mark) = of {
-                    acme.learn(&self.books, &mark, answer.headers(), answer.body());
+                    acme::learn(&self.books, &mark, answer.headers(), answer.body());
                 }
                 Ok(answer.map(Body::from))
             }
