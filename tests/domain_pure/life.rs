@@ -176,6 +176,22 @@ fn a_process_that_finds_a_certificate_in_service_asks_whether_it_is_to_be_renewe
 }
 
 #[test]
+fn what_serves_is_ordered_anew_in_its_time_if_its_key_was_lost() {
+    let mut world = World::new("ai.example.com", CertificateSource::Acme);
+    world.settle(0);
+    world.set_listed(0);
+    world.now += 6;
+    active(&mut world);
+    world.customers[0].known = Default::default();
+    world.stored = None;
+    world.pass(2 * DAY);
+    assert_eq!(world.ca.certificates, 1);
+    world.pass(70 * DAY);
+    assert_eq!(world.ca.certificates, 2);
+    active(&mut world);
+}
+
+#[test]
 fn a_deleted_one_leaves_nothing_but_its_name() {
     for source in [CertificateSource::Fly, CertificateSource::Acme] {
         let mut world = World::new("ai.example.com", source);

@@ -32,10 +32,11 @@ pub(super) fn at_hand<'f>(
     host: &Hostname,
     record: &DomainRecord,
 ) -> Reached<Option<&'f Arc<Certificate>>> {
+    let copy_gone = facts.known.deeds.copied.as_ref().is_some_and(String::is_empty);
+    let rests = rests(now, record) && !copy_gone;
     let Some(stored) = &facts.known.stored else {
-        let copy_gone = facts.known.deeds.copied.as_ref().is_some_and(String::is_empty);
-        let rests = rests(now, record) && schedule::advice(facts).is_none_or(|at| at > now);
-        return if rests && !copy_gone { Ok(None) } else { Err(Step::Look(Look::Stored)) };
+        let is_asked = schedule::advice(facts).is_some_and(|at| at <= now);
+        return if rests && !is_asked { Ok(None) } else { Err(Step::Look(Look::Stored)) };
     };
     if stored.order.is_some() {
         return Err(progress(now, facts));
@@ -44,6 +45,9 @@ pub(super) fn at_hand<'f>(
     if let Some(certificate) = standing {
         copied(facts, record, certificate)?;
         asked(now, facts)?;
+    } else if rests {
+        // Its key was lost, as in a restore. What is in service stays until it has to be renewed.
+        return Ok(None);
     }
     if !ordering::is_due(now, record, standing.map(Arc::as_ref)) {
         return Ok(standing);
