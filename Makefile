@@ -26,7 +26,7 @@ help: ## Say what there is
 		/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## Declare a Runtime, pay for another, and watch them run (ONCE=1, GATEWAY=fake, CLUSTER=current)
+demo: ## Declare a Runtime and a hostname, pay for another, and watch (ONCE=1, GATEWAY=fake, CLUSTER=current)
 	@cargo build --workspace --bins
 	@ONCE='$(ONCE)' GATEWAY='$(GATEWAY)' CLUSTER='$(CLUSTER)' exec $(BIN)/testbed demo
 

@@ -12,7 +12,7 @@ use testbed::documents;
 
 use crate::world::{api, kubectl, namespace};
 
-const FOLDERS: [&str; 5] = ["platform", "quickstart", "order", "domain", "minimal-workspace"];
+const FOLDERS: [&str; 5] = ["platform", "quickstart", "order", "custom-domain", "minimal-workspace"];
 
 fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
@@ -100,7 +100,7 @@ async fn the_order_is_for_what_is_sold_to_a_customer_who_is_there() {
 #[tokio::test]
 async fn the_domain_is_for_the_runtime_of_the_quickstart() {
     let runtime: &Runtime = &typed(&rendered("quickstart").await, "Runtime")[0];
-    let domain: &CustomDomain = &typed(&rendered("domain").await, "CustomDomain")[0];
+    let domain: &CustomDomain = &typed(&rendered("custom-domain").await, "CustomDomain")[0];
     assert_eq!(domain.metadata.namespace, runtime.metadata.namespace);
     assert_eq!(Some(&domain.spec.runtime_ref.name), runtime.metadata.name.as_ref());
 }

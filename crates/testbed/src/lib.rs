@@ -58,6 +58,7 @@ pub mod progress;
 mod rig;
 mod signals;
 mod stripe_mock;
+mod surroundings;
 pub mod survey;
 mod visit;
 mod zone_edit;

@@ -29,7 +29,8 @@ enum Task {
         /// Versions on npm; both that the tests use if left out.
         versions: Vec<String>,
     },
-    /// Brings the quickstart's Workspace and Runtimes to `running`, one of them once it is paid, and shows how.
+    /// Brings the quickstart's Workspace and Runtimes to `running`, one of them once it is paid, and its hostname to
+    /// `active`, and shows how.
     Demo(Choices),
     /// Measures speed, calls and memory with many Runtimes; for release builds.
     Bench(BenchOptions),

@@ -1,12 +1,13 @@
 //! What to do with a demo that runs.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
-use super::Demo;
 use super::table::Row;
+use super::{Demo, domain};
 
-/// How to reach what was made, and what to try next.
-pub(super) fn text(demo: &Demo, rows: &[Row]) -> String {
+/// How to reach what was made, and what to try next. The file has the authorities of what the edge shows.
+pub(super) fn text(demo: &Demo, rows: &[Row], trusted: &Path) -> String {
     let mut text = String::from("Everything is ready.\n\n");
     if let Some(path) = demo.cluster.kubeconfig() {
         let _ = writeln!(text, "  export KUBECONFIG={}", path.display());
@@ -16,8 +17,9 @@ pub(super) fn text(demo: &Demo, rows: &[Row]) -> String {
     }
     let runtimes: Vec<&Row> =
         rows.iter().filter(|row| row.kind == "Runtime" && !row.url.is_empty()).collect();
-    for runtime in &runtimes {
-        text.push_str(&reach(demo, runtime));
+    let domains = rows.iter().filter(|row| row.kind == "CustomDomain" && !row.url.is_empty());
+    for row in runtimes.iter().copied().chain(domains) {
+        text.push_str(&reach(demo, row, trusted));
     }
     for (order, page) in rows.iter().filter_map(|row| Some((row, row.checkout()?))) {
         let _ = writeln!(
@@ -36,8 +38,8 @@ pub(super) fn text(demo: &Demo, rows: &[Row]) -> String {
 }
 
 /// The edge stands in for Fly's proxy on a loopback port, so the hostname has to be pointed at it.
-fn reach(demo: &Demo, runtime: &Row) -> String {
-    let host = runtime.url.trim_start_matches("https://").trim_end_matches('/');
+fn reach(demo: &Demo, row: &Row, trusted: &Path) -> String {
+    let host = domain::host(row);
     let edge = demo.fly.edge();
     let (address, port) = edge.rsplit_once(':').unwrap_or((edge, "443"));
     format!(
@@ -45,16 +47,16 @@ fn reach(demo: &Demo, runtime: &Row) -> String {
          curl --cacert {ca} --resolve {host}:{port}:{address} https://{host}:{port}/healthz\n  \
          chromium --user-data-dir=$(mktemp -d) --ignore-certificate-errors \\\n    \
          --host-resolver-rules='MAP {host}:443 {edge}' {url}\n",
-        name = runtime.name,
-        url = runtime.url,
-        ca = demo.fly.edge_ca().display(),
+        name = row.name,
+        url = row.url,
+        ca = trusted.display(),
     )
 }
 
 fn next(namespace: &str, name: &str) -> String {
     format!(
         "\nTry next:\n  \
-         kubectl -n {namespace} get workspaces,runtimeorders,runtimes,runtimetasks\n  \
+         kubectl -n {namespace} get workspaces,runtimeorders,runtimes,customdomains,runtimetasks\n  \
          kubectl -n {namespace} describe runtime {name}\n  \
          kubectl -n {namespace} patch runtime {name} --type merge -p '{{\"spec\":{{\"powerState\":\"Stopped\"}}}}'\n  \
          kubectl -n {namespace} patch runtime {name} --type merge -p '{{\"spec\":{{\"powerState\":\"Running\"}}}}'\n  \

@@ -25,13 +25,14 @@ pub(super) async fn platform(cluster: &Cluster, progress: Progress) -> Result<()
     Ok(())
 }
 
-/// The quickstart and its order, as they stand in the repository.
+/// The quickstart, its order and its hostname, as they stand in the repository.
 pub(super) struct Declared(Vec<Value>);
 
 impl Declared {
-    pub(super) fn load() -> Result<Self> {
-        let read = |folder: &str| platform::read_kustomization(&repository().join("examples").join(folder));
-        Ok(Self([read("quickstart")?, read("order")?].concat()))
+    /// What these folders of `examples` have.
+    pub(super) fn load(folders: &[&str]) -> Result<Self> {
+        let read = |folder: &&str| platform::read_kustomization(&repository().join("examples").join(folder));
+        Ok(Self(folders.iter().map(read).collect::<Result<Vec<_>>>()?.concat()))
     }
 
     /// How many Runtimes there will be: those that it declares, and one for each order.
@@ -109,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_quickstart_declares_a_namespace_before_what_lives_in_it() {
-        let declared = Declared::load().unwrap();
+        let declared = Declared::load(&["quickstart", "order", "custom-domain"]).unwrap();
         assert_eq!(declared.0[0]["kind"], "Namespace");
         assert_eq!(declared.runtimes(), 2, "its own, and the one that is paid for");
         assert_eq!(declared.namespaces(), [declared.0[0]["metadata"]["name"].as_str().unwrap()]);

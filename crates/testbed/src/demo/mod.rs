@@ -1,7 +1,8 @@
 //! What `make demo` runs: a Workspace and its Runtimes, brought from YAML to `running` before your eyes, one of them once
-//! its checkout is paid.
+//! its checkout is paid, and a hostname of the customer's own, brought to `active`.
 
 mod cluster;
+mod domain;
 mod gateway;
 mod guide;
 mod install;
@@ -11,6 +12,7 @@ mod table;
 mod watch;
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -67,6 +69,7 @@ struct Demo {
     operator: Operator,
     fly: FlySim,
     shop: shop::Shop,
+    names: Option<domain::Names>,
     cluster: cluster::Cluster,
     declared: install::Declared,
 }
@@ -74,22 +77,28 @@ struct Demo {
 impl Demo {
     async fn start(options: DemoOptions) -> Result<Self> {
         let progress = Progress::stderr();
-        let declared = install::Declared::load()?;
+        let names = domain::Names::start(progress).await.context("start DNS and a certificate authority")?;
+        let declared = install::Declared::load(domain::folders(names.as_ref()))?;
         let driver = gateway::choose(options.gateway, declared.runtimes(), progress).await?;
         let cluster = cluster::Cluster::open(options.cluster, progress).await?;
-        let fly = FlySim::start(FlySimOptions { driver, ..Default::default() }).await?;
+        let resolver = names.as_ref().map(domain::Names::resolver);
+        let fly = FlySim::start(FlySimOptions { driver, resolver, ..Default::default() }).await?;
         progress.note(&format!("Fly stands in at {} with its edge at {}", fly.api_url(), fly.edge()));
         let shop = shop::Shop::open().await.context("open the shop")?;
         progress.note(&format!("Stripe stands in at {}; no money moves", shop.url()));
         install::platform(&cluster, progress).await?;
-        let kubeconfig = cluster.operator_kubeconfig(platform::NAMESPACE, platform::SERVICE_ACCOUNT).await?;
-        let config = OperatorOptions::new(kubeconfig, &rig::cluster_id(cluster.client()).await?, &fly);
-        let config = config.with("/namespace", json!(platform::NAMESPACE)).with("/billing", shop.config());
-        let operator = Operator::start(config)?;
-        operator.wait_ready(OPERATOR_READY_WITHIN).await.context("start the operator")?;
+        let operator = operator(&cluster, &fly, &shop, names.as_ref()).await.context("start the operator")?;
         progress.note("The operator is ready, under exactly the rights that it ships with");
         declared.apply(cluster.client()).await.context("apply the quickstart")?;
-        Ok(Self { operator, fly, shop, cluster, declared })
+        Ok(Self { operator, fly, shop, names, cluster, declared })
+    }
+
+    /// A file with the authorities of what the edge shows.
+    async fn trusted(&self) -> Result<PathBuf> {
+        match &self.names {
+            Some(names) => names.trusted(&self.fly).await,
+            None => Ok(self.fly.edge_ca().to_owned()),
+        }
     }
 
     async fn watch(&self, ending: Ending) -> Result<()> {
@@ -105,4 +114,22 @@ impl Demo {
             let _ = self.operator.stop(Duration::from_secs(10)).await;
         }
     }
+}
+
+async fn operator(
+    cluster: &cluster::Cluster,
+    fly: &FlySim,
+    shop: &shop::Shop,
+    names: Option<&domain::Names>,
+) -> Result<Operator> {
+    let kubeconfig = cluster.operator_kubeconfig(platform::NAMESPACE, platform::SERVICE_ACCOUNT).await?;
+    let mut config = OperatorOptions::new(kubeconfig, &rig::cluster_id(cluster.client()).await?, fly)
+        .with("/namespace", json!(platform::NAMESPACE))
+        .with("/billing", shop.config());
+    for (pointer, value) in names.into_iter().flat_map(domain::Names::config) {
+        config = config.with(pointer, value);
+    }
+    let operator = Operator::start(config)?;
+    operator.wait_ready(OPERATOR_READY_WITHIN).await?;
+    Ok(operator)
 }

@@ -1,10 +1,12 @@
-//! The table of Workspaces, Runtimes and orders: from objects to lines.
+//! The table of Workspaces, Runtimes, orders and hostnames: from objects to lines.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
 use crate::kstatus::{Kstatus, kstatus};
+use crate::surroundings::asked_for;
+use crate::zone_edit::RecordSet;
 
 /// One object as a person sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub(super) struct Row {
     pub(super) url: String,
     pub(super) message: String,
     pub(super) verdict: Kstatus,
+    /// Records that the customer is asked to set.
+    pub(super) asked: Vec<RecordSet>,
     /// Seconds since it was made.
     pub(super) age: i64,
 }
@@ -40,6 +44,7 @@ impl Row {
             url: text(if has_page { "/status/checkout/url" } else { "/status/url" }),
             message: of_ready("message"),
             verdict: kstatus(object),
+            asked: asked_for(object),
             age: (now - made).max(0),
         }
     }
@@ -54,6 +59,12 @@ impl Row {
     pub(super) fn checkout(&self) -> Option<&str> {
         let waits = self.kind == "RuntimeOrder" && self.state == "pending_payment" && !self.url.is_empty();
         waits.then_some(self.url.as_str())
+    }
+
+    /// Whether all that it should be is done.
+    pub(super) fn is_done(&self) -> bool {
+        let serves = self.kind != "CustomDomain" || self.state == "active";
+        self.verdict == Kstatus::Current && serves
     }
 
     /// For a log: one line that says it all.
@@ -145,6 +156,21 @@ mod tests {
             "status": {"state": "pending_payment", "checkout": {"url": "http://pay", "attempt": 1}}});
         assert_eq!(Row::of(&order, 0).checkout(), Some("http://pay"));
         assert_eq!(Row::of(&runtime(), 0).checkout(), None);
+    }
+
+    #[test]
+    fn a_hostname_is_done_once_it_serves_and_says_before_what_to_set() {
+        let record = json!({"type": "CNAME", "name": "a.test", "value": "b.test", "state": "Missing"});
+        let mut domain = json!({"kind": "CustomDomain", "metadata": {"namespace": "acme", "name": "a"},
+            "status": {"observedGeneration": 1, "state": "pending_dns", "records": [record],
+                "conditions": [{"type": "Ready", "status": "False"}]}});
+        let row = Row::of(&domain, 0);
+        assert_eq!(row.asked, [RecordSet::new("a.test", "CNAME", &["b.test"])]);
+        assert!(!row.is_done());
+        domain["status"]["state"] = "active".into();
+        domain["status"]["conditions"][0]["status"] = "True".into();
+        assert!(Row::of(&domain, 0).is_done());
+        assert!(Row::of(&runtime(), 0).is_done());
     }
 
     #[test]

@@ -10,9 +10,10 @@ use kube::api::{ListParams, TypeMeta};
 use serde_json::Value;
 
 use super::table::{self, Row};
-use super::{Demo, Ending, guide};
+use super::{Demo, Ending, domain, guide};
 use crate::kstatus::Kstatus;
 use crate::objects::api_for;
+use crate::zone_edit::RecordSet;
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -30,6 +31,7 @@ pub(super) struct Watch<'a> {
     was_ready: bool,
     failing_since: Option<Instant>,
     paid: HashSet<String>,
+    set: Vec<RecordSet>,
 }
 
 impl<'a> Watch<'a> {
@@ -42,6 +44,7 @@ impl<'a> Watch<'a> {
             was_ready: false,
             failing_since: None,
             paid: HashSet::new(),
+            set: Vec::new(),
         }
     }
 
@@ -54,15 +57,17 @@ impl<'a> Watch<'a> {
             if self.ending == Ending::WhenReady {
                 self.pay(&rows).await?;
             }
+            self.set_records(&rows).await?;
             let ready = !rows.is_empty() && rows.iter().all(|row| self.is_well(row));
             if ready && !self.was_ready {
                 self.was_ready = true;
                 self.drawn_lines = 0;
+                self.show_chains(&rows).await?;
                 if self.ending == Ending::WhenReady {
                     println!("\nEverything is ready. Without ONCE=1 it would stay up for you to try.");
                     return Ok(());
                 }
-                println!("\n{}", guide::text(self.demo, &rows));
+                println!("\n{}", guide::text(self.demo, &rows, &self.demo.trusted().await?));
             }
             if self.ending == Ending::WhenReady {
                 self.give_up(&rows, until)?;
@@ -76,7 +81,7 @@ impl<'a> Watch<'a> {
     /// Whoever stays to watch pays when they like.
     fn is_well(&self, row: &Row) -> bool {
         let waits = self.ending == Ending::Stay && row.checkout().is_some();
-        row.verdict == Kstatus::Current || waits
+        row.is_done() || waits
     }
 
     /// Pays each checkout once, through its page.
@@ -84,8 +89,32 @@ impl<'a> Watch<'a> {
         for (row, page) in rows.iter().filter_map(|row| Some((row, row.checkout()?))) {
             if self.paid.insert(page.to_owned()) {
                 println!("      RuntimeOrder {}: pays at {page}", row.name);
+                self.drawn_lines = 0;
                 self.demo.shop.pay(page).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Sets what hostnames ask for, each once.
+    async fn set_records(&mut self, rows: &[Row]) -> Result<()> {
+        let Some(names) = &self.demo.names else { return Ok(()) };
+        for row in rows {
+            if row.asked.iter().all(|set| self.set.contains(set)) {
+                continue;
+            }
+            names.follow(row).await?;
+            self.set.extend(row.asked.iter().cloned());
+            self.drawn_lines = 0;
+        }
+        Ok(())
+    }
+
+    /// Tells what visitors of each hostname of the customer's are shown.
+    async fn show_chains(&self, rows: &[Row]) -> Result<()> {
+        let trusted = self.demo.trusted().await?;
+        for row in rows.iter().filter(|row| row.kind == "CustomDomain") {
+            println!("\n{}", domain::shown(&self.demo.fly, row, &trusted).await?);
         }
         Ok(())
     }
@@ -94,7 +123,7 @@ impl<'a> Watch<'a> {
     async fn look(&self) -> Result<Vec<Row>> {
         let now = now();
         let mut rows = Vec::new();
-        for kind in ["Workspace", "RuntimeOrder", "Runtime"] {
+        for kind in ["Workspace", "RuntimeOrder", "Runtime", "CustomDomain"] {
             let types = TypeMeta { api_version: "moorage.dev/v1alpha1".to_owned(), kind: kind.to_owned() };
             for namespace in self.demo.declared.namespaces() {
                 let api = api_for(self.demo.cluster.client(), &types, Some(&namespace)).await?;
@@ -155,8 +184,7 @@ impl<'a> Watch<'a> {
         if !failed && Instant::now() < until {
             return Ok(());
         }
-        let causes: Vec<String> =
-            rows.iter().filter(|row| row.verdict != Kstatus::Current).map(Row::line).collect();
+        let causes: Vec<String> = rows.iter().filter(|row| !row.is_done()).map(Row::line).collect();
         bail!(
             "not ready {}:\n{}\n\nThe operator's last lines:\n{}\n\nThe simulator's last lines:\n{}",
             if failed { "and not getting there" } else { "in time" },
