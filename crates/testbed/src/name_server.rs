@@ -200,13 +200,19 @@ acl:
   - id: updates
     key: {TSIG_NAME}
     action: update
+mod-stats:
+  - id: types
+    query-type: on
 zone:
 "#,
         address.ip(),
         address.port()
     );
     let zone = |(at, zone): (usize, &ZoneFile)| {
-        format!("  - domain: {}.\n    storage: \"{dir}\"\n    file: zone-{at}\n    acl: updates\n", zone.name)
+        format!(
+            "  - domain: {}.\n    storage: \"{dir}\"\n    file: zone-{at}\n    acl: updates\n    module: mod-stats/types\n",
+            zone.name
+        )
     };
     head + &zones.iter().enumerate().map(zone).collect::<Vec<_>>().concat()
 }

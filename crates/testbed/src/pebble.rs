@@ -131,6 +131,11 @@ impl Pebble {
         Ok(answer.error_for_status()?.text().await?)
     }
 
+    /// The process itself.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
     /// Tells what it has logged, such as requests.
     pub fn log(&self) -> String {
         self.process.log()

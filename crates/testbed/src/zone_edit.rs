@@ -48,6 +48,23 @@ impl NameServer {
     }
 }
 
+impl NameServer {
+    /// How often one of its zones was asked for records of a type since it began.
+    ///
+    /// # Errors
+    /// If Knot doesn't say, or doesn't have the zone.
+    pub async fn queries(&self, zone: &str, kind: &str) -> Result<u64> {
+        let (control, counter) =
+            (Control { socket: self.control_socket(), zone: zone.to_owned() }, format!("[{kind}]"));
+        let said = tokio::task::spawn_blocking(move || control.say("zone-stats", &["mod-stats.query-type"]));
+        let said = said.await??;
+        // Types that nobody asked for aren't listed.
+        let line = said.lines().find(|line| line.contains(&counter));
+        let count = line.and_then(|line| line.rsplit(' ').next());
+        count.map_or(Ok(0), |count| count.parse().with_context(|| said.clone()))
+    }
+}
+
 struct Control {
     socket: PathBuf,
     zone: String,
@@ -72,11 +89,15 @@ fn write(control: &Control, set: &RecordSet) -> Result<()> {
 
 impl Control {
     fn run(&self, action: &str, more: &[&str]) -> Result<()> {
+        self.say(action, more).map(drop)
+    }
+
+    fn say(&self, action: &str, more: &[&str]) -> Result<String> {
         let mut command = Command::new(program("knotc"));
         command.arg("-s").arg(&self.socket).args([action, &self.zone]).args(more);
         let done = command.output().context("start knotc; install the package `knot`")?;
         let said = String::from_utf8_lossy(&done.stderr);
         ensure!(done.status.success(), "knotc {action} {} {more:?}: {said}", self.zone);
-        Ok(())
+        Ok(String::from_utf8_lossy(&done.stdout).into_owned())
     }
 }

@@ -5,21 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use futures::{StreamExt, TryStreamExt, pin_mut, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{
-    ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, PostParams, WatchEvent,
-    WatchParams,
-};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
+use super::arrivals::{Wanted, arrivals};
 use crate::objects::{apply, condition_is, eventually};
 
 /// Requests of the bench at a time while it creates Runtimes.
 pub(super) const CREATORS: usize = 32;
-/// No run may take longer than this without a Runtime that becomes Ready.
-const STALLED: Duration = Duration::from_mins(2);
 const LABEL: &str = "policy.moorage.dev/bench";
 
 /// One of our kinds.
@@ -186,49 +182,12 @@ pub(super) async fn create_and_wait(
     check: impl Fn() -> Result<()>,
 ) -> Result<Arrivals> {
     let api = all_runtimes(client);
-    let listed = api.list(&ListParams::default().limit(1)).await?;
-    let mut version = listed.metadata.resource_version.unwrap_or_default();
-    let wanted = places.len();
-    let began = Instant::now();
-    let creation = tokio::spawn(create(client.clone(), places, secrets));
-    let mut seen = BTreeMap::new();
-    let params = WatchParams::default().fields("status.state=running");
-    while seen.len() < wanted {
-        let events = api.watch(&params, &version).await?;
-        pin_mut!(events);
-        loop {
-            let Ok(next) = tokio::time::timeout(Duration::from_secs(5), events.try_next()).await else {
-                check()?;
-                stalled(began, &seen, wanted)?;
-                continue;
-            };
-            match next? {
-                Some(WatchEvent::Added(object)) => {
-                    version = object.resource_version().unwrap_or_default();
-                    seen.entry((object.namespace(), object.name_any())).or_insert_with(|| began.elapsed());
-                }
-                Some(WatchEvent::Error(status)) => bail!("the watch failed: {status:?}"),
-                Some(_) => {}
-                None => break,
-            }
-            if seen.len() == wanted {
-                break;
-            }
-        }
-    }
-    creation.await??;
-    let mut at: Vec<Duration> = seen.into_values().collect();
+    let wanted = Wanted { fields: "status.state=running", count: places.len() };
+    let creation = create(client.clone(), places, secrets);
+    let mut at: Vec<Duration> = arrivals(&api, &wanted, creation, check).await?.into_values().collect();
     at.sort();
     all_ready(client).await?;
     Ok(Arrivals { at })
-}
-
-fn stalled(began: Instant, seen: &BTreeMap<(Option<String>, String), Duration>, wanted: usize) -> Result<()> {
-    let last = seen.values().max().copied().unwrap_or_default();
-    if began.elapsed() > last + STALLED {
-        bail!("{} of {wanted} Runtimes run, and none has come for {STALLED:?}", seen.len());
-    }
-    Ok(())
 }
 
 async fn all_ready(client: &Client) -> Result<()> {
@@ -264,8 +223,13 @@ pub(super) async fn delete_all(client: &Client, namespaces: usize) -> Result<Dur
 /// The resource version of every object of ours, by kind, namespace and name.
 pub(super) async fn versions(client: &Client) -> Result<BTreeMap<String, String>> {
     let mut versions = BTreeMap::new();
-    for (kind, plural) in [("Runtime", "runtimes"), ("NameClaim", "nameclaims"), ("Workspace", "workspaces")]
-    {
+    let kinds = [
+        ("Runtime", "runtimes"),
+        ("NameClaim", "nameclaims"),
+        ("Workspace", "workspaces"),
+        ("CustomDomain", "customdomains"),
+    ];
+    for (kind, plural) in kinds {
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource(kind, plural));
         for object in api.list_metadata(&ListParams::default()).await?.items {
             let key = format!("{kind} {}/{}", object.namespace().unwrap_or_default(), object.name_any());

@@ -20,6 +20,14 @@ pub(super) struct Machine {
     pub(super) load: String,
 }
 
+impl Machine {
+    /// All of it in one line.
+    pub(super) fn line(&self) -> String {
+        let Self { cpu, cores, memory_mb, kernel, load } = self;
+        format!("{cpu}, {cores} cores, {memory_mb} MB, Linux {kernel}, load {load} at the start")
+    }
+}
+
 pub(super) fn describe() -> Machine {
     let field = |file: &str, key: &str| {
         let text = fs::read_to_string(file).unwrap_or_default();

@@ -3,7 +3,9 @@
 //! Each run has a control plane, simulator and operator of its own. The same run then measures how fast the API
 //! server takes the same writes when nobody decides anything, so that a slow machine tells from a slow operator.
 
+mod arrivals;
 mod calls;
+mod domains;
 mod edits;
 mod fleet;
 mod machine;
@@ -32,7 +34,7 @@ const LARGE: usize = 2_000;
 /// What is measured, and how often.
 #[derive(Debug, Clone, Args)]
 pub struct BenchOptions {
-    /// Numbers of Runtimes.
+    /// Numbers of Runtimes. 0 leaves them out.
     #[arg(long, value_delimiter = ',', default_values_t = [100, 500, 1_000, 5_000, 10_000])]
     n: Vec<usize>,
     /// Delays of each answer of Fly, in milliseconds.
@@ -63,6 +65,15 @@ pub struct BenchOptions {
     /// Of a hundred Runtimes, those that take a variable from a Secret of their own.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u8).range(0..=100))]
     secrets: u8,
+    /// CustomDomains that are brought to `active` at once, by each source of certificates. 0 leaves them out.
+    #[arg(long, default_value_t = 500)]
+    domains: usize,
+    /// CustomDomains that wait for their records meanwhile nothing is done.
+    #[arg(long, default_value_t = 200)]
+    pending: usize,
+    /// CustomDomains whose records are set one after the other at rest, by each source.
+    #[arg(long, default_value_t = 10)]
+    single: usize,
     /// Namespaces, each with a Workspace, over which the Runtimes are spread.
     #[arg(long, default_value_t = 10)]
     namespaces: usize,
@@ -122,7 +133,8 @@ impl BenchOptions {
             _ => &self.latency[..],
         };
         let runs = |runtimes: usize| if runtimes >= LARGE { self.runs.min(1) } else { self.runs };
-        self.n.iter().flat_map(|&n| delays(n).iter().map(move |&delay| (n, delay, runs(n)))).collect()
+        let some = self.n.iter().filter(|&&n| n > 0);
+        some.flat_map(|&n| delays(n).iter().map(move |&delay| (n, delay, runs(n)))).collect()
     }
 
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
@@ -144,7 +156,8 @@ impl BenchOptions {
             let each = runtimes as f64 * (1.0 / 45.0 + deletion + history);
             once + runs as f64 * (each + runtimes.min(run::RAW) as f64 / 60.0 + 25.0)
         };
-        self.pairs().into_iter().map(seconds).sum::<f64>() / 60.0
+        let domains = if self.domains > 0 { self.domains as f64 * 0.5 + 450.0 } else { 0.0 };
+        (self.pairs().into_iter().map(seconds).sum::<f64>() + domains) / 60.0
     }
 }
 
@@ -175,7 +188,15 @@ pub async fn bench(options: BenchOptions) -> Result<()> {
         report::write(&out, &machine, &entry)?;
         measured.push(entry);
     }
-    report::print(&machine, &measured);
+    if !measured.is_empty() {
+        report::print(&machine, &measured);
+    }
+    if options.domains > 0 {
+        let measured =
+            Box::pin(domains::measure(&options, progress)).await.context("measure CustomDomains")?;
+        domains::report::write(&out, &machine, &measured)?;
+        domains::report::print(&machine, &measured);
+    }
     println(&format!("\nJSON: {}", out.display()));
     Ok(())
 }

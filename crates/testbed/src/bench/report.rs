@@ -130,15 +130,8 @@ pub(super) fn write(dir: &Path, machine: &Machine, entry: &Entry) -> Result<()> 
 
 /// Prints the table.
 pub(super) fn print(machine: &Machine, entries: &[Entry]) {
-    println!(
-        "\n{}, {} cores, {} MB, Linux {}, load {} at the start; medians of {} runs\n",
-        machine.cpu,
-        machine.cores,
-        machine.memory_mb,
-        machine.kernel,
-        machine.load,
-        entries.first().map_or(0, |entry| entry.runs.len()),
-    );
+    let runs = entries.first().map_or(0, |entry| entry.runs.len());
+    println!("\n{}; medians of {runs} runs\n", machine.line());
     let heads = entries.iter().map(|entry| format!("{} at {} ms", entry.runtimes, entry.latency_ms));
     line("Runtimes, delay of Fly", "goal", heads);
     for (name, goal, read) in FIGURES {
@@ -146,12 +139,12 @@ pub(super) fn print(machine: &Machine, entries: &[Entry]) {
     }
 }
 
-fn line(name: &str, goal: &str, cells: impl Iterator<Item = String>) {
+pub(super) fn line(name: &str, goal: &str, cells: impl Iterator<Item = String>) {
     let cells: Vec<String> = cells.map(|cell| format!("{cell:>14}")).collect();
     println!("{name:<40}{goal:>14}{}", cells.concat());
 }
 
-fn shown(value: Option<f64>) -> String {
+pub(super) fn shown(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"))
 }
 

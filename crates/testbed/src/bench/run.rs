@@ -19,6 +19,7 @@ use crate::fly_sim::{FlySimOptions, RateLimits};
 use crate::kubeconfig::Identity;
 use crate::objects::eventually;
 use crate::platform;
+use crate::process::Process;
 use crate::progress::Progress;
 use crate::rig::{Rig, RigOptions};
 
@@ -108,10 +109,17 @@ pub(super) struct Restart {
 
 /// What runs, by the names in the report.
 pub(super) struct Parts<'r> {
-    rig: &'r Rig,
+    pub(super) rig: &'r Rig,
+    /// More processes.
+    pub(super) beside: Vec<(&'static str, &'r Process)>,
 }
 
-impl Parts<'_> {
+impl<'r> Parts<'r> {
+    /// A rig alone.
+    pub(super) fn new(rig: &'r Rig) -> Self {
+        Self { rig, beside: Vec::new() }
+    }
+
     /// Each process with its id, the bench itself among them. Those that have ended are left out.
     pub(super) fn pids(&self) -> Vec<(&'static str, u32)> {
         let Rig { operator, fly, cluster } = self.rig;
@@ -122,7 +130,8 @@ impl Parts<'_> {
             ("etcd", cluster.etcd()),
             ("kube-controller-manager", cluster.controller_manager()),
         ];
-        let running = all.into_iter().filter(|(_, process)| process.check_running().is_ok());
+        let all = all.into_iter().chain(self.beside.iter().copied());
+        let running = all.filter(|(_, process)| process.check_running().is_ok());
         running.map(|(name, process)| (name, process.pid())).chain([("bench", std::process::id())]).collect()
     }
 }
@@ -171,7 +180,7 @@ pub(super) async fn run(options: &BenchOptions, cell: &Cell, progress: Progress)
     }
     rig.operator.stop(STOPPING).await?;
     let writers = Writers { platform: client, operator: operator(&rig).await? };
-    let parts = Parts { rig: &rig };
+    let parts = Parts::new(&rig);
     let before = Clocks::read(&parts)?;
     let count = cell.runtimes.min(RAW);
     let taken = raw::measure(writers, &sample, options.namespaces, count, options.concurrency).await?;
@@ -214,7 +223,7 @@ fn rig_options(options: &BenchOptions, cell: &Cell) -> RigOptions {
 
 async fn creation(rig: &Rig, client: &Client, options: &BenchOptions, cell: &Cell) -> Result<Run> {
     let places = fleet::places('r', options.namespaces, cell.runtimes);
-    let parts = Parts { rig };
+    let parts = Parts::new(rig);
     let head = ledger_head(&rig.fly).await?;
     let calls = ApiCalls::read(client).await?;
     let clocks = Clocks::read(&parts)?;
@@ -250,8 +259,8 @@ async fn creation(rig: &Rig, client: &Client, options: &BenchOptions, cell: &Cel
     })
 }
 
-async fn rest(rig: &Rig, client: &Client, length: Duration) -> Result<Rest> {
-    let parts = Parts { rig };
+pub(super) async fn rest(rig: &Rig, client: &Client, length: Duration) -> Result<Rest> {
+    let parts = Parts::new(rig);
     let versions = fleet::versions(client).await?;
     let head = ledger_head(&rig.fly).await?;
     let calls = ApiCalls::read(client).await?;
@@ -293,7 +302,7 @@ async fn restart(rig: &mut Rig, client: &Client) -> Result<Restart> {
     .await?;
     let verified_seconds = began.elapsed().as_secs_f64();
     tokio::time::sleep(SETTLING).await;
-    let clocks = Clocks::read(&Parts { rig })?;
+    let clocks = Clocks::read(&Parts::new(rig))?;
     Ok(Restart {
         ready_seconds,
         verified_seconds,
@@ -305,7 +314,7 @@ async fn restart(rig: &mut Rig, client: &Client) -> Result<Restart> {
 }
 
 /// Waits until nothing has been written for a while: task history and dashboards follow at their own pace.
-async fn settled(client: &Client) -> Result<()> {
+pub(super) async fn settled(client: &Client) -> Result<()> {
     eventually("rest", SETTLED_WITHIN, async || {
         let before = ApiCalls::read(client).await?;
         tokio::time::sleep(SETTLING).await;
@@ -318,6 +327,6 @@ async fn settled(client: &Client) -> Result<()> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
-fn per_second(count: usize, taken: Duration) -> f64 {
+pub(super) fn per_second(count: usize, taken: Duration) -> f64 {
     count as f64 / taken.as_secs_f64().max(0.001)
 }
