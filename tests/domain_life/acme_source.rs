@@ -175,7 +175,8 @@ async fn a_certificate_of_a_minute_is_renewed_again_and_again_before_its_end() {
     }
     let uploads = scene.fly().hostnames().await.unwrap()["www.acme.test"].uploads().len();
     assert!((4..=5).contains(&uploads), "each is imported once: {uploads}");
-    assert!(condition_is(&customer.get("www").await.unwrap(), "Ready", "True"));
+    let object = customer.get("www").await.unwrap();
+    assert!(condition_is(&object, "Ready", "True"), "{}", object["status"]);
 }
 
 #[tokio::test]
