@@ -1,14 +1,16 @@
 //! What becomes of a hostname that nobody else wants.
 
+use jiff::SignedDuration;
 use moorage::api::custom_domain::{CertificateSource, RoutedBy};
 use moorage::api::domain_record::OwnershipMethod;
 use moorage::api::state::DomainState;
 use moorage::api::{ConditionType, condition, reason};
 use moorage::control::domain::facts::RuntimeFact;
-use moorage::control::domain::step::{Rest, Step};
+use moorage::control::domain::step::{Rest, Step, Waiting};
+use moorage::control::domain::view::view;
 
 use crate::authority::LIFE;
-use crate::world::{DAY, HOUR, World};
+use crate::world::{DAY, HOUR, World, at};
 
 fn active(world: &mut World) {
     assert_eq!(world.settle(0), Step::Rest(Rest::Active));
@@ -173,6 +175,21 @@ fn a_process_that_finds_a_certificate_in_service_asks_whether_it_is_to_be_renewe
     world.pass(2 * DAY);
     assert_eq!(world.ca.certificates, 2, "the authority recalled the first");
     active(&mut world);
+}
+
+#[test]
+fn what_serves_reads_so_while_its_certificate_is_renewed() {
+    let mut world = World::new("ai.example.com", CertificateSource::Acme);
+    let waits = Step::Wait(Waiting::Authority(SignedDuration::from_secs(1)));
+    let told = |world: &World| view(at(world.now), &world.facts(0), &waits, &world.status(0)).state;
+    world.settle(0);
+    world.set_listed(0);
+    world.now += 6;
+    assert_eq!(told(&world), Some(DomainState::PendingCert), "there is none yet");
+    active(&mut world);
+    assert_eq!(told(&world), Some(DomainState::Active));
+    world.now += LIFE;
+    assert_eq!(told(&world), Some(DomainState::PendingCert), "it has expired");
 }
 
 #[test]

@@ -101,6 +101,7 @@ fn grace_end(facts: &Facts) -> Option<Timestamp> {
 fn outcome(now: Timestamp, facts: &Facts, step: &Step, old: &CustomDomainStatus) -> Outcome {
     match step {
         Step::Rest(Rest::Active) => active(facts),
+        Step::Wait(Waiting::Texts(_) | Waiting::Authority(_)) if renews(now, facts, old) => active(facts),
         Step::Rest(Rest::PendingDns) => pending_dns(facts),
         Step::Rest(Rest::Awaiting(why)) => awaiting(now, facts, why),
         Step::Rest(Rest::Refused(why, _)) => Outcome::Stalled(why.clone()),
@@ -119,6 +120,13 @@ fn active(facts: &Facts) -> Outcome {
         };
     }
     Outcome::Active { reason: reason::ACTIVE, message: "The Runtime serves at the hostname." }
+}
+
+/// Whether what is ordered takes the place of a certificate that serves meanwhile.
+fn renews(now: Timestamp, facts: &Facts, old: &CustomDomainStatus) -> bool {
+    let certificate = facts.record().and_then(|record| record.certificate.as_ref());
+    let serves = certificate.is_some_and(|it| it.source == CertificateSource::Acme && it.expire_time > now);
+    serves && is_serving(facts) && facts.generation() == old.observed_generation && !facts.is_deleted()
 }
 
 /// Which record is missing or wrong, and what to do about it.
