@@ -5,14 +5,15 @@ use moorage::api::DOMAIN_FINALIZER;
 use moorage::api::condition::whole_seconds;
 use moorage::api::domain_record::RouteRecord;
 use moorage::api::name_claim::Tombstone;
-use moorage::control::domain::certificate::{CaaFact, OrderFact, Proof, Shown, Stored, StoredOrder};
+use moorage::control::domain::certificate::{Caa, CaaFact, OrderFact, Proof, Shown, Stored, StoredOrder};
 use moorage::control::domain::facts::{Advice, Deeds, Dropped, Facts, Renewal};
 use moorage::control::domain::ordering;
 use moorage::control::domain::ownership::delegation;
 use moorage::control::domain::step::{Effect, Look};
+use moorage::control::domain::trouble;
 use moorage::domains::DomainError;
 use moorage::domains::acme::{AcmeError, Cause, Fault};
-use moorage::domains::dns::Text;
+use moorage::domains::dns::{LookError, Text};
 
 use crate::authority::{Order, certificate};
 use crate::world::{BASE, World, at};
@@ -236,7 +237,17 @@ impl World {
     pub(crate) fn look_at_order(&mut self, facts: &mut Facts, what: Look) {
         let now = at(self.now);
         match what {
-            Look::Caa => facts.known.caa = Some(CaaFact { at: now, refusal: None }),
+            Look::Caa => {
+                let looks = match facts.known.caa.as_ref().map(|caa| &caa.verdict) {
+                    Some(Caa::Unseen(_, looks)) => *looks,
+                    _ => 0,
+                };
+                let verdict = match self.dns.hides.caa {
+                    true => Caa::Unseen(trouble::refusal(&LookError::Resolvers), looks + 1),
+                    false => Caa::Allows,
+                };
+                facts.known.caa = Some(CaaFact { at: now, verdict });
+            }
             Look::Renewal => {
                 let recalled = self.ca.recalls == Some(self.ca.certificates);
                 let advice = if recalled { Advice::At(at(0)) } else { Advice::Nothing };

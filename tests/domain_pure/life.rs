@@ -99,6 +99,37 @@ fn an_ordered_certificate_is_imported_and_renewed_in_its_time() {
 }
 
 #[test]
+fn caa_records_that_are_not_seen_once_are_looked_at_again_within_seconds() {
+    let mut world = World::new("ai.example.com", CertificateSource::Acme);
+    world.settle(0);
+    world.set_listed(0);
+    world.dns.hides.caa = true;
+    world.pass(8);
+    assert_eq!(world.status(0).state, Some(DomainState::PendingCert), "{:?}", world.status(0));
+    assert!(world.ca.orders.is_empty(), "an authority wouldn't issue");
+    world.dns.hides.caa = false;
+    world.pass(20);
+    active(&mut world);
+}
+
+#[test]
+fn a_renewal_that_waits_for_caa_records_holds_nothing_up_and_goes_on_once_they_are_seen() {
+    let mut world = World::new("ai.example.com", CertificateSource::Acme);
+    world.settle(0);
+    world.set_listed(0);
+    world.now += 6;
+    active(&mut world);
+    world.dns.hides.caa = true;
+    world.pass(61 * DAY);
+    active(&mut world);
+    assert_eq!(world.ca.certificates, 1);
+    world.dns.hides.caa = false;
+    world.pass(600);
+    assert_eq!(world.ca.certificates, 2);
+    active(&mut world);
+}
+
+#[test]
 fn a_certificate_that_can_not_be_renewed_serves_to_its_end_and_no_longer() {
     let mut world = World::new("ai.example.com", CertificateSource::Acme);
     world.settle(0);

@@ -56,7 +56,8 @@ fn a_name_changes_hands_once_only_the_other_can_show_it() {
 
 #[test]
 fn what_cannot_be_seen_of_a_holder_is_no_proof_against_them() {
-    for hides in [Hides { target: true, texts: false }, Hides { target: false, texts: true }] {
+    let none = Hides::default();
+    for hides in [Hides { target: true, ..none }, Hides { texts: true, ..none }] {
         let mut world = two();
         world.alias(0);
         world.pass(60);

@@ -54,6 +54,7 @@ pub struct Dns {
 pub struct Hides {
     pub target: bool,
     pub texts: bool,
+    pub caa: bool,
 }
 
 /// One customer with a CustomDomain and a Runtime.

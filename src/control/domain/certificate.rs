@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use crate::control::runtime::facts::Refusal;
 use crate::domains::acme::AcmeError;
 use crate::domains::certificate::Certificate;
 use crate::domains::dns::Text;
+
+/// Time for which what CAA records say is believed.
+const CAA_GOOD: SignedDuration = SignedDuration::from_mins(5);
+/// Pause after a first look that failed.
+const CAA_SOON: SignedDuration = SignedDuration::from_secs(5);
 
 /// A certificate that can be imported, or why there is none.
 #[derive(Clone, Debug)]
@@ -53,13 +58,38 @@ pub struct StoredOrder {
     pub key: SecretString,
 }
 
-/// Whether CAA records let the authority issue.
+/// What CAA records were found to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaaFact {
     /// When they were looked at.
     pub at: Timestamp,
-    /// Why not, if they don't.
-    pub refusal: Option<Refusal>,
+    /// Whether they let the authority issue.
+    pub verdict: Caa,
+}
+
+/// Whether CAA records let the authority issue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caa {
+    /// They do.
+    Allows,
+    /// They don't, for this reason.
+    Forbids(Refusal),
+    /// They couldn't be seen, for this reason, by so many looks in a row. An authority that can't see them doesn't issue.
+    Unseen(Refusal, u32),
+}
+
+impl CaaFact {
+    /// Until when this is believed. A look that failed is soon repeated, and then ever more slowly: servers miss a question
+    /// now and then.
+    pub fn until(&self) -> Timestamp {
+        let long = match self.verdict {
+            Caa::Allows | Caa::Forbids(_) => CAA_GOOD,
+            Caa::Unseen(_, looks) => {
+                CAA_SOON.saturating_mul(1 << looks.saturating_sub(1).min(6)).min(CAA_GOOD)
+            }
+        };
+        self.at.saturating_add(long).unwrap_or(self.at)
+    }
 }
 
 /// An order as it was last seen.

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
 use secrecy::SecretString;
 
-use super::certificate::{CaaFact, Material, Shown};
+use super::certificate::{Caa, CaaFact, Material, Shown};
 use super::edge::{EdgeFact, Hosted};
 use super::facts::{Asked, Facts, Sighting};
 use super::ownership::text_name;
@@ -187,18 +187,24 @@ fn usable(now: Timestamp, host: &Hostname, name: &str, secret: Secret) -> Result
 /// Whether CAA records let the authority issue.
 async fn caa(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
     let (Ok(host), Some(acme)) = (&facts.host, &ctx.acme) else { return Ok(()) };
-    let refusal = match ctx.lookout.caa(host.bare()).await {
+    let verdict = match ctx.lookout.caa(host.bare()).await {
         Ok(records) => {
             let spec = &facts.domain.spec.certificate;
-            acme.forbidden(ctx, host, spec, records.as_ref())
-                .await
-                .map_err(|error| ordered::failed(&error))?
+            let refusal = acme.forbidden(ctx, host, spec, records.as_ref()).await;
+            refusal.map_err(|error| ordered::failed(&error))?.map_or(Caa::Allows, Caa::Forbids)
         }
-        // An authority that can't see them doesn't issue.
-        Err(error) => Some(Refusal::new(trouble::reason(&error), error.to_string())),
+        Err(error) => Caa::Unseen(trouble::refusal(&error), unseen_before(facts).saturating_add(1)),
     };
-    facts.known.caa = Some(CaaFact { at: now, refusal });
+    facts.known.caa = Some(CaaFact { at: now, verdict });
     Ok(())
+}
+
+/// By how many looks in a row they couldn't be seen.
+fn unseen_before(facts: &Facts) -> u32 {
+    match facts.known.caa.as_ref().map(|caa| &caa.verdict) {
+        Some(Caa::Unseen(_, looks)) => *looks,
+        _ => 0,
+    }
 }
 
 /// Whether every server shows the texts that the authority wants.

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
+use super::certificate::Caa;
 use super::facts::{Asked, Facts, Sighting};
 use super::ordering;
 use super::records::{is_complete, routed_by};
@@ -105,6 +106,7 @@ fn certificate_wakes(facts: &Facts) -> Vec<Option<Timestamp>> {
         certificate.and_then(|certificate| certificate.renewal_time),
         record.and_then(|record| record.ordering.as_ref()?.next_time),
         advice(facts),
+        unseen_caa(facts),
         match ordering::room(facts) {
             Verdict::NotBefore(at, _) => Some(at),
             Verdict::Now => None,
@@ -123,6 +125,12 @@ pub fn advice(facts: &Facts) -> Option<Timestamp> {
         Some(renewal) => Some(renewal.again),
         None => facts.known.since?.checked_add(spread(facts)).ok(),
     }
+}
+
+/// When CAA records that couldn't be seen are looked at again, for an order or a renewal that waits for them.
+fn unseen_caa(facts: &Facts) -> Option<Timestamp> {
+    let caa = facts.known.caa.as_ref()?;
+    matches!(caa.verdict, Caa::Unseen(..)).then(|| caa.until())
 }
 
 fn claim_wakes(facts: &Facts) -> Vec<Option<Timestamp>> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::certificate::{Left, OrderFact, Proof, Shown, Stored};
+use super::super::certificate::{Caa, Left, OrderFact, Proof, Shown, Stored};
 use super::super::facts::Facts;
 use super::super::ordering;
 use super::super::records::{delegated, routed_by};
@@ -19,8 +19,6 @@ use crate::domains::budget::{Budget, Verdict};
 use crate::domains::certificate::Certificate;
 use crate::domains::name::Hostname;
 
-/// Time for which what CAA records say is believed.
-const CAA_GOOD: SignedDuration = SignedDuration::from_mins(5);
 /// Pause between two looks for texts.
 const GLANCE: SignedDuration = SignedDuration::from_secs(1);
 
@@ -145,11 +143,15 @@ fn is_prepared(facts: &Facts, host: &Hostname) -> Reached<bool> {
 
 /// CAA records let the authority issue.
 fn permitted(now: Timestamp, facts: &Facts) -> Reached<()> {
-    match &facts.known.caa {
-        Some(caa) if caa.at.duration_until(now) < CAA_GOOD => {
-            caa.refusal.clone().map_or(Ok(()), |refusal| Err(refused(facts, refusal)))
+    let Some(caa) = facts.known.caa.as_ref().filter(|caa| caa.until() > now) else {
+        return Err(Step::Look(Look::Caa));
+    };
+    match &caa.verdict {
+        Caa::Allows => Ok(()),
+        Caa::Forbids(refusal) => Err(refused(facts, refusal.clone())),
+        Caa::Unseen(refusal, _) => {
+            Err(Step::Wait(Waiting::Order(refusal.clone(), now.duration_until(caa.until()))))
         }
-        _ => Err(Step::Look(Look::Caa)),
     }
 }
 
