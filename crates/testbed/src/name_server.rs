@@ -225,9 +225,12 @@ fn bind(zones: &[ZoneFile], address: SocketAddr, dir: &Path) -> String {
     head + &zones.iter().enumerate().map(zone).collect::<Vec<_>>().concat()
 }
 
+/// Pebble asks by TCP alone, several times for each proof: with BIND's queue of ten, hundreds of orders at once lose some
+/// connections, and their proofs with them.
 fn recursive(address: SocketAddr, port: u16, dir: &Path) -> String {
     let manner = "recursion yes; allow-recursion { any; }; dnssec-validation no; empty-zones-enable no;
-    servfail-ttl 0; max-ncache-ttl 1; max-cache-ttl 1;";
+    servfail-ttl 0; max-ncache-ttl 1; max-cache-ttl 1; tcp-clients 2000; tcp-listen-queue 1000;
+    recursive-clients 5000;";
     bind_options(address, port, dir, manner) + "zone \".\" { type hint; file \"hints\"; };\n"
 }
 

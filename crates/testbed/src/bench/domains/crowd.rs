@@ -62,7 +62,13 @@ pub(super) async fn measure(stage: &Stage, source: Source, count: usize) -> Resu
     let clocks = Clocks::read(&parts)?;
     let active = Wanted { fields: "status.state=active", count };
     let work = hosts::declare(stage.client.clone(), wanted);
-    let seen = arrivals(&all(&stage.client), &active, work, || stage.check()).await?;
+    let seen = match arrivals(&all(&stage.client), &active, work, || stage.check()).await {
+        Ok(seen) => seen,
+        Err(error) => {
+            let log = stage.rig.operator.process().log_tail(12);
+            return Err(error.context(format!("{}\n{log}", hosts::behind(&stage.client).await?)));
+        }
+    };
     let cpu = Clocks::read(&parts)?.since(&clocks);
     let own = [("POST customdomains", count), ("LIST customdomains", 1)];
     let api = ApiCalls::read(&stage.client).await?.since(&calls, &own);

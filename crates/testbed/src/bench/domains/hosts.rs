@@ -5,18 +5,20 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::api::{DeleteParams, DynamicObject, ListParams, PostParams};
-use kube::{Api, Client};
-use serde_json::{Value, json};
+use kube::{Api, Client, ResourceExt};
+use serde_json::json;
 
 use super::super::fleet::{CREATORS, namespace, resource};
 use super::{OF_ONE, Source, Stage};
-use crate::objects::eventually;
+use crate::objects::{condition_is, eventually};
 use crate::surroundings::asked_for;
 use crate::zone_edit::RecordSet;
 
 /// The customers' zone.
 pub(super) const ZONE: &str = "customers.test";
 const TOLD_WITHIN: Duration = Duration::from_mins(5);
+/// Most that are told of when they stay behind.
+const TOLD: usize = 5;
 const GONE_WITHIN: Duration = Duration::from_mins(10);
 
 /// One hostname.
@@ -131,12 +133,16 @@ pub(super) async fn delete(stage: &Stage) -> Result<()> {
     .await
 }
 
-/// Whether all of them serve.
+/// How many of them serve.
 pub(super) async fn serving(client: &Client) -> Result<usize> {
     let all = all(client).list(&ListParams::default()).await?.items;
-    let serves = |domain: &&DynamicObject| {
-        let status: &Value = &domain.data;
-        crate::objects::condition_is(status, "Ready", "True")
-    };
-    Ok(all.iter().filter(serves).count())
+    Ok(all.iter().filter(|one| condition_is(&one.data, "Ready", "True")).count())
+}
+
+/// What some say that don't serve.
+pub(super) async fn behind(client: &Client) -> Result<String> {
+    let all = all(client).list(&ListParams::default()).await?.items;
+    let behind = all.iter().filter(|one| !condition_is(&one.data, "Ready", "True")).take(TOLD);
+    let said = behind.map(|one| format!("{} says {}", one.name_any(), one.data["status"]["conditions"]));
+    Ok(said.collect::<Vec<_>>().join("\n"))
 }

@@ -73,7 +73,7 @@ pub(super) struct OfSource {
     /// Many at once.
     crowd: Crowd,
     /// One after the other.
-    single: Single,
+    single: Option<Single>,
 }
 
 /// What runs.
@@ -125,7 +125,10 @@ pub(super) async fn measure(options: &BenchOptions, progress: Progress) -> Resul
     let mut sources = Vec::new();
     for source in Source::ALL {
         let crowd = crowd::measure(&stage, source, options.domains).await?;
-        let single = single::measure(&stage, source, options.single).await?;
+        let single = match options.single {
+            0 => None,
+            count => Some(single::measure(&stage, source, count).await?),
+        };
         sources.push(OfSource { source, crowd, single });
     }
     Ok(Measured { pending, sources })

@@ -31,8 +31,8 @@ const FIGURES: [Figure; 12] = [
     ("… kube-apiserver", "", |it| cpu(it, "kube-apiserver")),
     ("… pebble", "", |it| cpu(it, "pebble")),
     ("other programs' CPU, % of one core", "", |it| Some(it.crowd.cpu.others / it.crowd.seconds * 100.0)),
-    ("DNS in place → active, s: p50", "< 15", |it| Some(it.single.p50)),
-    ("… longest", "< 60", |it| Some(it.single.longest)),
+    ("DNS in place → active, s: p50", "< 15", |it| it.single.as_ref().map(|it| it.p50)),
+    ("… longest", "< 60", |it| it.single.as_ref().map(|it| it.longest)),
 ];
 
 type AtRest = (&'static str, &'static str, fn(&Pending) -> f64);
