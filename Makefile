@@ -50,7 +50,7 @@ lint: $(DENY) ## Formatting, clippy, dependencies
 	@$(PHASE) "lint: clippy" cargo clippy --workspace --all-targets -- -D warnings
 
 .PHONY: bench
-bench: ## Measure speed, calls and memory with many Runtimes (BENCH='--help' for what can be set)
+bench: ## Measure speed, calls and memory with many Runtimes and hostnames (BENCH='--help' for what can be set)
 	cargo build --workspace --bins --release
 	@exec $(TARGET)/release/testbed bench $(BENCH)
 

@@ -32,7 +32,7 @@ enum Task {
     /// Brings the quickstart's Workspace and Runtimes to `running`, one of them once it is paid, and its hostname to
     /// `active`, and shows how.
     Demo(Choices),
-    /// Measures speed, calls and memory with many Runtimes; for release builds.
+    /// Measures speed, calls and memory with many Runtimes and hostnames; for release builds.
     Bench(BenchOptions),
     /// Starts a control plane, prints its kubeconfig and stays until Ctrl-C.
     Up {

@@ -1,4 +1,4 @@
-//! What `make bench` runs: how fast Runtimes become Ready, what that costs, and what rest costs.
+//! What `make bench` runs: how fast Runtimes become Ready and hostnames `active`, what that costs, and what rest costs.
 //!
 //! Each run has a control plane, simulator and operator of its own. The same run then measures how fast the API
 //! server takes the same writes when nobody decides anything, so that a slow machine tells from a slow operator.
