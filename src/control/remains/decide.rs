@@ -43,7 +43,7 @@ pub enum Next {
     RemoveApp,
     /// Write to the claim that nothing is left.
     Forget,
-    /// Nothing for now.
+    /// Nothing yet.
     Wait,
 }
 
