@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::ListParams;
 use serde_json::Value;
+use testbed::eventually;
 use testbed::hostnames::History as AtFly;
 
 use crate::domains::{Customer, SYSTEM};
 use crate::histories::{Case, History};
 use crate::scene::Place;
+use crate::support::SOON;
 
 /// What the operator keeps for ordering, by hostname.
 type Kept = BTreeMap<String, Secret>;
@@ -26,6 +28,13 @@ pub async fn problems(place: &Place, cases: &[Case]) -> Vec<String> {
     for (case, end) in cases.iter().zip(ends) {
         problems.extend(end.err().map(|error| told(case, &format!("{error:#}"))));
     }
+    // A hostname is active while its certificate is renewed. An order that never ends is told below.
+    let _ = eventually("orders to end", SOON, async || {
+        let kept = kept(place).await?;
+        ensure!(!kept.values().any(is_under_way));
+        Ok(())
+    })
+    .await;
     let all = place.scene.fly().hostnames().await.unwrap();
     let app = customer.tenant.app("ops").await.unwrap();
     let kept = kept(place).await.unwrap();
@@ -107,16 +116,19 @@ async fn ordered(
     match kept.and_then(|secret| secret.data.as_ref()) {
         Some(_) if !orders => wrong.push("something is kept for ordering".to_owned()),
         None if orders => wrong.push("nothing is kept for ordering".to_owned()),
-        Some(data) => {
-            let state: Value = serde_json::from_slice(&data["state.json"].0)?;
-            let left = state["texts"].as_array().is_some_and(|texts| !texts.is_empty());
-            if state["order"].is_object() || left || !data.contains_key("tls.key") {
-                wrong.push("an order is still under way".to_owned());
-            }
-        }
-        None => {}
+        Some(data) if !data.contains_key("tls.key") => wrong.push("its key is lost".to_owned()),
+        Some(_) if kept.is_some_and(is_under_way) => wrong.push("an order is still under way".to_owned()),
+        _ => {}
     }
     Ok(wrong)
+}
+
+/// Whether an order isn't over, or what was shown for it isn't taken back.
+fn is_under_way(kept: &Secret) -> bool {
+    let state = kept.data.as_ref().and_then(|data| data.get("state.json"));
+    let state = state.map(|state| serde_json::from_slice::<Value>(&state.0).unwrap()).unwrap_or_default();
+    let left = state["texts"].as_array().is_some_and(|texts| !texts.is_empty());
+    state["order"].is_object() || left
 }
 
 /// No text is left in the platform's zone, and the name there leads to the app, or nowhere.

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams};
-use moorage::api::{CustomDomain, NameClaim};
+use moorage::api::{CustomDomain, NameClaim, Workspace};
 use serde_json::{Value, json};
 use testbed::{Moment, RecordSet, check_conditions, condition_is, eventually};
 
@@ -22,6 +22,13 @@ impl<'s> Customer<'s> {
         let tenant = Tenant::new(&scene.rig.cluster, &scene.rig.fly, namespace).await?;
         let spec = json!({"displayName": namespace, "subdomain": namespace, "members": []});
         tenant.apply("moorage.dev/v1alpha1", "Workspace", "team", json!({"spec": spec})).await?;
+        let workspaces: Api<Workspace> = Api::namespaced(tenant.client.clone(), namespace);
+        eventually(&format!("the Workspace of {namespace}"), SOON, async || {
+            let object = serde_json::to_value(workspaces.get("team").await?)?;
+            ensure!(condition_is(&object, "Ready", "True"), "{}", object["status"]);
+            Ok(())
+        })
+        .await?;
         Ok(Self { scene, tenant })
     }
 
