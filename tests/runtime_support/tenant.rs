@@ -158,7 +158,12 @@ impl<'r> Tenant<'r> {
 
     /// Waits until a Runtime is stalled, or waits for a person, for this reason.
     pub async fn wait_reason(&self, name: &str, wanted: &str) -> Result<Value> {
-        let object = self.wait(name, wanted, |object| reason(object) == wanted).await?;
+        // What an edit comes to, and not what stood before it.
+        let is_stale = |object: &Value| {
+            condition_is(object, "Stalled", "True")
+                && object["status"]["observedGeneration"] != object["metadata"]["generation"]
+        };
+        let object = self.wait(name, wanted, |object| reason(object) == wanted && !is_stale(object)).await?;
         let problems = check_conditions(&object, Moment::AtRest);
         ensure!(problems.is_empty(), "{problems:?}");
         Ok(object)
