@@ -18,6 +18,7 @@ pub mod index;
 pub mod memory;
 pub mod order;
 pub mod orphans;
+pub mod own_key;
 pub mod policy;
 pub mod remains;
 pub mod remembered;

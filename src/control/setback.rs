@@ -1,4 +1,4 @@
-//! What a failed step of a Workspace or an order comes to: the trouble that is kept, and the pause before the next try.
+//! What a failed step of a Workspace, an order or a hostname comes to: the trouble that is kept, and the pause before the next try.
 //! Runtimes have their own pace, see `runtime::trouble`: Fly settles by the second.
 
 use std::time::Duration;

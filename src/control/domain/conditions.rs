@@ -72,17 +72,13 @@ fn owned(facts: &Facts) -> Wanted {
         };
         return say(ConditionStatus::False, reason::RECORD_GONE, message.into());
     }
+    let verified = || {
+        let message = "A record in DNS shows whose the hostname is.";
+        say(ConditionStatus::True, reason::VERIFIED, message.into())
+    };
     match ownership(facts, host) {
-        _ if held.is_some() => say(
-            ConditionStatus::True,
-            reason::VERIFIED,
-            "A record in DNS shows whose the hostname is.".into(),
-        ),
-        Ownership::Shown(_) => say(
-            ConditionStatus::True,
-            reason::VERIFIED,
-            "A record in DNS shows whose the hostname is.".into(),
-        ),
+        _ if held.is_some() => verified(),
+        Ownership::Shown(_) => verified(),
         Ownership::NotLooked => {
             say(ConditionStatus::Unknown, reason::NOT_CHECKED, "DNS wasn't looked at yet.".into())
         }

@@ -58,7 +58,7 @@ pub(super) fn at_hand<'f>(
     }
 }
 
-/// Whether what is recorded is good for now: nothing has to be read.
+/// Whether what is recorded is good still: nothing has to be read.
 fn rests(now: Timestamp, record: &DomainRecord) -> bool {
     record.certificate.as_ref().is_some_and(|certificate| {
         certificate.source == CertificateSource::Acme
