@@ -51,7 +51,16 @@ async fn no_text_is_left(scene: &Scene, object: &Value) {
 
 #[tokio::test]
 async fn a_plain_name_and_a_wildcard_are_proved_by_dns_and_renewed_when_the_authority_says() {
-    let (scene, authority) = scene(USUAL, 5).await;
+    proved_by_dns(5).await;
+}
+
+#[tokio::test]
+async fn so_they_are_where_a_fifth_of_all_nonces_is_refused() {
+    proved_by_dns(20).await;
+}
+
+async fn proved_by_dns(bad_nonces: u8) {
+    let (scene, authority) = scene(USUAL, bad_nonces).await;
     let customer = scene.customer("acme").await.unwrap();
     customer.runtime("ops").await.unwrap();
     customer.declare("www", "www.acme.test", "ops", by_acme()).await.unwrap();
@@ -181,11 +190,20 @@ async fn a_certificate_of_a_minute_is_renewed_again_and_again_before_its_end() {
 
 #[tokio::test]
 async fn a_name_is_proved_by_http_through_the_platforms_ingress() {
+    proved_by_http(5).await;
+}
+
+#[tokio::test]
+async fn so_it_is_where_a_fifth_of_all_nonces_is_refused() {
+    proved_by_http(20).await;
+}
+
+async fn proved_by_http(bad_nonces: u8) {
     let internet = Scene::internet(&["acme.test"]).await.unwrap();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let ingress = free.local_addr().unwrap();
     drop(free);
-    let authority = pebble(&internet, USUAL, 5, json!({"httpPort": ingress.port()})).await.unwrap();
+    let authority = pebble(&internet, USUAL, bad_nonces, json!({"httpPort": ingress.port()})).await.unwrap();
     let http01 = json!({"http01": {"addresses": [ingress.ip()], "listen": ingress}});
     let settings = acme(&authority, without_limits(http01));
     let scene = Scene::within(internet, &["acme.test"], settings, Vec::new()).await.unwrap();
