@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use moorage::api::crd;
 use serde_json::Value;
@@ -200,8 +200,7 @@ fn exists(schema: &Value, path: &str) -> bool {
 #[test]
 fn optional_fields_are_left_out_and_never_null() {
     let mut checked = 0;
-    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api")).unwrap() {
-        let path = entry.unwrap().path();
+    for path in files_under(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api")) {
         let text = fs::read_to_string(&path).unwrap();
         let mut attributes = String::new();
         for line in text.lines().map(str::trim) {
@@ -218,4 +217,9 @@ fn optional_fields_are_left_out_and_never_null() {
         }
     }
     assert!(checked > 20, "only {checked} optional fields were found");
+}
+
+fn files_under(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files_under(&path) } else { vec![path] }).collect()
 }
