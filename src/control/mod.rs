@@ -25,6 +25,7 @@ pub mod remembered;
 pub mod resting;
 pub mod rollout;
 pub mod rotation;
+pub mod rounds;
 pub mod run;
 pub mod runtime;
 pub mod setback;

@@ -1,12 +1,11 @@
 //! One visit of a CustomDomain: decide, look or act, until it rests or waits; then write the status, if it changed.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
+use kube::api::ObjectMeta;
 use kube::runtime::controller::Action;
 
 use super::act::act;
@@ -23,12 +22,10 @@ use super::trouble;
 use super::view::view;
 use crate::api::CustomDomain;
 use crate::control::context::Context;
+use crate::control::rounds::{Turn, Visited, result, rounds, unwritten};
+use crate::control::runtime::facts::Trouble;
 use crate::control::runtime::trouble::Failure;
-use crate::control::setback::{self, SHORT_PAUSE};
-use crate::engine::metrics::ReconcileResult;
 
-/// Most steps of one visit: more than any sound sequence needs, so that a fault can't turn into a hot loop.
-const MAX_STEPS: usize = 48;
 /// The shortest pause between two visits that nothing but time asks for.
 const LEAST: SignedDuration = SignedDuration::from_millis(200);
 
@@ -40,8 +37,8 @@ pub async fn visit(ctx: Arc<Context>, cached: Arc<CustomDomain>) -> Action {
     let mut facts = gather(&ctx, ctx.clock.now(), domain, std::mem::take(&mut entry.known));
     wishes(&mut facts, ctx.domains.wishes(&uid));
     let begun = Instant::now();
-    let step = guarded(&ctx, &mut facts).await;
-    ctx.metrics.reconciled("domain", result(&step, &facts), begun.elapsed());
+    let step = rounds(&ctx, &mut facts).await;
+    ctx.metrics.reconciled(Facts::KIND, result(&step, &mut facts), begun.elapsed());
     if step == Step::Rest(Rest::Gone) {
         return Action::await_change();
     }
@@ -52,65 +49,54 @@ pub async fn visit(ctx: Arc<Context>, cached: Arc<CustomDomain>) -> Action {
     Action::requeue(Duration::try_from(pause).unwrap_or_default().max(Duration::from_millis(20)))
 }
 
-/// A fault of ours marks this object and no other.
-async fn guarded(ctx: &Context, facts: &mut Facts) -> Step {
-    let caught = AssertUnwindSafe(steps(ctx, facts)).catch_unwind().await;
-    caught.unwrap_or_else(|_| {
-        ctx.metrics.reconcile_panicked("domain");
-        tracing::error!(domain = facts.domain.name_any(), "a visit panicked");
-        failed(ctx.clock.now(), facts, setback::panicked())
-    })
-}
+impl Visited for Facts {
+    const KIND: &'static str = "domain";
+    const MOST: usize = 48;
+    type Step = Step;
 
-/// What a visit came to, for metrics.
-fn result(step: &Step, facts: &Facts) -> ReconcileResult {
-    match step {
-        Step::Rest(Rest::Refused(..)) => ReconcileResult::User,
-        Step::Rest(_) => ReconcileResult::Success,
-        _ => setback::result(facts.known.trouble.as_ref()),
+    fn meta(&self) -> &ObjectMeta {
+        &self.domain.metadata
     }
-}
 
-/// Decides and does, until nothing more is to be done now.
-async fn steps(ctx: &Context, facts: &mut Facts) -> Step {
-    for _ in 0..MAX_STEPS {
-        let now = ctx.clock.now();
-        facts.at = now;
-        let step = decide(now, facts);
-        let done = match &step {
-            Step::Look(what) => look(ctx, now, facts, *what).await,
-            Step::Do(_) if !ctx.leadership.is_current() => return Step::Wait(Waiting::Retry(SHORT_PAUSE)),
-            Step::Do(effect) => act(ctx, now, facts, effect).await,
-            Step::Wait(_) | Step::Rest(_) => return step,
-        };
-        if let Step::Do(effect) = &step {
-            tracing::debug!(domain = facts.domain.name_any(), effect = effect_name(effect), "done");
-        }
-        if let Err(failure) = done {
-            return failed(now, facts, failure);
-        }
-        facts.known.trouble = None;
-        facts.cluster = cluster(ctx, now, &facts.domain, facts.host.as_ref().ok());
-        facts.align();
+    fn trouble(&mut self) -> &mut Option<Trouble> {
+        &mut self.known.trouble
     }
-    tracing::warn!(domain = facts.domain.name_any(), "a visit took too many steps");
-    Step::Wait(Waiting::Retry(SHORT_PAUSE))
-}
 
-/// Notes a failure with the pause before the next try.
-fn failed(now: Timestamp, facts: &mut Facts, failure: Failure) -> Step {
-    tracing::info!(
-        domain = facts.domain.name_any(),
-        namespace = facts.domain.namespace(),
-        reason = failure.reason,
-        message = failure.message,
-        "a step failed"
-    );
-    let (before, slowest) = (facts.known.trouble.take(), facts.cluster.settings.slow_retry);
-    let trouble = setback::trouble(now, &facts.domain.metadata, before.as_ref(), failure, slowest);
-    let pause = now.duration_until(trouble.next);
-    facts.known.trouble = Some(trouble);
-    Step::Wait(Waiting::Retry(pause))
+    fn slowest(&self) -> SignedDuration {
+        self.cluster.settings.slow_retry
+    }
+
+    fn decide(&mut self, now: Timestamp) -> Step {
+        self.at = now;
+        decide(now, self)
+    }
+
+    fn turn(step: &Step) -> Turn {
+        match step {
+            Step::Look(_) => Turn::Look,
+            Step::Do(effect) => Turn::Do(effect_name(effect)),
+            Step::Wait(_) => Turn::Wait,
+            Step::Rest(Rest::Refused(..)) => Turn::Refused,
+            Step::Rest(_) => Turn::Rest,
+        }
+    }
+
+    async fn take(&mut self, ctx: &Context, now: Timestamp, step: &Step) -> Result<(), Failure> {
+        match step {
+            Step::Look(what) => look(ctx, now, self, *what).await,
+            Step::Do(effect) => act(ctx, now, self, effect).await,
+            Step::Wait(_) | Step::Rest(_) => Ok(()),
+        }
+    }
+
+    fn refresh(&mut self, ctx: &Context, now: Timestamp) {
+        self.cluster = cluster(ctx, now, &self.domain, self.host.as_ref().ok());
+        self.align();
+    }
+
+    fn retry(pause: SignedDuration) -> Step {
+        Step::Wait(Waiting::Retry(pause))
+    }
 }
 
 /// Writes the status and says when to come back if nothing happens before.
@@ -118,13 +104,7 @@ async fn finish(ctx: &Context, facts: &mut Facts, step: &Step) -> SignedDuration
     let now = ctx.clock.now();
     let status = view(now, facts, step, &facts.domain.status.clone().unwrap_or_default());
     if let Err(failure) = record(ctx, facts, status).await {
-        tracing::info!(
-            domain = facts.domain.name_any(),
-            reason = failure.reason,
-            message = failure.message,
-            "the status can't be written; it is tried again"
-        );
-        return SHORT_PAUSE;
+        return unwritten(facts, &failure);
     }
     tell_requests(ctx, facts);
     pause(now, facts, step)

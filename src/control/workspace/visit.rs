@@ -1,12 +1,11 @@
 //! One visit of a Workspace: decide, look or act, until it rests or waits; then write the status, if it changed.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
+use kube::api::ObjectMeta;
 use kube::runtime::controller::Action;
 
 use super::act::act;
@@ -22,12 +21,10 @@ use super::step::{Name, Rest, Step, Waiting, effect_name};
 use super::view::view;
 use crate::api::Workspace;
 use crate::control::context::Context;
+use crate::control::rounds::{Turn, Visited, result, rounds, unwritten};
+use crate::control::runtime::facts::Trouble;
 use crate::control::runtime::trouble::Failure;
-use crate::control::setback::{self, SHORT_PAUSE};
-use crate::engine::metrics::ReconcileResult;
-
-/// Most steps of one visit: more than any sound sequence needs, so that a fault can't turn into a hot loop.
-const MAX_STEPS: usize = 32;
+use crate::control::setback::SHORT_PAUSE;
 
 /// Visits the Workspace.
 pub async fn visit(ctx: Arc<Context>, cached: Arc<Workspace>) -> Action {
@@ -36,8 +33,8 @@ pub async fn visit(ctx: Arc<Context>, cached: Arc<Workspace>) -> Action {
     let workspace = entry.newest(cached);
     let mut facts = gather(&ctx, workspace, std::mem::take(&mut entry.known));
     let begun = Instant::now();
-    let step = guarded(&ctx, &mut facts).await;
-    ctx.metrics.reconciled("workspace", result(&step, &facts), begun.elapsed());
+    let step = rounds(&ctx, &mut facts).await;
+    ctx.metrics.reconciled(Facts::KIND, result(&step, &mut facts), begun.elapsed());
     if step == Step::Rest(Rest::Gone) {
         return Action::await_change();
     }
@@ -48,63 +45,52 @@ pub async fn visit(ctx: Arc<Context>, cached: Arc<Workspace>) -> Action {
     Action::requeue(Duration::try_from(pause).unwrap_or_default().max(Duration::from_millis(20)))
 }
 
-/// A fault of ours marks this object and no other.
-async fn guarded(ctx: &Context, facts: &mut Facts) -> Step {
-    let caught = AssertUnwindSafe(steps(ctx, facts)).catch_unwind().await;
-    caught.unwrap_or_else(|_| {
-        ctx.metrics.reconcile_panicked("workspace");
-        tracing::error!(workspace = facts.workspace.name_any(), "a visit panicked");
-        failed(ctx.clock.now(), facts, setback::panicked())
-    })
-}
+impl Visited for Facts {
+    const KIND: &'static str = "workspace";
+    const MOST: usize = 32;
+    type Step = Step;
 
-/// What a visit came to, for metrics.
-fn result(step: &Step, facts: &Facts) -> ReconcileResult {
-    match step {
-        Step::Rest(Rest::Refused(..)) => ReconcileResult::User,
-        Step::Rest(_) => ReconcileResult::Success,
-        _ => setback::result(facts.known.trouble.as_ref()),
+    fn meta(&self) -> &ObjectMeta {
+        &self.workspace.metadata
     }
-}
 
-/// Decides and does, until nothing more is to be done now.
-async fn steps(ctx: &Context, facts: &mut Facts) -> Step {
-    for _ in 0..MAX_STEPS {
-        let now = ctx.clock.now();
-        let step = decide(now, facts);
-        let done = match &step {
-            Step::Look(role) => look(ctx, now, facts, *role).await,
-            Step::Do(_) if !ctx.leadership.is_current() => return Step::Wait(Waiting::Retry(SHORT_PAUSE)),
-            Step::Do(effect) => act(ctx, now, facts, effect).await,
-            Step::Wait(_) | Step::Rest(_) => return step,
-        };
-        if let Step::Do(effect) = &step {
-            tracing::debug!(workspace = facts.workspace.name_any(), effect = effect_name(effect), "done");
-        }
-        if let Err(failure) = done {
-            return failed(now, facts, failure);
-        }
-        facts.known.trouble = None;
-        facts.cluster = cluster(ctx, &facts.workspace);
+    fn trouble(&mut self) -> &mut Option<Trouble> {
+        &mut self.known.trouble
     }
-    tracing::warn!(workspace = facts.workspace.name_any(), "a visit took too many steps");
-    Step::Wait(Waiting::Retry(SHORT_PAUSE))
-}
 
-/// Notes a failure with the pause before the next try.
-fn failed(now: Timestamp, facts: &mut Facts, failure: Failure) -> Step {
-    tracing::info!(
-        workspace = facts.workspace.name_any(),
-        namespace = facts.workspace.namespace(),
-        reason = failure.reason,
-        message = failure.message,
-        "a step failed"
-    );
-    let (before, slowest) = (facts.known.trouble.take(), facts.cluster.settings.slow_retry);
-    let trouble = setback::trouble(now, &facts.workspace.metadata, before.as_ref(), failure, slowest);
-    let pause = now.duration_until(trouble.next);
-    facts.known.trouble = Some(trouble);
-    Step::Wait(Waiting::Retry(pause))
+    fn slowest(&self) -> SignedDuration {
+        self.cluster.settings.slow_retry
+    }
+
+    fn decide(&mut self, now: Timestamp) -> Step {
+        decide(now, self)
+    }
+
+    fn turn(step: &Step) -> Turn {
+        match step {
+            Step::Look(_) => Turn::Look,
+            Step::Do(effect) => Turn::Do(effect_name(effect)),
+            Step::Wait(_) => Turn::Wait,
+            Step::Rest(Rest::Refused(..)) => Turn::Refused,
+            Step::Rest(_) => Turn::Rest,
+        }
+    }
+
+    async fn take(&mut self, ctx: &Context, now: Timestamp, step: &Step) -> Result<(), Failure> {
+        match step {
+            Step::Look(role) => look(ctx, now, self, *role).await,
+            Step::Do(effect) => act(ctx, now, self, effect).await,
+            Step::Wait(_) | Step::Rest(_) => Ok(()),
+        }
+    }
+
+    fn refresh(&mut self, ctx: &Context, _now: Timestamp) {
+        self.cluster = cluster(ctx, &self.workspace);
+    }
+
+    fn retry(pause: SignedDuration) -> Step {
+        Step::Wait(Waiting::Retry(pause))
+    }
 }
 
 /// Writes the status and says when to come back if nothing happens before.
@@ -113,15 +99,9 @@ async fn finish(ctx: &Context, facts: &mut Facts, entry: &mut Entry, step: &Step
     let (made, again) = paced(ctx, now, facts, entry);
     let status = view(now, facts, step, made, &facts.workspace.status.clone().unwrap_or_default());
     if let Err(failure) = record(ctx, facts, status).await {
-        tracing::info!(
-            workspace = facts.workspace.name_any(),
-            reason = failure.reason,
-            message = failure.message,
-            "the status can't be written; it is tried again"
-        );
         // What it was to tell isn't told yet.
         entry.dashboard_at = None;
-        return SHORT_PAUSE;
+        return unwritten(facts, &failure);
     }
     [again, Some(pause(now, facts, step))].into_iter().flatten().min().unwrap_or(SHORT_PAUSE)
 }
