@@ -70,6 +70,11 @@ pub struct Contest {
     /// Since when its own record has stood while the holder's is missing.
     #[schemars(with = "k8s_openapi::apimachinery::pkg::apis::meta::v1::Time")]
     pub since: Timestamp,
+    /// When it was decided that the name changes hands. From then on nothing is done for the holder but to take away
+    /// what stands.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decide_time: Option<Timestamp>,
 }
 
 /// Where a hostname leads.

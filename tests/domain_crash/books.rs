@@ -1,7 +1,10 @@
 //! What passed the gates: the effects of each hostname, in order, and which of them is to be lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The effect by which an order is placed.
+pub const ORDER: &str = "acme order-plz";
 
 /// What is done to one effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,9 @@ struct Inner {
     marked: BTreeMap<String, Marked>,
     /// Words by which requests name marks.
     words: BTreeMap<String, String>,
+    /// Marks whose orders the authority doesn't go on with, and those of them that it was asked to.
+    stuck: BTreeSet<String>,
+    refused: BTreeSet<String>,
 }
 
 /// The books of all gates.
@@ -57,6 +63,26 @@ impl Books {
         let inner = self.lock();
         let named = inner.words.iter().filter(|(word, _)| text.contains(word.as_str()));
         named.max_by_key(|(word, _)| word.len()).map(|(_, mark)| mark.clone())
+    }
+
+    /// From now on the authority takes orders of `mark`, and does nothing for them.
+    pub fn stick(&self, mark: &str) {
+        self.lock().stuck.insert(mark.to_owned());
+    }
+
+    /// Whether the authority refuses to do this.
+    pub fn refuses(&self, mark: &str, kind: &str) -> bool {
+        let mut inner = self.lock();
+        let refuses = inner.stuck.contains(mark) && kind.starts_with("acme ") && kind != ORDER;
+        if refuses {
+            inner.refused.insert(mark.to_owned());
+        }
+        refuses
+    }
+
+    /// Whether the authority has refused to go on with an order of `mark`.
+    pub fn was_refused(&self, mark: &str) -> bool {
+        self.lock().refused.contains(mark)
     }
 
     /// What is to be done to an effect that is asked for. What the other side refuses doesn't count.
@@ -89,6 +115,12 @@ impl Books {
     /// How often an effect of this kind took place.
     pub fn count(&self, mark: &str, kind: &str) -> usize {
         self.sites(mark).iter().filter(|site| site.kind == kind).count()
+    }
+
+    /// Whether the authority asked for no proof, since one was good already. Pebble does that with one authorization in
+    /// a hundred at least, whatever `PEBBLE_AUTHZREUSE` says (`wfe.go` asks for more than that percentage).
+    pub fn needed_no_proof(&self, mark: &str) -> bool {
+        self.count(mark, "acme finalize-order") > 0 && self.count(mark, "acme chalZ") == 0
     }
 
     /// Whether what was to be lost came and was.

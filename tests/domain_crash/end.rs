@@ -17,12 +17,12 @@ use crate::scene::Place;
 use crate::support::SOON;
 
 /// What the operator keeps for ordering, by hostname.
-type Kept = BTreeMap<String, Secret>;
+type Kept = BTreeMap<String, Vec<Secret>>;
 
 /// Waits for the end of every case; what is wrong with any.
 pub async fn problems(place: &Place, cases: &[Case]) -> Vec<String> {
-    let customer = place.customer().await;
-    let ends = join_all(cases.iter().map(|case| case.end(&customer))).await;
+    let customers = place.customers().await;
+    let ends = join_all(cases.iter().map(|case| case.end(&customers))).await;
     let mut problems = Vec::new();
     let told = |case: &Case, what: &str| format!("{} with {}: {what}", case.name, case.fault);
     for (case, end) in cases.iter().zip(ends) {
@@ -31,19 +31,24 @@ pub async fn problems(place: &Place, cases: &[Case]) -> Vec<String> {
     // A hostname is active while its certificate is renewed. An order that never ends is told below.
     let _ = eventually("orders to end", SOON, async || {
         let kept = kept(place).await?;
-        ensure!(!kept.values().any(is_under_way));
+        ensure!(!kept.values().flatten().any(is_under_way));
         Ok(())
     })
     .await;
     let all = place.scene.fly().hostnames().await.unwrap();
-    let app = customer.tenant.app("ops").await.unwrap();
+    let mut apps = BTreeMap::new();
+    for customer in [&customers.first, &customers.next] {
+        apps.insert(customer.tenant.namespace.clone(), customer.tenant.app("ops").await.unwrap());
+    }
     let kept = kept(place).await.unwrap();
     for case in cases {
         let history = all.get(&case.host()).cloned().unwrap_or_default();
-        let mut wrong = at_fly(case, &history, &app);
-        wrong.extend(ordered(place, &customer, case, kept.get(&case.host())).await.unwrap());
+        let mut wrong = at_fly(case, &history, &apps[case.ends_with()[0]]);
+        let kept = kept.get(&case.host()).map_or(&[][..], Vec::as_slice);
+        wrong.extend(ordered(place, &customers.first, case, kept).await.unwrap());
         wrong.extend(in_dns(place, case).await.unwrap());
-        if !place.books.lost(&case.name) && !case.fault.is_empty() {
+        let spared = place.books.needed_no_proof(&case.name);
+        if !place.books.lost(&case.name) && !case.fault.is_empty() && !spared {
             wrong.push("nothing was lost".to_owned());
         }
         problems.extend(wrong.iter().map(|what| told(case, what)));
@@ -55,29 +60,38 @@ async fn kept(place: &Place) -> Result<Kept> {
     let secrets: Api<Secret> = Api::namespaced(place.scene.client().await?, SYSTEM);
     let host = |secret: &Secret| secret.metadata.annotations.as_ref()?.get("moorage.dev/hostname").cloned();
     let all = secrets.list(&ListParams::default()).await?;
-    Ok(all.into_iter().filter_map(|secret| Some((host(&secret)?, secret))).collect())
+    let mut kept = Kept::new();
+    for (host, secret) in all.into_iter().filter_map(|secret| Some((host(&secret)?, secret))) {
+        kept.entry(host).or_default().push(secret);
+    }
+    Ok(kept)
 }
 
 /// The hostname is on its app alone, with one certificate; or nowhere, once it is deleted.
 fn at_fly(case: &Case, history: &AtFly, app: &str) -> Vec<String> {
     let uploads: BTreeSet<&str> = history.uploads().into_iter().collect();
-    let gone = case.history == History::Deletion;
-    let apps = if gone { BTreeSet::new() } else { BTreeSet::from([app.to_owned()]) };
+    let apps = if case.is_gone() { BTreeSet::new() } else { BTreeSet::from([app.to_owned()]) };
     let wanted = match case.history {
         History::Fly => (1, 0),
-        History::Renewal => (0, 2),
+        History::Renewal | History::Handover => (0, 2),
         History::Acme | History::Secret | History::Deletion => (0, 1),
+        History::Abandoned => (0, 0),
+    };
+    let (most_apps, deletions) = match case.history {
+        History::Abandoned => (0, 0),
+        History::Deletion | History::Handover => (1, 1),
+        _ => (1, 0),
     };
     let mut wrong = Vec::new();
     let seen = (history.issued(), uploads.len());
     if seen != wanted {
         wrong.push(format!("certificates of Fly's and imported are {seen:?}, not {wanted:?}: {history:?}"));
     }
-    if history.apps != apps || history.most_apps != 1 {
+    if history.apps != apps || history.most_apps != most_apps {
         wrong.push(format!("it is on {:?}, and was on {} together", history.apps, history.most_apps));
     }
-    if !gone && history.count("certificate.delete") > 0 {
-        wrong.push("it was deleted and made anew".to_owned());
+    if history.count("certificate.delete") != deletions {
+        wrong.push(format!("it wasn't deleted {deletions} times: {history:?}"));
     }
     wrong
 }
@@ -87,12 +101,12 @@ async fn ordered(
     place: &Place,
     customer: &Customer<'_>,
     case: &Case,
-    kept: Option<&Secret>,
+    kept: &[Secret],
 ) -> Result<Vec<String>> {
     let mut wrong = Vec::new();
     let issued = place.books.count(&case.name, "acme finalize-order");
     let placed = place.books.count(&case.name, "acme order-plz");
-    if issued != usize::from(matches!(case.history, History::Acme | History::Renewal)) {
+    if issued != usize::from(matches!(case.history, History::Acme | History::Renewal | History::Handover)) {
         wrong.push(format!("{issued} certificates were issued"));
     }
     let claim = customer.claim(&case.host()).await?.unwrap_or_default();
@@ -103,21 +117,29 @@ async fn ordered(
         History::Fly | History::Secret => 0,
         // One that was counted and never arrived counts as well.
         History::Acme => placed.max(1) + usize::from(!case.fault.is_empty()),
-        History::Renewal | History::Deletion => 1,
+        History::Handover => 1 + placed.max(1) + usize::from(!case.fault.is_empty()),
+        History::Renewal | History::Deletion | History::Abandoned => 1,
     };
-    let least = if case.history == History::Acme { placed } else { most };
+    let least = match case.history {
+        History::Acme => placed,
+        History::Handover => 1 + placed,
+        _ => most,
+    };
     if !(least..=most).contains(&counted.0) || (counted.1, counted.2) != (0, 0) {
         wrong.push(format!("{placed} orders were placed, {counted:?} are counted"));
     }
     if ordering["failures"].is_number() || ordering["nextTime"].is_string() {
         wrong.push(format!("it counts as failed: {ordering}"));
     }
-    let orders = !matches!(case.history, History::Fly | History::Secret | History::Deletion);
-    match kept.and_then(|secret| secret.data.as_ref()) {
+    let orders = !case.is_gone() && !matches!(case.history, History::Fly | History::Secret);
+    if kept.len() > 1 {
+        wrong.push(format!("{} are kept for ordering", kept.len()));
+    }
+    match kept.first().and_then(|secret| secret.data.as_ref()) {
         Some(_) if !orders => wrong.push("something is kept for ordering".to_owned()),
         None if orders => wrong.push("nothing is kept for ordering".to_owned()),
         Some(data) if !data.contains_key("tls.key") => wrong.push("its key is lost".to_owned()),
-        Some(_) if kept.is_some_and(is_under_way) => wrong.push("an order is still under way".to_owned()),
+        Some(_) if kept.iter().any(is_under_way) => wrong.push("an order is still under way".to_owned()),
         _ => {}
     }
     Ok(wrong)
@@ -131,17 +153,20 @@ fn is_under_way(kept: &Secret) -> bool {
     state["order"].is_object() || left
 }
 
-/// No text is left in the platform's zone, and the name there leads to the app, or nowhere.
+/// No text is left in the platform's zone, and only the name of whom it is leads to the app.
 async fn in_dns(place: &Place, case: &Case) -> Result<Vec<String>> {
-    let (server, target) = (place.scene.server(), place.target(&case.host()));
+    let server = place.scene.server();
     let mut wrong = Vec::new();
-    let texts = server.records(&format!("_acme-challenge.{target}"), "TXT").await?;
-    if !texts.is_empty() {
-        wrong.push(format!("texts are left: {texts:?}"));
-    }
-    let addresses = server.records(&target, "A").await?;
-    if addresses.len() != usize::from(case.history != History::Deletion) {
-        wrong.push(format!("{target} leads to {addresses:?}"));
+    for (at, namespace) in case.ends_with().into_iter().enumerate() {
+        let target = place.target(namespace, &case.host());
+        let texts = server.records(&format!("_acme-challenge.{target}"), "TXT").await?;
+        if !texts.is_empty() {
+            wrong.push(format!("texts of {namespace} are left: {texts:?}"));
+        }
+        let addresses = server.records(&target, "A").await?;
+        if addresses.len() != usize::from(at == 0 && !case.is_gone()) {
+            wrong.push(format!("{target} of {namespace} leads to {addresses:?}"));
+        }
     }
     Ok(wrong)
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use testbed::{RecordSet, eventually};
 
 use crate::domains::Customer;
-use crate::scene::{Place, ZONE, by_acme};
+use crate::scene::{Customers, NAMESPACE, OTHER, Place, ZONE, by_acme};
 use crate::support::{SOON, text};
 
 /// What is asked for.
@@ -22,10 +22,21 @@ pub enum History {
     Renewal,
     Secret,
     Deletion,
+    /// A deletion while its certificate is ordered, which the authority does nothing for.
+    Abandoned,
+    /// Another customer shows that it is theirs.
+    Handover,
 }
 
-pub const ALL: [History; 5] =
-    [History::Fly, History::Acme, History::Renewal, History::Secret, History::Deletion];
+pub const ALL: [History; 7] = [
+    History::Fly,
+    History::Acme,
+    History::Renewal,
+    History::Secret,
+    History::Deletion,
+    History::Abandoned,
+    History::Handover,
+];
 
 /// One hostname with one thing that goes wrong.
 #[derive(Clone, Debug)]
@@ -48,31 +59,65 @@ impl Case {
 
     /// Whether it is in service before.
     fn is_in_service_before(&self) -> bool {
-        matches!(self.history, History::Renewal | History::Deletion)
+        matches!(self.history, History::Renewal | History::Deletion | History::Handover)
+    }
+
+    /// Whether nothing of it is left in the end.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.history, History::Deletion | History::Abandoned)
+    }
+
+    /// The namespace of whom it is led to in the end, and of whom it isn't.
+    pub fn ends_with(&self) -> [&'static str; 2] {
+        if self.history == History::Handover { [OTHER, NAMESPACE] } else { [NAMESPACE, OTHER] }
     }
 
     async fn declare(&self, customer: &Customer<'_>) -> Result<()> {
         let more = match self.history {
             History::Fly => json!({}),
-            History::Acme | History::Renewal | History::Deletion => by_acme(),
+            History::Acme | History::Renewal | History::Deletion | History::Abandoned | History::Handover => {
+                by_acme()
+            }
             History::Secret => json!({"certificate": {"source": "Secret", "secretRef": {"name": self.name}}}),
         };
         customer.declare(&self.name, &self.host(), "ops", more).await
     }
 
     /// Asks for the change.
-    pub async fn begin(&self, place: &Place, customer: &Customer<'_>) -> Result<()> {
+    pub async fn begin(&self, place: &Place, customers: &Customers<'_>) -> Result<()> {
+        let customer = &customers.first;
         match self.history {
             History::Renewal => renew(place, customer, &self.name).await,
-            History::Deletion => customer.delete(&self.name).await,
+            History::Deletion | History::Abandoned => customer.delete(&self.name).await,
             History::Fly | History::Acme | History::Secret => self.declare(customer).await,
+            History::Handover => place.scene.set(&self.records(place, OTHER)).await,
         }
     }
 
+    /// What a customer sets for it.
+    fn records(&self, place: &Place, namespace: &str) -> Vec<RecordSet> {
+        let (host, target) = (self.host(), place.target(namespace, &self.host()));
+        let mut sets = vec![RecordSet::new(&host, "CNAME", &[&target])];
+        if !matches!(self.history, History::Fly | History::Secret) {
+            let there = format!("_acme-challenge.{target}");
+            sets.push(RecordSet::new(&format!("_acme-challenge.{host}"), "CNAME", &[&there]));
+        }
+        if namespace == OTHER {
+            let text = place.proofs(namespace, &host).text;
+            sets.push(RecordSet::new(&format!("_moorage-challenge.{host}"), "TXT", &[&text]));
+        }
+        sets
+    }
+
     /// Waits for the end.
-    pub async fn end(&self, customer: &Customer<'_>) -> Result<()> {
-        if self.history == History::Deletion {
+    pub async fn end(&self, customers: &Customers<'_>) -> Result<()> {
+        let customer = &customers.first;
+        if self.is_gone() {
             return customer.wait_gone(&self.name).await;
+        }
+        if self.history == History::Handover {
+            customers.next.wait_active(&self.name).await?;
+            return customer.wait_reason(&self.name, "HostnameClaimed", "HostnameTaken").await.map(drop);
         }
         if self.history == History::Renewal {
             eventually(&format!("another certificate of {}", self.name), SOON * 2, async || {
@@ -88,18 +133,15 @@ impl Case {
 }
 
 /// Makes all that they are before: their records stand before they are declared.
-pub async fn ready(place: &Place, customer: &Customer<'_>, cases: &[Case]) {
-    let mut sets = Vec::new();
+pub async fn ready(place: &Place, customers: &Customers<'_>, cases: &[Case]) {
+    let customer = &customers.first;
     for case in cases {
-        let (host, target) = (case.host(), place.target(&case.host()));
         place.books.word(&case.name, &case.name);
-        place.books.word(&place.label(&host), &case.name);
-        sets.push(RecordSet::new(&host, "CNAME", &[&target]));
-        if !matches!(case.history, History::Fly | History::Secret) {
-            let (own, there) = (format!("_acme-challenge.{host}"), format!("_acme-challenge.{target}"));
-            sets.push(RecordSet::new(&own, "CNAME", &[&there]));
+        for namespace in [NAMESPACE, OTHER] {
+            place.books.word(&place.proofs(namespace, &case.host()).label, &case.name);
         }
     }
+    let sets: Vec<RecordSet> = cases.iter().flat_map(|case| case.records(place, NAMESPACE)).collect();
     place.scene.set(&sets).await.unwrap();
     for case in cases.iter().filter(|case| case.history == History::Secret) {
         store(customer, case).await.unwrap();
@@ -109,6 +151,26 @@ pub async fn ready(place: &Place, customer: &Customer<'_>, cases: &[Case]) {
     for case in before {
         customer.wait_active(&case.name).await.unwrap();
     }
+    let of = |history| cases.iter().filter(move |case| case.history == history);
+    try_join_all(of(History::Abandoned).map(|case| is_stuck(place, case, customer))).await.unwrap();
+    try_join_all(of(History::Handover).map(|case| is_wanted(case, &customers.next))).await.unwrap();
+}
+
+/// Brings it so far that an order is placed, and the authority doesn't go on with it.
+async fn is_stuck(place: &Place, case: &Case, customer: &Customer<'_>) -> Result<()> {
+    place.books.stick(&case.name);
+    case.declare(customer).await?;
+    eventually(&format!("an order of {}", case.name), SOON, async || {
+        ensure!(place.books.was_refused(&case.name));
+        Ok(())
+    })
+    .await
+}
+
+/// Has another customer want it, who doesn't show yet that it is theirs.
+async fn is_wanted(case: &Case, next: &Customer<'_>) -> Result<()> {
+    case.declare(next).await?;
+    next.wait_reason(&case.name, "HostnameClaimed", "HostnameTaken").await.map(drop)
 }
 
 /// A certificate of somebody else's making, in a Secret.

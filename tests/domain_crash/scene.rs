@@ -1,11 +1,12 @@
 //! The place of these tests: all that a hostname takes, with gates between the operator and everything that it changes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use moorage::api::NameClaim;
-use moorage::control::domain::ownership::{Key, target};
+use moorage::control::domain::ownership::{Key, Proofs, target};
 use moorage::domains::name::Hostname;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -22,17 +23,27 @@ use crate::support::{config, merge, prepare, text};
 /// The customer's zone.
 pub const ZONE: &str = "acme.test";
 /// The customer's namespace.
-const NAMESPACE: &str = "acme";
+pub const NAMESPACE: &str = "acme";
+/// The namespace of another, who has a hostname next.
+pub const OTHER: &str = "other";
+/// Seconds that a contest lasts.
+const CONTEST: i64 = 2;
 
-/// The place, with a customer whose Runtime serves.
+/// The place, with two customers whose Runtimes serve.
 pub struct Place {
     pub scene: Scene,
     pub authority: Pebble,
     pub books: Books,
-    /// The customer's id, and the key that proofs are made from.
-    tenant: String,
+    /// The customers' ids, and the key that proofs are made from.
+    tenants: BTreeMap<String, String>,
     key: Key,
     _dir: TempDir,
+}
+
+/// Who has hostnames first, and who has those that change hands next.
+pub struct Customers<'s> {
+    pub first: Customer<'s>,
+    pub next: Customer<'s>,
 }
 
 impl Place {
@@ -44,6 +55,7 @@ impl Place {
         let (directory, file) = gates::authority(books.clone(), &authority, dir.path()).await;
         let mut settings = json!({
             "acme": {"authority": {"directoryURL": directory, "caFile": file}}, "perNamespace": 1000,
+            "contestSeconds": CONTEST,
             // Within this time a new process asks about renewals.
             "recheckSeconds": 15,
         });
@@ -57,23 +69,26 @@ impl Place {
         ];
         let rig = rig(&books, more).await;
         let scene = Scene::of(rig, internet, &[ZONE]).await.unwrap();
-        let (tenant, key) = first(&scene, &books).await;
-        Self { scene, authority, books, tenant, key, _dir: dir }
+        let key = first(&scene, &books).await;
+        scene.customer(OTHER).await.unwrap().runtime("ops").await.unwrap();
+        let tenants = tenants(&scene).await;
+        Self { scene, authority, books, tenants, key, _dir: dir }
     }
 
-    /// The customer.
-    pub async fn customer(&self) -> Customer<'_> {
-        self.scene.customer(NAMESPACE).await.unwrap()
+    /// The customers.
+    pub async fn customers(&self) -> Customers<'_> {
+        let customer = async |namespace| self.scene.customer(namespace).await.unwrap();
+        Customers { first: customer(NAMESPACE).await, next: customer(OTHER).await }
     }
 
-    /// First label of the name in the platform's zone that a hostname is told to lead to.
-    pub fn label(&self, host: &str) -> String {
-        self.key.proofs(&self.tenant, &Hostname::parse(host).unwrap()).label
+    /// What a customer has to set for a hostname.
+    pub fn proofs(&self, namespace: &str, host: &str) -> Proofs {
+        self.key.proofs(&self.tenants[namespace], &Hostname::parse(host).unwrap())
     }
 
-    /// That name.
-    pub fn target(&self, host: &str) -> String {
-        target(&self.label(host), BASE)
+    /// The name in the platform's zone that a hostname is told to lead to.
+    pub fn target(&self, namespace: &str, host: &str) -> String {
+        target(&self.proofs(namespace, host).label, BASE)
     }
 
     /// Another life for an operator that was killed.
@@ -121,19 +136,28 @@ fn gated(url: &str) -> String {
     .to_string()
 }
 
-/// The first hostname, after which the account and the key of proofs are there. The customer's id, and that key.
-async fn first(scene: &Scene, books: &Books) -> (String, Key) {
+/// The first hostname, after which the account and the key of proofs are there. That key.
+async fn first(scene: &Scene, books: &Books) -> Key {
     let customer = scene.customer(NAMESPACE).await.unwrap();
     customer.runtime("ops").await.unwrap();
     books.mark("first", None);
     customer.declare("first", &format!("first.{ZONE}"), "ops", by_acme()).await.unwrap();
     customer.follow("first").await.unwrap();
-    let claims: Api<NameClaim> = Api::all(scene.client().await.unwrap());
-    let claim = claims.get(&NameClaim::namespace_key(NAMESPACE)).await.unwrap();
     let secrets: Api<Secret> = Api::namespaced(scene.client().await.unwrap(), SYSTEM);
     let data = secrets.get("moorage-domain-key").await.unwrap().data.unwrap();
-    let tenant = text(&serde_json::to_value(claim).unwrap(), "/spec/tenantID").to_owned();
-    (tenant, Key::new(&data["key"].0).unwrap())
+    Key::new(&data["key"].0).unwrap()
+}
+
+/// The customers' ids, by namespace.
+async fn tenants(scene: &Scene) -> BTreeMap<String, String> {
+    let claims: Api<NameClaim> = Api::all(scene.client().await.unwrap());
+    let mut tenants = BTreeMap::new();
+    for namespace in [NAMESPACE, OTHER] {
+        let claim = claims.get(&NameClaim::namespace_key(namespace)).await.unwrap();
+        let id = text(&serde_json::to_value(claim).unwrap(), "/spec/tenantID").to_owned();
+        tenants.insert(namespace.to_owned(), id);
+    }
+    tenants
 }
 
 /// A certificate that the operator orders.

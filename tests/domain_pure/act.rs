@@ -49,6 +49,8 @@ impl World {
             }
             Effect::RecordContest(contest) => {
                 self.recorded(|record| record.contest.clone_from(contest));
+                facts.known.deeds = Deeds::default();
+                facts.known.edge = None;
             }
             Effect::RecordMissing(since) => self.recorded(|record| {
                 record.missing_since = *since;

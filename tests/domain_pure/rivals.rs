@@ -4,7 +4,7 @@ use moorage::api::custom_domain::CertificateSource;
 use moorage::api::{ConditionType, condition, reason};
 use proptest::prelude::*;
 
-use crate::world::{DAY, HOUR, Hides, World};
+use crate::world::{DAY, Fault, HOUR, Hides, World};
 
 fn two() -> World {
     World::new("ai.example.com", CertificateSource::Fly).with_rival()
@@ -189,5 +189,36 @@ proptest! {
         world.pass(6 * DAY);
         prop_assert_eq!(world.holder(), Some(1));
         prop_assert_eq!(world.fly.serving(), ["app-rival"]);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn in_whatever_order_the_two_are_visited_a_name_is_never_with_both(
+        turns in proptest::collection::vec((0..2_usize, 0..4_u8), 40..160)
+    ) {
+        let mut world = two();
+        world.alias(0);
+        world.pass(60);
+        world.dns.cname = Some(world.target(1));
+        world.dns.texts.push(world.proofs(1).text);
+        world.pass(HOUR / 12);
+        for (who, what) in turns {
+            world.now += if what == 0 { HOUR / 60 } else { 1 };
+            let fault = match what {
+                1 => Some(Fault::Before),
+                2 => Some(Fault::Unanswered),
+                _ => None,
+            };
+            world.step(who, fault);
+            let serving = world.fly.serving();
+            prop_assert!(serving.len() <= 1, "{serving:?}");
+        }
+        world.pass(2 * HOUR);
+        prop_assert_eq!(world.holder(), Some(1));
+        prop_assert_eq!(world.fly.serving(), ["app-rival"]);
+        prop_assert!(world.fly.apps["app-acme"].is_none(), "nothing is left with the one before");
     }
 }

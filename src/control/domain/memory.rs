@@ -1,9 +1,10 @@
 //! What is remembered of each hostname, and what was asked about it while it was visited.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::OwnedMutexGuard;
 
 use super::facts::Knowledge;
 use super::ownership::Key;
@@ -29,6 +30,8 @@ pub struct Memory {
     known: Remembered<CustomDomain, Knowledge>,
     wishes: Mutex<HashMap<String, Wishes>>,
     looked: Mutex<HashMap<String, Looked>>,
+    /// Hostnames for which something is being done, by their claims' names.
+    busy: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     next_turn: Mutex<Option<Timestamp>>,
     key: Mutex<Option<Key>>,
 }
@@ -69,6 +72,17 @@ impl Memory {
         self.known.forget(uid);
         self.lock().remove(uid);
         self.looked.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+
+    /// Waits until nothing else is done for the hostname of this claim. Nothing else is as long as the guard lives: two
+    /// objects that want one name, each in its own visit, don't undo each other's deeds.
+    pub async fn alone(&self, key: &str) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+            busy.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(busy.entry(key.to_owned()).or_default())
+        };
+        turn.lock_owned().await
     }
 
     /// Notes what a look came to. Whether that was news.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use http::request::Parts;
-use http::{Method, Request, Response, header};
+use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -15,6 +15,7 @@ use kube::Client;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::json;
 use testbed::Pebble;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -113,6 +114,18 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, gat
     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
+/// What an authority answers that is down for maintenance (RFC 8555, section 6.7).
+fn away() -> io::Result<Response<Body>> {
+    let problem =
+        json!({"type": "urn:ietf:params:acme:error:serverInternal", "detail": "down for maintenance"});
+    Response::builder()
+        .status(StatusCode::SERVICE_UNAVAILABLE)
+        .header(header::CONTENT_TYPE, "application/problem+json")
+        .header(header::RETRY_AFTER, "1")
+        .body(Body::from(problem.to_string()))
+        .map_err(io::Error::other)
+}
+
 fn lost() -> io::Error {
     io::Error::other("lost")
 }
@@ -121,6 +134,9 @@ async fn pass(gate: Gate, request: Request<Incoming>) -> io::Result<Response<Bod
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(Body::new(body), LARGEST).await.map_err(io::Error::other)?;
     let Some((mark, kind)) = gate.effect(&head, &body) else { return gate.forward(head, body, None).await };
+    if gate.books.refuses(&mark, &kind) {
+        return away();
+    }
     let loss = gate.books.asked(&mark, &kind);
     if loss == Some(Loss::Request) {
         return Err(lost());

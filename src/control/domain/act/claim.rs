@@ -50,9 +50,22 @@ pub(super) async fn reclaim(ctx: &Context, facts: &mut Facts, record: &DomainRec
         .await
 }
 
-/// Records that it is contested, or isn't any more.
-pub(super) async fn contest(ctx: &Context, facts: &Facts, contest: Option<&Contest>) -> Result<(), Failure> {
-    write(ctx, facts, json!({"domain": {"contest": contest}})).await
+/// Records that it is contested, or isn't any more. What was taken away or set before may stand otherwise by now.
+pub(super) async fn contest(
+    ctx: &Context,
+    facts: &mut Facts,
+    contest: Option<&Contest>,
+) -> Result<(), Failure> {
+    let contest = contest.map(|contest| {
+        let mut value = json!(contest);
+        // A merge leaves what isn't named.
+        value["decideTime"] = json!(contest.decide_time);
+        value
+    });
+    write(ctx, facts, json!({"domain": {"contest": contest}})).await?;
+    facts.known.deeds = super::super::facts::Deeds::default();
+    facts.known.edge = None;
+    Ok(())
 }
 
 /// Records since when the record that proves it has been missing.

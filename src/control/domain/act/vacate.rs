@@ -15,6 +15,7 @@ use crate::control::runtime::trouble::Failure;
 /// # Errors
 /// If whoever is asked refuses or doesn't answer.
 pub async fn vacate(ctx: &Context, key: &str) -> Result<(), Failure> {
+    let _guard = ctx.domains.alone(key).await;
     let Some(claim) = ctx.claims.get(key) else { return Ok(()) };
     let Some(record) = &claim.spec.domain else { return Ok(()) };
     let Some(route) = &record.route else { return Ok(()) };

@@ -1,12 +1,12 @@
 //! The stages that concern the claim on the name: who proved it, who holds it, and what becomes of a name that can't be
 //! proved any more.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::Facts;
 use super::super::records::label;
 use super::super::schedule::MISSES;
-use super::super::step::{Effect, Rest, Step};
+use super::super::step::{Effect, Look, Rest, Step};
 use super::super::verdict::{Ownership, is_anothers, is_still_anothers, ownership};
 use super::{Reached, leave, refused};
 use crate::api::NameClaimSpec;
@@ -90,17 +90,34 @@ fn contested(now: Timestamp, facts: &Facts, claim: &NameClaimSpec, new: Box<Doma
         return if ours.is_some() { Step::Do(Effect::RecordContest(None)) } else { waits };
     }
     match (contest, ours) {
+        (_, Some(ours)) if ours.decide_time.is_some() => freed(facts, claim, new),
+        // Written down before anything is taken away, or its holder would put it back meanwhile.
         (_, Some(ours)) if ours.since.duration_until(now) >= facts.cluster.settings.contest => {
-            freed(facts, claim, new)
+            let decided = Contest { decide_time: Some(whole_seconds(now)), ..ours.clone() };
+            Step::Do(Effect::RecordContest(Some(decided)))
         }
         (_, Some(_)) => waits,
         // One at a time, unless the other has given up.
         (Some(other), None) if other.since.duration_until(now) < facts.cluster.settings.contest * 2 => waits,
         (_, None) => {
-            let contest = Contest { holder: facts.holder(), since: whole_seconds(now) };
+            let contest = Contest { holder: facts.holder(), since: whole_seconds(now), decide_time: None };
             Step::Do(Effect::RecordContest(Some(contest)))
         }
     }
+}
+
+/// The name isn't about to change hands: else nothing is done for its holder, unless its record is back.
+pub(super) fn undecided(facts: &Facts, host: &Hostname, record: &DomainRecord) -> Reached<()> {
+    let Some(contest) = record.contest.as_ref().filter(|contest| contest.decide_time.is_some()) else {
+        return Ok(());
+    };
+    // What was seen before the other's record stood tells nothing; times are recorded to the second.
+    let told = contest.since.saturating_add(SignedDuration::from_secs(1)).unwrap_or(contest.since);
+    Err(match ownership(facts, host) {
+        _ if facts.known.sight.as_ref().is_none_or(|sight| sight.at < told) => Step::Look(Look::Dns),
+        Ownership::Shown(_) => Step::Do(Effect::RecordContest(None)),
+        _ => Step::Rest(Rest::PendingDns),
+    })
 }
 
 /// The record that shows whose the name is still stands; else it serves on for a while, and no longer.

@@ -49,6 +49,7 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     looked(now, facts)?;
     route::told(facts, host)?;
     let record = claim::held(now, facts, host)?;
+    claim::undecided(facts, host, record)?;
     claim::kept(now, facts, host, record)?;
     route::led(now, facts, record)?;
     if let Err(step) = certificate::in_service(now, facts, host, record) {
