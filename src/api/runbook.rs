@@ -35,7 +35,7 @@ pub const ENTRIES: &[Entry] = &[
     ),
     entry(
         r::AWAITING_DNS,
-        "`kubectl get mdom NAME -n NS -o yaml`: `status.records`, and what was found",
+        "`kubectl get mdom NAME -n NS -o yaml`: `status.records`, and what was found; of a Runtime the message of `HostnameReady`",
         "Whoever keeps the domain's DNS sets the records; a RuntimeTask of type VerifyDomain looks at once",
     ),
     entry(

@@ -133,9 +133,13 @@ async fn external_dns_is_told_and_a_certificate_that_is_swapped_reaches_every_ap
     elsewhere.renew(&tenant).await;
     apply(&tenant.client, DEFINITION).await.unwrap();
     for name in ["one", "two"] {
-        let object = in_service(&tenant, name).await;
+        // Fly shows no certificate before external-dns has set what it is told.
+        let told = |object: &Value| condition(object, "HostnameReady")["reason"] == "AwaitingDNS";
+        let object = tenant.wait(name, "its records", told).await.unwrap();
+        assert!(text(&object, "/status/url").ends_with(".fly.dev"), "{object}");
         let records = records_lead_to(&tenant, name, &object["status"]["external"]["addresses"]).await;
         rig.fly.send(http::Method::POST, "dns", &records).await.unwrap();
+        in_service(&tenant, name).await;
     }
     let hosts = ["one", "two"].map(|name| format!("{}.{DOMAIN}", tenant.slug(name)));
     let mut first = Vec::new();

@@ -9,8 +9,9 @@ use moorage::control::runtime::facts::{Knowledge, Trouble, TroubleClass};
 use moorage::control::runtime::hostname::{Base, Offer, Records, again};
 use moorage::control::runtime::resolve::resolve;
 use moorage::control::runtime::step::{Effect, Rest, Step};
+use moorage::control::runtime::view::view;
 
-use crate::world::{World, run, second};
+use crate::world::{World, run, run_for, second};
 
 const HOST: &str = "acme-ops.example.dev";
 
@@ -225,6 +226,59 @@ fn where_a_wildcard_record_stands_only_the_certificate_is_ours() {
     assert_eq!(run(&mut world, None), Rest::Running);
     assert!(world.records.is_empty());
     assert_eq!(status(&world).url.as_deref(), Some("https://acme-ops.example.dev"));
+}
+
+/// Runs anew until the status says so. What is known then.
+fn said_by(world: &mut World, is_said: impl Fn(&World) -> bool) -> Knowledge {
+    world.runtime.status = None;
+    let mut known = Knowledge::default();
+    for _ in 0..1_000 {
+        if is_said(world) {
+            return known;
+        }
+        known = run_for(world, known, 1, None).1;
+        let step = decide(world.now, &world.facts(known.clone()));
+        let old = world.runtime.status.clone().unwrap_or_default();
+        world.runtime.status = Some(view(world.now, &world.facts(known.clone()), &step, &old));
+    }
+    panic!("it is never said: {:?}", world.runtime.status);
+}
+
+#[test]
+fn a_certificate_that_fly_does_not_show_yet_is_not_in_service() {
+    let mut world = with(Base { records: Records::Wildcard, ..base("old", HOST) });
+    world.unproved = true;
+    let said = |world: &World| {
+        let conditions =
+            world.runtime.status.as_ref().map(|status| &status.conditions[..]).unwrap_or_default();
+        find(conditions, ConditionType::HostnameReady).is_some_and(|it| it.reason == reason::AWAITING_DNS)
+    };
+    said_by(&mut world, said);
+    let condition = find(&status(&world).conditions, ConditionType::HostnameReady).unwrap();
+    assert_eq!(shown(&world), (ConditionStatus::False, reason::AWAITING_DNS.into()));
+    for told in ["_fly-ownership.acme-ops.example.dev", "app-1", ".fly.dev meanwhile"] {
+        assert!(condition.message.contains(told), "{}", condition.message);
+    }
+    assert!(status(&world).url.as_deref().unwrap().ends_with(".fly.dev"));
+    assert_eq!(
+        world.claim.as_ref().unwrap().runtime.as_ref().unwrap().hostname.as_ref().unwrap().certificate,
+        None
+    );
+
+    // Another process imports it again, and says the same; once the text is there, it is in service.
+    world.ledger.clear();
+    let known = said_by(&mut world, said);
+    assert_eq!(world.ledger, ["ImportCertificate"]);
+    world.unproved = false;
+    world.ledger.clear();
+    assert_eq!(run_for(&mut world, known, 200, None).0, Some(Rest::Running));
+    assert_eq!(world.ledger, ["RecordIdentity"], "it isn't imported again");
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(shown(&world), (ConditionStatus::True, reason::HOSTNAME_IN_SERVICE.into()));
+    assert_eq!(status(&world).url.as_deref(), Some("https://acme-ops.example.dev"));
+    world.ledger.clear();
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.ledger, [""; 0]);
 }
 
 #[test]

@@ -256,7 +256,10 @@ proptest! {
         };
         prop_assert_eq!(stalled(&rest), stalled(&wanted), "{}", &told);
         prop_assert_eq!(projection(&journey.world), projection(&fresh.world), "{}", &told);
-        prop_assert_eq!(journey.world.usable_volumes(), 1 + displaced, "{}", &told);
+        // Of a volume that Fly moved and whose Machine was destroyed before anybody looked, no trace is left in time.
+        let moved = events.iter().any(|event| matches!(event, Event::Migrate));
+        let lost = if moved { journey.world.unrecorded().len() } else { 0 };
+        prop_assert_eq!(journey.world.usable_volumes(), 1 + displaced + lost, "{}", &told);
     }
 
     #[test]

@@ -6,11 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::decide::is_deleted;
 use super::desired;
-use super::facts::{Facts, Trouble};
+use super::facts::{Facts, Trouble, TroubleClass};
 use super::survey::Standing;
+use super::trouble::{Failure, Pace};
 use crate::api::condition::{ConditionStatus, ConditionType, Wanted};
 use crate::api::name_claim::{HostnameRecord, RuntimeIdentity};
 use crate::api::reason;
+use crate::control::domain::edge::{Hosted, ImportStanding};
 
 /// What the base domain offers to one Runtime.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub enum Offer {
 pub struct Deeds {
     /// What stands now, under which name.
     pub standing: Option<HostnameRecord>,
+    /// Fingerprint of the certificate by which Fly said that it serves that name.
+    pub served: Option<String>,
     /// Names whose records were removed.
     pub unrecorded: BTreeSet<String>,
     /// Names that were taken from the app, with their certificate.
@@ -83,6 +87,7 @@ impl Deeds {
     /// Notes what stands now under a name.
     pub fn note(&mut self, name: &str, change: impl FnOnce(&mut HostnameRecord)) {
         let standing = self.standing.take().filter(|standing| standing.name == name);
+        self.served = self.served.take().filter(|_| standing.is_some());
         let mut standing = standing.unwrap_or_else(|| HostnameRecord::intended(name));
         change(&mut standing);
         self.standing = Some(standing);
@@ -90,6 +95,39 @@ impl Deeds {
         self.detached.remove(name);
         self.trouble = None;
     }
+
+    /// Takes what Fly says of a name with this certificate. A certificate that Fly doesn't list is taken for served.
+    ///
+    /// # Errors
+    /// If Fly doesn't show the certificate yet.
+    pub fn take(&mut self, fingerprint: &str, hosted: &Hosted, records: Records) -> Result<(), Failure> {
+        if hosted.custom.is_none_or(|custom| custom.standing == ImportStanding::Active) {
+            self.served = Some(fingerprint.to_owned());
+            self.trouble = None;
+            return Ok(());
+        }
+        self.served = None;
+        Err(unproved(hosted, records))
+    }
+}
+
+/// Fly shows a certificate that was imported once DNS shows whose the name is: by an address that is the app's alone, or
+/// by a text.
+fn unproved(hosted: &Hosted, records: Records) -> Failure {
+    let (class, message) = match (records, &hosted.ownership) {
+        (Records::Wildcard, Some((name, value))) => (
+            TroubleClass::Human,
+            format!(
+                "Fly doesn't show the certificate before DNS shows that the hostname may lead to this app, and a wildcard record doesn't. Set the text `{name}` to `{value}` at the DNS provider, or have Moorage keep the records."
+            ),
+        ),
+        _ => (
+            TroubleClass::Transient,
+            "Fly hasn't seen the hostname's records yet, and doesn't show its certificate before; it is asked again."
+                .to_owned(),
+        ),
+    };
+    Failure { class, reason: reason::AWAITING_DNS, message, retry_after: None, pace: Pace::Backoff }
 }
 
 /// The hostname that it is given with its next start, if there is one to be had.

@@ -51,6 +51,8 @@ pub enum Look {
     Probe,
     /// When it is this app's turn to be given a renewed certificate.
     Turn,
+    /// Whether Fly shows the hostname's certificate to visitors.
+    Hostname,
 }
 
 /// One thing to do. Each can be repeated after "sent, unknown".

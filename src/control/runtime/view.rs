@@ -344,6 +344,7 @@ fn look_name(look: Look) -> &'static str {
         Look::Env => "ReadEnvironment",
         Look::Probe => "ProbeGateway",
         Look::Turn => "AwaitTurn",
+        Look::Hostname => "CheckHostname",
     }
 }
 

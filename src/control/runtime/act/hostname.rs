@@ -3,8 +3,10 @@
 use std::net::IpAddr;
 
 use fly_machines::types as fly;
+use jiff::Timestamp;
 
 use super::super::facts::Facts;
+use super::super::hostname::Records;
 use super::super::survey::Standing;
 use super::super::trouble::{Failure, Pace};
 use super::{Failed, tell};
@@ -12,6 +14,7 @@ use crate::api::name_claim::{HostnameRecord, RuntimeIdentity};
 use crate::control::base_domain::BaseDomain;
 use crate::control::context::Context;
 use crate::control::domain;
+use crate::control::domain::edge::Hosted;
 use crate::control::runtime::facts::TroubleClass;
 use crate::control::runtime::observe;
 use crate::domains::dns::{Host, Provider};
@@ -45,6 +48,7 @@ pub(super) async fn remove_records(
 
 pub(super) async fn import_certificate(
     ctx: &Context,
+    now: Timestamp,
     facts: &mut Facts,
     identity: &RuntimeIdentity,
     record: &HostnameRecord,
@@ -59,13 +63,17 @@ pub(super) async fn import_certificate(
         fullchain: certificate.chain.clone(),
         private_key: certificate.key.clone(),
     };
-    ctx.fly.certificates(&identity.app).import(&import).await?;
+    let detail = ctx.fly.certificates(&identity.app).import(&import).await?;
     if facts.known.survey.found().is_some_and(|found| found.certificate == Standing::Changed) {
         tell(ctx, facts, "The hostname's certificate was gone from the app at Fly; it is there again.");
     }
     facts.known.survey.mended(|found| found.certificate = Standing::AsMade);
     facts.known.hostname.turn = None;
-    facts.known.hostname.note(&record.name, |standing| standing.certificate.clone_from(&record.certificate));
+    let records = facts.cluster.base.as_ref().map_or(Records::Kept, |base| base.records);
+    let deeds = &mut facts.known.hostname;
+    deeds.note(&record.name, |standing| standing.certificate.clone_from(&record.certificate));
+    // What Fly doesn't show yet is looked at next.
+    let _ = deeds.take(&certificate.fingerprint, &Hosted::of(&detail, now), records);
     Ok(())
 }
 

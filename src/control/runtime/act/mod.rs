@@ -105,7 +105,9 @@ async fn on_fly(
         Effect::SetSecrets => app::set_secrets(ctx, facts, identity).await,
         Effect::SetRecords(record) => hostname::set_records(ctx, facts, identity, record).await,
         Effect::RemoveRecords(name) => hostname::remove_records(ctx, facts, identity, name).await,
-        Effect::ImportCertificate(record) => hostname::import_certificate(ctx, facts, identity, record).await,
+        Effect::ImportCertificate(record) => {
+            hostname::import_certificate(ctx, now, facts, identity, record).await
+        }
         Effect::DetachHostname(name) => hostname::detach(ctx, facts, identity, name).await,
         Effect::VacateName(key) => hostname::vacate(ctx, facts, identity, key).await,
         Effect::CreateVolume { region } => volume::create_volume(ctx, facts, identity, region).await,

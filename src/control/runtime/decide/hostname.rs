@@ -38,7 +38,8 @@ fn pending(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, base: &Bas
         ),
         Some(record) => records(facts, base, record)
             .or_else(|| certificate(now, facts, base, record))
-            .or_else(|| what_stands(facts, identity, record)),
+            .or_else(|| what_stands(facts, identity, record))
+            .or_else(|| unserved(facts, record)),
     }
 }
 
@@ -80,9 +81,19 @@ fn certificate(now: Timestamp, facts: &Facts, base: &Base, record: &HostnameReco
     }
 }
 
+/// A certificate is recorded once it is shown to visitors.
 fn what_stands(facts: &Facts, identity: &RuntimeIdentity, record: &HostnameRecord) -> Option<Step> {
-    let standing = facts.known.hostname.over(record);
+    let mut standing = facts.known.hostname.over(record);
+    if standing.certificate != facts.known.hostname.served {
+        standing.certificate.clone_from(&record.certificate);
+    }
     (standing != *record).then(|| recorded(identity, standing))
+}
+
+/// Fly is asked until it shows what was imported.
+fn unserved(facts: &Facts, record: &HostnameRecord) -> Option<Step> {
+    let standing = facts.known.hostname.over(record);
+    (standing.certificate != record.certificate).then_some(Step::Look(Look::Hostname))
 }
 
 /// Nothing leads to the Runtime under its hostname any more. The name is the first thing to go, so that no visitor
@@ -109,11 +120,12 @@ pub fn is_beside(facts: &Facts, step: &Step) -> bool {
     !super::is_deleted(&facts.runtime)
         && matches!(
             step,
-            Step::Do(
-                Effect::SetRecords(_)
-                    | Effect::ImportCertificate(_)
-                    | Effect::RemoveRecords(_)
-                    | Effect::DetachHostname(_)
-            )
+            Step::Look(Look::Hostname)
+                | Step::Do(
+                    Effect::SetRecords(_)
+                        | Effect::ImportCertificate(_)
+                        | Effect::RemoveRecords(_)
+                        | Effect::DetachHostname(_)
+                )
         )
 }
