@@ -121,7 +121,16 @@ async fn account(scene: &Scene) -> Secret {
 
 #[tokio::test]
 async fn the_account_gets_another_key_and_another_account_if_the_authority_forgets_it() {
-    let (scene, mut authority) = scene(USUAL, 20).await;
+    another_account(5).await;
+}
+
+#[tokio::test]
+async fn so_it_does_where_a_fifth_of_all_nonces_is_refused() {
+    another_account(20).await;
+}
+
+async fn another_account(bad_nonces: u8) {
+    let (scene, mut authority) = scene(USUAL, bad_nonces).await;
     let customer = scene.customer("acme").await.unwrap();
     customer.runtime("ops").await.unwrap();
     for name in ["one", "two", "three"] {
@@ -166,7 +175,16 @@ async fn the_account_gets_another_key_and_another_account_if_the_authority_forge
 
 #[tokio::test]
 async fn a_certificate_of_a_minute_is_renewed_again_and_again_before_its_end() {
-    let (scene, authority) = scene(40, 5).await;
+    renewed_again_and_again(5).await;
+}
+
+#[tokio::test]
+async fn so_it_is_renewed_where_a_fifth_of_all_nonces_is_refused() {
+    renewed_again_and_again(20).await;
+}
+
+async fn renewed_again_and_again(bad_nonces: u8) {
+    let (scene, authority) = scene(40, bad_nonces).await;
     let customer = scene.customer("acme").await.unwrap();
     customer.runtime("ops").await.unwrap();
     customer.declare("www", "www.acme.test", "ops", by_acme()).await.unwrap();
