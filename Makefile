@@ -40,7 +40,8 @@ test: ## Lint, generated files, and every layer of tests
 	@$(PHASE) "generated files" .ci/generated
 	@$(PHASE) "prepare: control plane" $(BIN)/testbed build
 	@$(PHASE) "prepare: OpenClaw" $(BIN)/testbed images
-	@$(PHASE) "tests" cargo test --workspace --no-fail-fast
+	@$(PHASE) "tests" .ci/tests
+	@$(PHASE) "tests of documentation" cargo test --workspace --doc
 	@$(PHASE) --summary
 
 .PHONY: lint
