@@ -36,11 +36,13 @@ impl Scene {
         };
         let cluster = ControlPlane::start(&options).await.unwrap();
         let fly = FlySimOptions { rate_limits: RateLimits::Off, ..FlySimOptions::default() };
-        let fly = FlySim::start(fly).await.unwrap();
+        let mut fly = FlySim::start(fly).await.unwrap();
         // What may sleep is awake when a history begins, however long others take.
         let awake = json!({"autostopIdleMs": 3_600_000});
         fly.send(Method::POST, "settings", &awake).await.unwrap();
         let dns = NameServer::start(DOMAIN).await.unwrap();
+        // Fly shows no certificate before the hostname's records lead to the app.
+        fly.resolve_at(dns.address()).await.unwrap();
         let client = cluster.client(&Identity::Admin).await.unwrap();
         platform::install_rights(&client, &[]).await.unwrap();
         platform::install_catalogue(&client).await.unwrap();

@@ -1,7 +1,7 @@
 //! Looks at one thing outside and takes what is seen into the facts.
 
-mod hostname;
 mod moving;
+mod served;
 mod surroundings;
 
 use fly_machines::types::{ListMachines, Volume};
@@ -52,7 +52,7 @@ pub async fn look(ctx: &Context, now: Timestamp, facts: &mut Facts, look: Look) 
         Look::Turn => {
             facts.known.hostname.turn = ctx.base_domain.as_ref().map(|base| base.turn(now));
         }
-        Look::Hostname => hostname::served(ctx, now, facts).await?,
+        Look::Hostname => served::look(ctx, now, facts).await?,
     }
     facts.known.looked.insert(look, now);
     Ok(())

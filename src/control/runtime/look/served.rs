@@ -9,7 +9,7 @@ use crate::control::runtime::facts::Facts;
 use crate::control::runtime::trouble::Failure;
 
 /// Has Fly look at the name's records, and notes whether it shows what was imported.
-pub(super) async fn served(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+pub(super) async fn look(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
     let identity = identity(facts)?;
     let (Some(record), Some(base)) = (&identity.hostname, &facts.cluster.base) else { return Ok(()) };
     let records = base.records;
