@@ -116,6 +116,13 @@ impl Case {
             return customer.wait_gone(&self.name).await;
         }
         if self.history == History::Handover {
+            // Hostnames that wait for a record take turns to be looked at, and this takes three looks.
+            eventually(&format!("{} with the next", self.name), SOON * 3, async || {
+                let claim = customers.next.claim(&self.host()).await?.unwrap_or_default();
+                ensure!(text(&claim, "/spec/holder/namespace") == OTHER, "{claim}");
+                Ok(())
+            })
+            .await?;
             customers.next.wait_active(&self.name).await?;
             return customer.wait_reason(&self.name, "HostnameClaimed", "HostnameTaken").await.map(drop);
         }
