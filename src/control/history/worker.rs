@@ -42,7 +42,8 @@ pub async fn run(ctx: Arc<Context>, shutdown: CancellationToken) {
     let mut tidied = Tidied::default();
     loop {
         let journal = &ctx.history.journal;
-        let idle = if journal.is_empty() { IDLE_PAUSE } else { PAUSE };
+        let is_done = journal.is_empty() && tidied.left == Left::Nothing;
+        let idle = if is_done { IDLE_PAUSE } else { PAUSE };
         tokio::select! {
             () = tokio::time::sleep(idle) => {}
             () = journal.due.notified(), if idle == IDLE_PAUSE => {}
@@ -72,17 +73,29 @@ async fn write_down(ctx: &Context) {
     }
 }
 
+/// Whether one pass put everything in order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Left {
+    /// It did.
+    #[default]
+    Nothing,
+    /// There was more to do than fits one pass.
+    More,
+}
+
 /// When things were last put in order.
 #[derive(Debug, Default)]
 struct Tidied {
     version: u64,
     at: Option<Timestamp>,
+    left: Left,
 }
 
 impl Tidied {
     async fn tidy(&mut self, ctx: &Context) {
         let (now, version) = (ctx.clock.now(), ctx.history.book.version());
-        let pause = if version == self.version { TIDY_PAUSE } else { TIDY_AT_MOST };
+        let same = version == self.version && self.left == Left::Nothing;
+        let pause = if same { TIDY_PAUSE } else { TIDY_AT_MOST };
         if self.at.is_some_and(|at| at.duration_until(now) < pause) {
             return;
         }
@@ -104,6 +117,7 @@ impl Tidied {
             found.into_iter().map(move |chore| (namespace.clone(), chore)).collect::<Vec<_>>()
         });
         let few: Vec<_> = requests.chain(all).take(CHORES).collect();
+        self.left = if few.len() == CHORES { Left::More } else { Left::Nothing };
         futures::stream::iter(few)
             .for_each_concurrent(CONCURRENCY, |(namespace, chore)| do_chore(ctx, namespace, chore))
             .await;
