@@ -350,8 +350,7 @@ async fn synced_up(ctx: &Context) {
     );
 }
 
-/// What `kubectl apply` keeps for itself is as large as the spec; and lists that are read from JSON have room for more,
-/// which among very many is a tenth of all that is kept of them.
+/// What `kubectl apply` keeps for itself is as large as the spec; and lists that are read from JSON have room for more.
 fn slim_runtime(runtime: &mut Runtime) {
     let meta = &mut runtime.metadata;
     if let Some(annotations) = &mut meta.annotations {

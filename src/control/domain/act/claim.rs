@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use super::super::facts::Facts;
+use super::super::facts::{Deeds, Facts};
 use super::super::step::Standing;
 use super::super::wire;
 use crate::api::NameClaimSpec;
@@ -22,7 +22,7 @@ pub(super) async fn create(ctx: &Context, facts: &mut Facts, record: &DomainReco
         domain: Some(Box::new(record.clone())),
         ..NameClaimSpec::new(ClaimType::Hostname, host.as_str(), facts.holder())
     };
-    facts.known.deeds = super::super::facts::Deeds::default();
+    facts.known.deeds = Deeds::default();
     let key = spec.key();
     claim_writer::create(ctx, &key, spec).await?;
     wire::wrote(ctx, &key);
@@ -37,7 +37,7 @@ pub(super) async fn take_over(ctx: &Context, facts: &Facts) -> Result<(), Failur
 /// Takes a name over that its last holder gave up, or can't prove any more. Nothing of theirs is left on it but the times
 /// of its orders.
 pub(super) async fn reclaim(ctx: &Context, facts: &mut Facts, record: &DomainRecord) -> Result<(), Failure> {
-    facts.known.deeds = super::super::facts::Deeds::default();
+    facts.known.deeds = Deeds::default();
     facts.known.stored = None;
     facts.known.edge = None;
     let mut domain = json!(record);
@@ -63,7 +63,7 @@ pub(super) async fn contest(
         value
     });
     write(ctx, facts, json!({"domain": {"contest": contest}})).await?;
-    facts.known.deeds = super::super::facts::Deeds::default();
+    facts.known.deeds = Deeds::default();
     facts.known.edge = None;
     Ok(())
 }
@@ -83,7 +83,7 @@ pub(super) async fn route(ctx: &Context, facts: &mut Facts, app: Option<&str>) -
     let route = app.map(|app| json!({"app": app, "addresses": null}));
     let domain = json!({"route": route, "certificate": null, "serviceTime": null});
     write(ctx, facts, json!({"domain": domain})).await?;
-    facts.known.deeds = super::super::facts::Deeds::default();
+    facts.known.deeds = Deeds::default();
     facts.known.edge = None;
     Ok(())
 }
