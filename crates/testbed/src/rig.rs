@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use crate::conditions::Moment;
 use crate::control_plane::{Audit, ControlPlane, ControlPlaneOptions};
@@ -17,6 +18,8 @@ use crate::operator::{Operator, OperatorOptions};
 use crate::{platform, repository, survey};
 
 const OPERATOR_READY_WITHIN: Duration = Duration::from_secs(30);
+/// Whatever is under way when a test ends is over by then.
+const COMES_TO_REST_WITHIN: Duration = Duration::from_secs(10);
 
 /// How a rig is set up.
 #[derive(Debug, Clone)]
@@ -96,7 +99,7 @@ impl Rig {
     /// On the shared rig other tests are at work: pass no expectation there, and the ledger is left out.
     pub async fn problems(&self, namespaces: &[&str], expected: Option<&Expectation>) -> Result<Vec<String>> {
         let client = self.client().await?;
-        let mut problems = survey::broken_conditions(&client, namespaces, Moment::AtRest).await?;
+        let mut problems = at_rest(&client, namespaces).await?;
         if let Some(expected) = expected {
             let changes = ledger::changes(&self.fly.read("ledger").await?)?;
             problems.extend(ledger::check_ledger(&changes, expected));
@@ -105,6 +108,19 @@ impl Rig {
         let tell = |event: &crate::AuditEvent| format!("RBAC refused {} {}", event.verb, event.resource);
         problems.extend(refused.iter().map(tell));
         Ok(problems)
+    }
+}
+
+/// What is wrong with the conditions of all objects. A slow machine may be in the middle of something, such as between
+/// a task and its status: what is wrong has to stay so for a while.
+async fn at_rest(client: &Client, namespaces: &[&str]) -> Result<Vec<String>> {
+    let until = Instant::now() + COMES_TO_REST_WITHIN;
+    loop {
+        let broken = survey::broken_conditions(client, namespaces, Moment::AtRest).await?;
+        if broken.is_empty() || Instant::now() > until {
+            return Ok(broken);
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 

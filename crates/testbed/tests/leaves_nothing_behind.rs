@@ -44,9 +44,9 @@ fn ends_clean(signal: &str) {
 }
 
 fn within_seconds(holds: impl Fn() -> bool, what: &str) {
-    let until = Instant::now() + Duration::from_secs(10);
+    let until = Instant::now() + Duration::from_mins(1);
     while !holds() {
-        assert!(Instant::now() < until, "not within 10 s: {what}");
+        assert!(Instant::now() < until, "not within 60 s: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
