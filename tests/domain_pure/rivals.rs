@@ -2,6 +2,7 @@
 
 use moorage::api::custom_domain::CertificateSource;
 use moorage::api::{ConditionType, condition, reason};
+use moorage::control::domain::facts::Asked;
 use proptest::prelude::*;
 
 use crate::world::{DAY, Fault, HOUR, Hides, World};
@@ -197,7 +198,7 @@ proptest! {
 
     #[test]
     fn in_whatever_order_the_two_are_visited_a_name_is_never_with_both(
-        turns in proptest::collection::vec((0..2_usize, 0..4_u8), 40..160)
+        turns in proptest::collection::vec((0..2_usize, 0..5_u8), 40..160)
     ) {
         let mut world = two();
         world.alias(0);
@@ -207,6 +208,10 @@ proptest! {
         world.pass(HOUR / 12);
         for (who, what) in turns {
             world.now += if what == 0 { HOUR / 60 } else { 1 };
+            if what == 3 {
+                // A survey of Fly's organisation saw something, and asks for a look.
+                world.customers[who].known.edge_asked = Asked::Now;
+            }
             let fault = match what {
                 1 => Some(Fault::Before),
                 2 => Some(Fault::Unanswered),
