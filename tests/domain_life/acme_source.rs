@@ -184,14 +184,14 @@ async fn so_it_is_renewed_where_a_fifth_of_all_nonces_is_refused() {
 }
 
 async fn renewed_again_and_again(bad_nonces: u8) {
-    let (scene, authority) = scene(40, bad_nonces).await;
+    let (scene, authority) = scene(60, bad_nonces).await;
     let customer = scene.customer("acme").await.unwrap();
     customer.runtime("ops").await.unwrap();
     customer.declare("www", "www.acme.test", "ops", by_acme()).await.unwrap();
     customer.set_listed("www", &PLAIN).await.unwrap();
     customer.wait_active("www").await.unwrap();
     let mut serials = Vec::new();
-    let until = tokio::time::Instant::now() + Duration::from_mins(4);
+    let until = tokio::time::Instant::now() + Duration::from_mins(5);
     while serials.len() < 4 {
         assert!(tokio::time::Instant::now() < until, "{serials:?}");
         let visit = shown(&scene, &authority, "www.acme.test").await.unwrap();
