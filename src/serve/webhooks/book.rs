@@ -13,6 +13,8 @@ use crate::api::{FIELD_MANAGER, NameClaim, PaymentReceipt, PaymentReceiptSpec};
 
 /// Calls to the API server at once, so that a flood here doesn't starve the controllers there.
 const CALLS: usize = 32;
+/// Of those that ask for orders to be read, so that a flood of them doesn't starve payments.
+const NOTES: usize = 8;
 /// How often a change is tried over others' changes.
 const TRIES: usize = 5;
 /// The longest UID.
@@ -64,13 +66,14 @@ pub struct Book {
     claims: Api<NameClaim>,
     receipts: Api<PaymentReceipt>,
     calls: Semaphore,
+    notes: Semaphore,
 }
 
 impl Book {
     /// By this client, which should have short time limits.
     pub fn new(client: &Client) -> Self {
         let (claims, receipts) = (Api::all(client.clone()), Api::all(client.clone()));
-        Self { claims, receipts, calls: Semaphore::new(CALLS) }
+        Self { claims, receipts, calls: Semaphore::new(CALLS), notes: Semaphore::new(NOTES) }
     }
 
     /// What is recorded of an order, and whether it was given up.
@@ -88,7 +91,8 @@ impl Book {
         if !is_uid(order) {
             return Ok(Order::Unknown);
         }
-        let _call = self.call().await;
+        // The semaphore is never closed.
+        let _call = self.notes.acquire().await.ok();
         let patch = json!({"spec": {"order": {"noticeTime": now}}});
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
         let key = NameClaim::order_key(order);
