@@ -26,8 +26,6 @@ const NAMESPACE: &str = "load";
 const AT_ONCE: usize = 16;
 
 const READY: Duration = Duration::from_secs(60);
-/// 4,096 orders are each asked for every 82 seconds.
-const READ_AGAIN: Duration = Duration::from_secs(90);
 
 /// What the load is put on. Dropping it ends it all.
 pub struct Scene {
@@ -96,8 +94,9 @@ impl Scene {
     /// Waits until each order is asked to be read again after its last event, which takes longer the more there are.
     pub async fn wait_noticed(&self, last: &BTreeMap<String, Timestamp>) -> Result<()> {
         let claims: Api<NameClaim> = Api::all(self.client.clone());
+        let within = Duration::from_secs(30 + last.len() as u64 / 50);
         for (order, at) in last {
-            eventually(&format!("{order} to be read again"), READ_AGAIN, async || {
+            eventually(&format!("{order} to be read again"), within, async || {
                 let claim = serde_json::to_value(claims.get(&NameClaim::order_key(order)).await?)?;
                 let noticed: Timestamp =
                     serde_json::from_value(claim["spec"]["order"]["noticeTime"].clone())?;

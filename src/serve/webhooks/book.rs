@@ -13,7 +13,7 @@ use crate::api::{FIELD_MANAGER, NameClaim, PaymentReceipt, PaymentReceiptSpec};
 
 /// Calls to the API server at once, so that a flood here doesn't starve the controllers there.
 const CALLS: usize = 32;
-/// Of those that ask for orders to be read, so that a flood of them doesn't starve payments.
+/// Beside those, calls that ask for orders to be read: a flood of them doesn't hold up payments.
 const NOTES: usize = 8;
 /// How often a change is tried over others' changes.
 const TRIES: usize = 5;
