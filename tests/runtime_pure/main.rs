@@ -9,6 +9,7 @@
 )]
 
 mod around;
+mod degraded;
 mod drift;
 mod endings;
 mod env;

@@ -152,6 +152,12 @@ impl MachineFact {
         (age / 2).clamp(SignedDuration::from_millis(150), SignedDuration::from_secs(3))
     }
 
+    /// The pause before checks that fail are looked at again, while the gateway serves all the same.
+    pub fn pause_of_checks(&self) -> SignedDuration {
+        let age = self.since.duration_until(self.read_at);
+        (age / 8).clamp(SignedDuration::from_secs(3), SignedDuration::from_mins(5))
+    }
+
     /// Whether Fly reports what we asked for, as far as it isn't Fly's own way to put it.
     pub fn is_as_asked(&self) -> bool {
         self.drift.as_ref().is_none_or(|drift| drift.changed.is_empty())

@@ -278,8 +278,8 @@ pub enum Waiting {
 pub enum Rest {
     /// It serves.
     Running,
-    /// It serves, and one of its checks fails.
-    Degraded,
+    /// It serves, and one of its checks fails; looked at again after a while, since Fly tells nobody when it passes.
+    Degraded(SignedDuration),
     /// It sleeps until the next request.
     Sleeping,
     /// It is stopped, as asked.

@@ -62,7 +62,7 @@ fn keeps_its_word(facts: &Facts, step: &Step, old: &RuntimeStatus) -> bool {
 fn outcome(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeStatus) -> Outcome {
     match step {
         Step::Rest(Rest::Running) => Outcome::Running,
-        Step::Rest(Rest::Degraded) => Outcome::Degraded,
+        Step::Rest(Rest::Degraded(_)) => Outcome::Degraded,
         Step::Rest(Rest::Sleeping) => Outcome::Sleeping,
         Step::Rest(Rest::Stopped) => Outcome::Stopped,
         Step::Rest(Rest::Awaiting(refusal)) => Outcome::Awaiting(refusal.clone()),
@@ -462,7 +462,7 @@ pub fn standing(facts: &Facts, step: &Step) -> Option<Standing> {
         Step::Look(_) | Step::Do(_) => return Some(Standing::Down),
     };
     Some(match rest {
-        Rest::Running | Rest::Degraded => Standing::Serving,
+        Rest::Running | Rest::Degraded(_) => Standing::Serving,
         Rest::Sleeping | Rest::Stopped | Rest::Gone => Standing::Off,
         Rest::Awaiting(_) | Rest::Refused(..) if serves(facts) => Standing::Serving,
         Rest::Awaiting(_) if !should => Standing::Off,

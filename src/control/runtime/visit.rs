@@ -150,7 +150,7 @@ fn retry(now: Timestamp, facts: &Facts) -> Step {
 
 /// Writes the status and says when to come back.
 async fn finish(ctx: &Context, facts: &mut Facts, entry: &mut Entry, step: &Step) -> Action {
-    if let Some(Rest::Running | Rest::Sleeping | Rest::Stopped | Rest::Degraded) = step.rest() {
+    if let Some(Rest::Running | Rest::Sleeping | Rest::Stopped | Rest::Degraded(_)) = step.rest() {
         facts.known.trouble = None;
     }
     if *step == Step::Rest(Rest::Gone) {
@@ -159,8 +159,10 @@ async fn finish(ctx: &Context, facts: &mut Facts, entry: &mut Entry, step: &Step
     let now = ctx.clock.now();
     match record(ctx, now, facts, entry, step).await {
         Ok(()) => {
-            let rests =
-                matches!(step, Step::Rest(Rest::Running | Rest::Degraded | Rest::Sleeping | Rest::Stopped));
+            let rests = matches!(
+                step,
+                Step::Rest(Rest::Running | Rest::Degraded(_) | Rest::Sleeping | Rest::Stopped)
+            );
             if let (true, Some(uid)) = (rests, &facts.runtime.metadata.uid) {
                 ctx.history.rested(uid);
             }
@@ -185,12 +187,12 @@ async fn finish(ctx: &Context, facts: &mut Facts, entry: &mut Entry, step: &Step
 fn pause(now: Timestamp, facts: &Facts, step: &Step) -> Option<Duration> {
     let pause = match step {
         Step::Wait(wait) => Some(wait.again),
-        Step::Rest(Rest::Refused(_, again)) => Some(*again),
+        Step::Rest(Rest::Refused(_, again) | Rest::Degraded(again)) => Some(*again),
         Step::Rest(_) => None,
         Step::Look(_) | Step::Do(_) => Some(SignedDuration::ZERO),
     };
     let pause = match (step.rest(), hostname::again(now, facts)) {
-        (Some(Rest::Running | Rest::Degraded | Rest::Sleeping | Rest::Stopped), Some(again)) => {
+        (Some(Rest::Running | Rest::Degraded(_) | Rest::Sleeping | Rest::Stopped), Some(again)) => {
             Some(pause.map_or(again, |pause| again.min(pause)))
         }
         _ => pause,

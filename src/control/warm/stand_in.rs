@@ -117,6 +117,7 @@ fn outcome(facts: &Facts, step: Step) -> Outcome {
         Step::Rest(Rest::Gone) => Outcome::Gone,
         Step::Rest(Rest::Running) => Outcome::Ready,
         Step::Rest(Rest::Refused(refusal, again)) => Outcome::Stuck(refusal, again),
+        Step::Rest(Rest::Degraded(again)) => Outcome::Later(again),
         Step::Rest(Rest::Awaiting(refusal)) => Outcome::Stuck(refusal, soon),
         Step::Wait(wait) => Outcome::Later(wait.again),
         Step::Rest(_) | Step::Look(_) | Step::Do(_) => Outcome::Later(soon),

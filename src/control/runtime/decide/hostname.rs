@@ -19,7 +19,8 @@ pub(super) fn beside(
 ) -> Reached<Step> {
     let idle = matches!(
         reached,
-        Ok(Step::Rest(Rest::Running | Rest::Degraded | Rest::Sleeping | Rest::Stopped)) | Err(Step::Wait(_))
+        Ok(Step::Rest(Rest::Running | Rest::Degraded(_) | Rest::Sleeping | Rest::Stopped))
+            | Err(Step::Wait(_))
     );
     match facts.cluster.base.as_ref().filter(|_| idle).and_then(|base| pending(now, facts, identity, base)) {
         Some(step) => Err(step),

@@ -246,9 +246,18 @@ fn without_checks(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Reach
     match (recent, &machine.health) {
         (None, _) => Err(probe_again(now, facts)),
         (Some(probe), Health::Unknown) if is_live(probe) => Ok(Step::Rest(Rest::Running)),
-        (Some(probe), _) if is_live(probe) => Ok(Step::Rest(Rest::Degraded)),
+        (Some(probe), _) if is_live(probe) => degraded(now, machine),
         _ => Err(look_after(now, machine, Waiting::Gateway)),
     }
+}
+
+/// A gateway may come up just before its check is due: it isn't called degraded for longer than the next look.
+fn degraded(now: Timestamp, machine: &MachineFact) -> Reached<Step> {
+    let left = machine.pause_of_checks() - machine.read_at.duration_until(now);
+    if left > SignedDuration::ZERO {
+        return Ok(Step::Rest(Rest::Degraded(left)));
+    }
+    Err(Step::Look(Look::Machine))
 }
 
 /// What this version of the Machine answered last.

@@ -116,7 +116,7 @@ pub(super) fn restarted(now: Timestamp, facts: &Facts, machine: &MachineFact) ->
 fn restart(request: &Request, rest: Rest) -> Step {
     match rest {
         // A Machine that serves and is still to be restarted would not be at rest.
-        Rest::Running | Rest::Sleeping | Rest::Degraded => {
+        Rest::Running | Rest::Sleeping | Rest::Degraded(_) => {
             finish(request, TaskState::Completed, reason::COMPLETED, "Restarted.", None)
         }
         Rest::Stopped => failed(

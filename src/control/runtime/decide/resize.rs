@@ -140,7 +140,8 @@ fn large_enough(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, plan:
 
 /// What can't be had is told once the old size is where it should be.
 pub(super) fn agreed(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, rest: &Step) -> Reached<()> {
-    let settled = matches!(rest, Step::Rest(Rest::Running | Rest::Degraded | Rest::Sleeping | Rest::Stopped));
+    let settled =
+        matches!(rest, Step::Rest(Rest::Running | Rest::Degraded(_) | Rest::Sleeping | Rest::Stopped));
     let (true, Wish::Refused(refusal)) = (settled, wish(now, facts, identity)) else { return Ok(()) };
     let slow = facts.cluster.settings.slow_retry;
     Err(Step::Rest(match refusal.reason {

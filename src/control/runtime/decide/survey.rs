@@ -11,7 +11,7 @@ use crate::control::hold;
 
 /// Nothing else in the app has to be looked at, and the app's secrets are there, as far as is known.
 pub(super) fn made(now: Timestamp, facts: &Facts, rest: &Step) -> Reached<()> {
-    if !matches!(rest, Step::Rest(Rest::Running | Rest::Degraded | Rest::Sleeping | Rest::Stopped)) {
+    if !matches!(rest, Step::Rest(Rest::Running | Rest::Degraded(_) | Rest::Sleeping | Rest::Stopped)) {
         return Ok(());
     }
     if survey::is_due(now, facts) {
