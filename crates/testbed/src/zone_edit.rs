@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
@@ -70,8 +72,11 @@ struct Control {
     zone: String,
 }
 
+/// How often the beginning of a change is tried: a server that is busy with the zone refuses it.
+const TRIES: u32 = 5;
+
 fn change(control: &Control, sets: &[RecordSet]) -> Result<()> {
-    control.run("zone-begin", &[])?;
+    control.begin()?;
     let written = sets.iter().try_for_each(|set| write(control, set));
     if let Err(error) = written {
         control.run("zone-abort", &[])?;
@@ -92,12 +97,30 @@ impl Control {
         self.say(action, more).map(drop)
     }
 
+    /// Begins a change, and takes back one that was left open by a reply that came too late.
+    fn begin(&self) -> Result<()> {
+        for _ in 1..TRIES {
+            if self.run("zone-begin", &[]).is_ok() {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_secs(1));
+            let _ = self.run("zone-abort", &[]);
+        }
+        self.run("zone-begin", &[])
+    }
+
     fn say(&self, action: &str, more: &[&str]) -> Result<String> {
         let mut command = Command::new(program("knotc"));
         command.arg("-s").arg(&self.socket).args([action, &self.zone]).args(more);
         let done = command.output().context("start knotc; install the package `knot`")?;
-        let said = String::from_utf8_lossy(&done.stderr);
-        ensure!(done.status.success(), "knotc {action} {} {more:?}: {said}", self.zone);
-        Ok(String::from_utf8_lossy(&done.stdout).into_owned())
+        let said = String::from_utf8_lossy(&done.stdout);
+        let error = String::from_utf8_lossy(&done.stderr);
+        ensure!(
+            done.status.success(),
+            "knotc {action} {} {more:?}: {}: {error}{said}",
+            self.zone,
+            done.status
+        );
+        Ok(said.into_owned())
     }
 }
