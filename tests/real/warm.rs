@@ -19,7 +19,9 @@ use crate::serving::{answers, runs_the_documented_command};
 async fn a_gateway_that_was_made_ahead_is_handed_over_without_a_restart() -> Result<()> {
     let customer = Customer::with_workspace("handed").await?;
     keep_warm(&customer.client, 1).await?;
+    let asked = Instant::now();
     let app = ready(&customer).await?;
+    let making = asked.elapsed();
     let declared = Instant::now();
     customer.declare(json!({"planRef": {"name": WARM}})).await?;
     customer.reach("running").await?;
@@ -29,8 +31,8 @@ async fn a_gateway_that_was_made_ahead_is_handed_over_without_a_restart() -> Res
     assert_eq!(host.app, app);
     let starts = host.machine().await?.events.iter().filter(|event| event.kind == "start").count();
     assert_eq!(starts, 1, "it was started when it was made, and never again");
-    // A gateway takes eleven seconds to boot on a quiet machine.
-    ensure!(took.as_secs() < 10, "{took:?}");
+    // On a machine however loaded: to make it took a boot, and to give it takes none.
+    ensure!(took < making / 2, "{took:?} to give it, {making:?} to make it");
     answers(&customer).await?;
     runs_the_documented_command(&host).await?;
     customer.leave().await
