@@ -117,6 +117,29 @@ async fn many_events_of_one_order_are_few_writes_and_the_last_one_counts() {
 }
 
 #[tokio::test]
+async fn orders_that_are_told_of_again_take_turns() {
+    const ORDERS: usize = 150;
+    let bench = Bench::new().await;
+    let orders: Vec<String> = (0..ORDERS).map(|number| format!("uid-{number}")).collect();
+    for order in &orders {
+        bench.api.put(CLAIMS, claim(order, &json!({"provider": "Stripe"})));
+    }
+    let notes = Notes::new(Arc::new(Book::new(&bench.api.client())), Arc::new(SystemClock));
+    let began = Instant::now();
+    for order in orders.iter().flat_map(|order| [order, order]) {
+        notes.ask(order).await.unwrap();
+    }
+    while bench.api.patches() < 2 * ORDERS {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The first two seconds are everybody's, then fifty go in a second.
+    let took = began.elapsed();
+    assert!(took >= Duration::from_millis(4500), "{took:?}");
+    notes.finish(Duration::from_secs(5)).await;
+    assert_eq!(bench.api.patches(), 2 * ORDERS);
+}
+
+#[tokio::test]
 async fn an_order_that_is_not_ours_or_no_order_at_all_is_no_trouble() {
     let bench = Bench::new().await;
     for order in ["uid-9", "../nameclaims/label.acme", "UID", ""] {
