@@ -65,6 +65,13 @@ impl World {
         known
     }
 
+    /// What the slow round has told of others' things, once it has come by.
+    pub fn told_in_turn(&mut self) -> String {
+        let known = Knowledge { survey: Survey::Due, ..self.fresh() };
+        run_for(self, known, 2_000, None);
+        self.told().map_or_else(String::new, |condition| condition.message.clone())
+    }
+
     fn told(&self) -> Option<&Condition> {
         find(&self.runtime.status.as_ref().unwrap().conditions, ConditionType::UnknownResources)
     }

@@ -231,6 +231,18 @@ fn journey(events: &[Event]) -> Journey {
     journey
 }
 
+#[test]
+fn a_volume_that_fly_moved_right_before_its_machine_was_destroyed_is_told_of() {
+    use Event::{Drift as Drifts, Migrate, RollOut, Steps};
+    let mut journey =
+        journey(&[Steps(7, None), RollOut("a"), Steps(12, None), Migrate, Drifts(Drift::Destroyed)]);
+    assert_eq!(journey.ends(), Some(Rest::Running));
+    let lost = journey.world.unrecorded();
+    assert_eq!(lost.len(), 1, "{:?}", journey.world.ledger);
+    let words = journey.world.told_in_turn();
+    assert!(words.contains(&lost[0]), "{lost:?} isn't in {words:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, max_shrink_iters: 400, ..ProptestConfig::default() })]
 
@@ -256,10 +268,15 @@ proptest! {
         };
         prop_assert_eq!(stalled(&rest), stalled(&wanted), "{}", &told);
         prop_assert_eq!(projection(&journey.world), projection(&fresh.world), "{}", &told);
-        // Of a volume that Fly moved and whose Machine was destroyed before anybody looked, no trace is left in time.
+        // Of a volume that Fly moved and whose Machine was destroyed before anybody looked no trace is left in time. It
+        // is told of.
         let moved = events.iter().any(|event| matches!(event, Event::Migrate));
-        let lost = if moved { journey.world.unrecorded().len() } else { 0 };
-        prop_assert_eq!(journey.world.usable_volumes(), 1 + displaced + lost, "{}", &told);
+        let lost = if moved { journey.world.unrecorded() } else { Vec::new() };
+        prop_assert_eq!(journey.world.usable_volumes(), 1 + displaced + lost.len(), "{}", &told);
+        if !lost.is_empty() && matches!(rest, Some(Rest::Running | Rest::Stopped | Rest::Sleeping)) {
+            let words = journey.world.told_in_turn();
+            prop_assert!(lost.iter().all(|id| words.contains(id)), "{:?} isn't in {:?}: {}", lost, words, &told);
+        }
     }
 
     #[test]
