@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::ensure;
+use moorage::control::runtime::desired::metadata;
 use serde_json::{Value, json};
 use testbed::eventually;
 use testbed::ledger::{Change, Intent};
@@ -295,12 +296,20 @@ pub async fn sites(tenant: &Tenant<'_>, app: &str, since: u64) -> Vec<Site> {
         let Some(request) = effect["request"].as_u64().filter(|id| !seen.contains(id)) else { continue };
         seen.push(request);
         let Some(call) = requests.get(&request) else { continue };
+        if is_of_the_slow_round(call) {
+            continue;
+        }
         let (method, route) = (text(call, "/call/method").to_owned(), text(call, "/call/route").to_owned());
         let count = counts.entry((method.clone(), route.clone())).or_default();
         *count += 1;
         sites.push(Site { method, route, ordinal: *count });
     }
     sites
+}
+
+/// A new Machine is marked with its secrets' digests when its turn in the slow round comes, before or after the end.
+fn is_of_the_slow_round(call: &Value) -> bool {
+    text(call, "/call/path").contains(metadata::DIGESTS)
 }
 
 /// The effects of a clean run of each history.
