@@ -8,6 +8,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::shared_text::SharedText;
+
 /// Longest message that a condition carries, in characters; longer ones are cut.
 pub const MAX_MESSAGE: usize = 1024;
 
@@ -87,10 +89,10 @@ pub struct Condition {
     pub last_transition_time: Timestamp,
     /// Why, in one CamelCase word; part of the API.
     #[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Za-z][A-Za-z0-9]*$"))]
-    pub reason: String,
+    pub reason: SharedText,
     /// Cause and remedy, for the person who reads it.
     #[schemars(length(max = 1024))]
-    pub message: String,
+    pub message: SharedText,
 }
 
 /// A condition as it is wanted, before it meets the one that stands.
@@ -135,8 +137,8 @@ pub fn merge(old: &[Condition], wanted: Vec<Wanted>, generation: i64, now: Times
                 status: want.status,
                 observed_generation: generation,
                 last_transition_time: since,
-                reason: want.reason.to_owned(),
-                message: cut(want.message),
+                reason: want.reason.into(),
+                message: cut(want.message).into(),
             }
         })
         .collect();

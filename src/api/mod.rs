@@ -24,6 +24,7 @@ pub mod runbook;
 pub mod runtime;
 pub mod runtime_order;
 pub mod runtime_task;
+mod shared_text;
 pub mod state;
 pub mod upgrade;
 pub mod warm;
@@ -40,6 +41,7 @@ pub use refs::NameRef;
 pub use runtime::{Runtime, RuntimeSpec, RuntimeStatus};
 pub use runtime_order::{RuntimeOrder, RuntimeOrderSpec, RuntimeOrderStatus};
 pub use runtime_task::{RuntimeTask, RuntimeTaskSpec, RuntimeTaskStatus};
+pub use shared_text::SharedText;
 pub use workspace::{Workspace, WorkspaceSpec, WorkspaceStatus};
 pub use workspace_policy::{WorkspacePolicy, WorkspacePolicySpec};
 

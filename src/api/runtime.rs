@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::condition::Conditions;
 use super::label;
 use super::refs::{NameRef, SecretKeyRef};
+use super::shared_text::SharedText;
 use super::state::RuntimeState;
 
 /// What a customer declares of one instance.
@@ -337,20 +338,20 @@ pub enum OperationType {
 pub struct Pinned {
     /// Name of the Plan.
     #[schemars(length(max = 63))]
-    pub plan: String,
+    pub plan: SharedText,
     /// Name of the Blueprint.
     #[schemars(length(max = 63))]
-    pub blueprint: String,
+    pub blueprint: SharedText,
     /// Generation of the Blueprint.
     #[schemars(range(min = 0))]
     pub blueprint_generation: i64,
     /// Image as the Blueprint named it.
     #[schemars(length(max = 512))]
-    pub image: String,
+    pub image: SharedText,
     /// Digest that Fly reports for it.
     #[schemars(length(max = 80))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image_digest: Option<String>,
+    pub image_digest: Option<SharedText>,
 }
 
 /// What stands at Fly for a Runtime. A view: the operator decides from the claim and from Fly.

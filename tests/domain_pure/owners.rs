@@ -13,7 +13,7 @@ use moorage::control::runtime::facts::Refusal;
 use crate::world::World;
 
 fn reason_of(world: &World, who: usize, type_: ConditionType) -> String {
-    find(&world.status(who).conditions, type_).unwrap().reason.clone()
+    find(&world.status(who).conditions, type_).unwrap().reason.to_string()
 }
 
 #[test]

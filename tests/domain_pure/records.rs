@@ -8,7 +8,7 @@ use moorage::control::domain::step::{Rest, Step};
 use crate::world::World;
 
 fn message(world: &World) -> String {
-    condition::find(&world.status(0).conditions, ConditionType::Ready).unwrap().message.clone()
+    condition::find(&world.status(0).conditions, ConditionType::Ready).unwrap().message.to_string()
 }
 
 #[test]

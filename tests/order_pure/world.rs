@@ -303,7 +303,7 @@ impl World {
     pub fn condition(&self, type_: &str) -> String {
         let status = self.status();
         let named = |it: &&moorage::api::Condition| format!("{:?}", it.type_) == type_;
-        status.conditions.iter().find(named).map(|it| it.message.clone()).unwrap_or_default()
+        status.conditions.iter().find(named).map(|it| it.message.to_string()).unwrap_or_default()
     }
 
     /// A fault befalls an effect.

@@ -69,7 +69,7 @@ impl World {
     pub fn told_in_turn(&mut self) -> String {
         let known = Knowledge { survey: Survey::Due, ..self.fresh() };
         run_for(self, known, 2_000, None);
-        self.told().map_or_else(String::new, |condition| condition.message.clone())
+        self.told().map_or_else(String::new, |condition| condition.message.to_string())
     }
 
     fn told(&self) -> Option<&Condition> {

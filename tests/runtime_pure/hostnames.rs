@@ -41,7 +41,7 @@ fn status(world: &World) -> &RuntimeStatus {
 
 fn shown(world: &World) -> (ConditionStatus, String) {
     let condition = find(&status(world).conditions, ConditionType::HostnameReady).unwrap();
-    (condition.status, condition.reason.clone())
+    (condition.status, condition.reason.to_string())
 }
 
 #[test]

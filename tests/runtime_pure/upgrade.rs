@@ -43,7 +43,7 @@ fn identity(world: &World) -> RuntimeIdentity {
 
 fn available(world: &World) -> Option<String> {
     let conditions = &world.runtime.status.as_ref().unwrap().conditions;
-    find(conditions, ConditionType::UpdateAvailable).map(|condition| condition.reason.clone())
+    find(conditions, ConditionType::UpdateAvailable).map(|condition| condition.reason.to_string())
 }
 
 #[test]
@@ -292,7 +292,7 @@ fn one_whose_old_version_fails_too_ends_in_an_error_that_says_so() {
 
 fn told(world: &World) -> String {
     let conditions = &world.runtime.status.as_ref().unwrap().conditions;
-    find(conditions, ConditionType::UpdateAvailable).unwrap().message.clone()
+    find(conditions, ConditionType::UpdateAvailable).unwrap().message.to_string()
 }
 
 #[test]

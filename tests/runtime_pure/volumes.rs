@@ -181,11 +181,11 @@ fn every_fault(lag: jiff::SignedDuration) {
 }
 
 fn message(world: &World, type_: ConditionType) -> String {
-    find(&world.runtime.status.as_ref().unwrap().conditions, type_).unwrap().message.clone()
+    find(&world.runtime.status.as_ref().unwrap().conditions, type_).unwrap().message.to_string()
 }
 
 fn reason(world: &World, type_: ConditionType) -> String {
-    find(&world.runtime.status.as_ref().unwrap().conditions, type_).unwrap().reason.clone()
+    find(&world.runtime.status.as_ref().unwrap().conditions, type_).unwrap().reason.to_string()
 }
 
 #[test]

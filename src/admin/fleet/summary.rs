@@ -208,15 +208,15 @@ fn troubles<'r, 's: 'r>(found: impl Iterator<Item = (&'r Row<'s>, &'s Condition)
     for (row, condition) in found {
         let one = by_reason.entry((row.kind, &condition.reason)).or_insert_with(|| Trouble {
             kind: row.kind.to_owned(),
-            reason: condition.reason.clone(),
+            reason: condition.reason.to_string(),
             count: 0,
             object: row.object.clone(),
-            message: condition.message.clone(),
+            message: condition.message.to_string(),
         });
         one.count += 1;
         if row.object < one.object {
             one.object.clone_from(&row.object);
-            one.message.clone_from(&condition.message);
+            one.message = condition.message.to_string();
         }
     }
     let mut all: Vec<Trouble> = by_reason.into_values().collect();

@@ -163,7 +163,7 @@ fn settled(ready: &Condition) -> bool {
 fn ended(task: &RuntimeTask) -> Option<Result<String, String>> {
     let status = task.status.as_ref()?;
     let ready = find(&status.conditions, ConditionType::Ready);
-    let message = ready.map(|ready| ready.message.clone()).unwrap_or_default();
+    let message = ready.map(|ready| ready.message.to_string()).unwrap_or_default();
     match status.state? {
         TaskState::Completed => Some(Ok(message)),
         TaskState::Failed | TaskState::Cancelled => Some(Err(message)),

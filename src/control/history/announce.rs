@@ -125,7 +125,7 @@ pub fn news(old: &[Condition], new: &[Condition]) -> Option<News> {
             return None;
         }
         let message = find(new, type_).map(|condition| condition.message.as_str()).unwrap_or_default();
-        return Some(News { tone, reason, note: cut(message) });
+        return Some(News { tone, reason: reason.to_string(), note: cut(message) });
     }
     None
 }
@@ -137,7 +137,7 @@ pub fn warnings(old: &[Condition], new: &[Condition]) -> Vec<News> {
         let told = find(old, *type_).is_some_and(|known| known.message == condition.message);
         (!told).then(|| News {
             tone: Tone::Warning,
-            reason: condition.reason.clone(),
+            reason: condition.reason.to_string(),
             note: cut(&condition.message),
         })
     };

@@ -267,7 +267,7 @@ fn open(task: &RuntimeTask, row: &Row, origin: Origin) -> Option<Open> {
         created: task.creation_timestamp().map_or(Timestamp::MIN, |time| time.0),
         origin,
         kind,
-        said: said.map(|ready| ready.message.clone()).unwrap_or_default(),
+        said: said.map(|ready| ready.message.to_string()).unwrap_or_default(),
     })
 }
 

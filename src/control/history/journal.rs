@@ -270,7 +270,7 @@ pub fn outcome(now: Timestamp, status: &RuntimeStatus) -> End {
         (ConditionStatus::Unknown, false) => return superseded(now),
         (ConditionStatus::False, false) => TaskState::Cancelled,
     };
-    End { state, reason: ready.reason.clone(), message: ready.message.clone(), at: now }
+    End { state, reason: ready.reason.to_string(), message: ready.message.to_string(), at: now }
 }
 
 fn completed(now: Timestamp) -> End {

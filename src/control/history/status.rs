@@ -80,8 +80,8 @@ fn condition(
         status,
         observed_generation: GENERATION,
         last_transition_time: whole_seconds(at),
-        reason: reason.to_owned(),
-        message: message.to_owned(),
+        reason: reason.into(),
+        message: message.into(),
     }
 }
 

@@ -75,7 +75,8 @@ fn told_beside(facts: &Facts, old: &RuntimeOrderStatus) -> RuntimeOrderStatus {
     let paid = kept.conditions.iter_mut().find(|it| it.type_ == ConditionType::Paid);
     if let (Some(trouble), Some(paid)) = (trouble, paid) {
         let before = paid.message.split(BESIDE).next().unwrap_or_default();
-        paid.message = format!("{before}{BESIDE}{}", trouble.message).chars().take(LONGEST).collect();
+        let message: String = format!("{before}{BESIDE}{}", trouble.message).chars().take(LONGEST).collect();
+        paid.message = message.into();
     }
     kept
 }

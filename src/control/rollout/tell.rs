@@ -31,7 +31,7 @@ fn seed(facts: &Facts) -> Option<Wanted> {
     let shown = find(conditions.unwrap_or_default(), ConditionType::UpdateAvailable)
         .filter(|shown| shown.reason == reason::SEED_CHANGED);
     let Some(machine) = facts.known.machine.present() else {
-        return shown.map(|shown| told(shown.message.clone()));
+        return shown.map(|shown| told(shown.message.to_string()));
     };
     let (brings, has) = (facts.cluster.settings.seed, machine.seed);
     let known = machine.source == Source::Machine || shown.is_some();

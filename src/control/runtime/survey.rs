@@ -182,7 +182,7 @@ pub fn condition(facts: &Facts) -> Option<Wanted> {
     };
     if matches!(facts.known.survey, Survey::Unknown | Survey::Due) {
         let told = standing(facts)?;
-        return say(word(&told.reason), told.message.clone());
+        return say(word(&told.reason), told.message.to_string());
     }
     let found = foreign(facts)?;
     let app = &facts.own_claim()?.runtime.as_ref()?.app;

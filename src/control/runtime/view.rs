@@ -230,11 +230,11 @@ fn operation_id(facts: &Facts, kind: OperationType) -> String {
 fn pinned(facts: &Facts) -> Option<Pinned> {
     let pin = facts.pin()?;
     Some(Pinned {
-        plan: pin.plan.name.clone(),
-        blueprint: pin.blueprint.clone(),
+        plan: pin.plan.name.as_str().into(),
+        blueprint: pin.blueprint.as_str().into(),
         blueprint_generation: pin.blueprint_generation,
-        image: pin.spec.image.clone(),
-        image_digest: pin.image_digest.clone(),
+        image: pin.spec.image.as_str().into(),
+        image_digest: pin.image_digest.as_deref().map(Into::into),
     })
 }
 

@@ -75,7 +75,7 @@ fn summary(runtime: &Runtime) -> RuntimeSummary {
     RuntimeSummary {
         name: runtime.name_any(),
         state: state(runtime),
-        plan: status.and_then(|status| status.pinned.as_ref()).map(|pinned| pinned.plan.clone()),
+        plan: status.and_then(|status| status.pinned.as_ref()).map(|pinned| pinned.plan.to_string()),
         ready: status.is_some_and(|status| is_true(&status.conditions, ConditionType::Ready)),
         url: status.and_then(|status| status.url.clone()),
     }

@@ -138,8 +138,8 @@ pub(crate) fn with(mut runtime: Runtime, conditions: &[(ConditionType, Condition
         status: *status,
         observed_generation: 1,
         last_transition_time: at(100),
-        reason: (*reason).to_owned(),
-        message: format!("message of {reason}"),
+        reason: (*reason).into(),
+        message: format!("message of {reason}").into(),
     });
     runtime.status.get_or_insert_default().conditions = conditions.collect();
     runtime

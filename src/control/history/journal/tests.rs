@@ -21,7 +21,7 @@ fn status(operation: Option<(&str, OperationType)>, ready: ConditionStatus, reas
         observed_generation: 1,
         last_transition_time: at(0),
         reason: reason.into(),
-        message: format!("message of {reason}"),
+        message: format!("message of {reason}").into(),
     };
     let mut conditions = vec![condition(ConditionType::Ready, ready)];
     if ready == ConditionStatus::False && !reason.starts_with("Awaiting") {
