@@ -1,4 +1,4 @@
-//! A gateway that serves while Fly's checks of it fail. Fly tells nobody when they pass again.
+//! A gateway whose checks at Fly fail, while it serves or not. Fly tells nobody when they pass again.
 
 use jiff::SignedDuration;
 use moorage::control::runtime::decide::decide;
@@ -70,4 +70,31 @@ fn one_that_answers_just_before_its_check_is_due_runs_seconds_later() {
     world.now += second(5);
     assert_eq!(rests(&mut world, &mut facts).0, Rest::Running);
     assert!(matches!(facts.known.machine, Known::Present(_)));
+}
+
+#[test]
+fn one_that_does_not_serve_is_looked_at_often_at_first_and_not_so_for_ever() {
+    let mut world = World::new();
+    assert_eq!(run(&mut world, None), Rest::Running);
+    health(&mut world, Health::Failing);
+    world.machine.as_mut().unwrap().since = world.now;
+    let mut facts = world.facts(Knowledge::default());
+    let mut counts = Vec::new();
+    for minutes in [5, 115] {
+        let end = world.now + SignedDuration::from_mins(minutes);
+        let mut looks = 0;
+        while world.now < end {
+            match decide(world.now, &facts) {
+                Step::Wait(wait) => world.now += wait.again,
+                Step::Look(look) => {
+                    looks += u32::from(look == Look::Machine);
+                    world.look(look, &mut facts);
+                }
+                step => panic!("{step:?}"),
+            }
+        }
+        counts.push(looks);
+    }
+    assert!((80..150).contains(&counts[0]), "{counts:?} looks in five minutes, and in two hours");
+    assert!((200..400).contains(&counts[1]), "{counts:?} looks in five minutes, and in two hours");
 }

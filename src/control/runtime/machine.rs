@@ -146,10 +146,12 @@ pub enum Boot {
 }
 
 impl MachineFact {
-    /// The pause before the next look at it: short at first, longer the longer it stays as it is.
+    /// The pause before the next look at it: short at first, longer the longer it stays as it is. What has been wrong
+    /// for an hour isn't mended by a look every three seconds, and Fly counts the requests.
     pub fn pause(&self) -> SignedDuration {
         let age = self.since.duration_until(self.read_at);
-        (age / 2).clamp(SignedDuration::from_millis(150), SignedDuration::from_secs(3))
+        let at_first = (age / 2).clamp(SignedDuration::from_millis(150), SignedDuration::from_secs(3));
+        at_first.max((age / 100).min(SignedDuration::from_mins(1)))
     }
 
     /// The pause before checks that fail are looked at again, while the gateway serves all the same.
