@@ -104,7 +104,9 @@ async fn another_volume_does_not_go_with_the_app_of_a_deleted_runtime() {
     let object = scene.tenant.wait_reason("ops", "UnknownVolume").await.unwrap();
     assert!(text(&condition(&object, "Ready"), "/message").contains(&theirs.id), "{object}");
     let standing = scene.tenant.fly.standing(&scene.app).await.unwrap();
-    assert_eq!(standing["machines"][0]["state"], "destroyed", "its own goes: {standing}");
+    // One that is destroyed can be read for a while.
+    let gone = |machine: &Value| machine["state"] == "destroyed";
+    assert!(standing["machines"].as_array().unwrap().iter().all(gone), "its own goes: {standing}");
     fly.volumes(&scene.app).delete(&theirs.id).await.unwrap();
     scene.tenant.wait_gone("ops").await.unwrap();
     assert!(scene.tenant.fly.standing(&scene.app).await.unwrap().is_null());
