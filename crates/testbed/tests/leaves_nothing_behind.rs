@@ -3,23 +3,26 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// `testbed up`, and the folder of its control plane.
+/// `testbed up`, and the folder of its control plane. It says more than the folder, and ends if nobody listens.
 #[expect(clippy::zombie_processes, reason = "waited for by the caller, or the test has failed")]
-fn up() -> (Child, PathBuf) {
+fn up() -> (Child, BufReader<ChildStdout>, PathBuf) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_testbed"))
         .arg("up")
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-    for line in lines {
-        if let Some(path) = line.strip_prefix("export KUBECONFIG=") {
-            return (child, Path::new(path).parent().unwrap().to_owned());
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while said.read_line(&mut line).unwrap() > 0 {
+        if let Some(path) = line.trim_end().strip_prefix("export KUBECONFIG=") {
+            let dir = Path::new(path).parent().unwrap().to_owned();
+            return (child, said, dir);
         }
+        line.clear();
     }
     panic!("`testbed up` ended without a kubeconfig");
 }
@@ -32,19 +35,17 @@ fn processes_of(dir: &Path) -> usize {
     all.filter(|bytes| String::from_utf8_lossy(bytes).contains(needle)).count()
 }
 
-/// A machine that runs other tests is slow to start three programs.
-const STARTS: Duration = Duration::from_mins(1);
-const ENDS: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(10);
 
 fn ends_clean(signal: &str) {
-    let (mut child, dir) = up();
+    let (mut child, _said, dir) = up();
     // A program just started shows its command line a moment later.
-    within(STARTS, || processes_of(&dir) >= 3, "etcd, the API server and the controller manager run");
+    within(SOON, || processes_of(&dir) >= 3, "etcd, the API server and the controller manager run");
     let pid = child.id().to_string();
     assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
     child.wait().unwrap();
-    within(ENDS, || processes_of(&dir) == 0, "no process is left");
-    within(ENDS, || !dir.exists(), "the folder is gone");
+    within(SOON, || processes_of(&dir) == 0, "no process is left");
+    within(SOON, || !dir.exists(), "the folder is gone");
 }
 
 fn within(limit: Duration, holds: impl Fn() -> bool, what: &str) {
