@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Mutex as Turns, watch};
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -47,6 +47,16 @@ struct Slot {
     /// Whether it was asked for again since it was last written.
     again: bool,
     first: watch::Receiver<Option<First>>,
+}
+
+/// What became of an order since it was last written.
+enum Standing {
+    /// It was asked for again.
+    Again,
+    /// It wasn't, so far.
+    Quiet,
+    /// It wasn't for so long that it isn't remembered any more.
+    Forgotten,
 }
 
 impl Notes {
@@ -105,14 +115,18 @@ impl Inner {
             return;
         }
         tell.send_replace(Some(first));
+        let mut written = Instant::now();
         loop {
             let _ = self.stop.run_until_cancelled(sleep(WINDOW)).await;
-            if self.is_forgotten(&order) {
-                return;
+            match self.standing(&order, written) {
+                Standing::Forgotten => return,
+                Standing::Quiet => continue,
+                Standing::Again => {}
             }
             let _ = self.stop.run_until_cancelled(self.turn()).await;
             self.answers(&order);
             self.insist(&order).await;
+            written = Instant::now();
         }
     }
 
@@ -120,14 +134,20 @@ impl Inner {
         self.turns.lock().await.tick().await;
     }
 
-    /// Forgets the order if nobody has asked again.
-    fn is_forgotten(&self, order: &str) -> bool {
+    /// Whether somebody has asked again. One of many orders is remembered for longer: it would else be the first again as
+    /// soon as it is told of again, and take no turn.
+    fn standing(&self, order: &str, written: Instant) -> Standing {
         let mut active = self.lock();
-        let again = active.get(order).is_some_and(|slot| slot.again);
-        if !again {
-            active.remove(order);
+        let memory = WINDOW.max(PACE * u32::try_from(active.len()).unwrap_or(u32::MAX));
+        let is_old = written.elapsed() >= memory || self.stop.is_cancelled();
+        match active.get(order) {
+            Some(slot) if slot.again => Standing::Again,
+            Some(_) if !is_old => Standing::Quiet,
+            _ => {
+                active.remove(order);
+                Standing::Forgotten
+            }
         }
-        !again
     }
 
     /// What is written from here on answers all who have asked.
