@@ -151,9 +151,15 @@ impl BenchOptions {
             } else {
                 0.0
             };
-            let history = if runtimes >= self.tasks_from { self.tasks as f64 / 150.0 } else { 0.0 };
-            let deletion = if runtimes >= LARGE { 0.0 } else { 1.0 / 60.0 };
-            let each = runtimes as f64 * (1.0 / 45.0 + deletion + history);
+            let has_history = runtimes >= self.tasks_from;
+            let history = if has_history { self.tasks as f64 / 150.0 } else { 0.0 };
+            let ending = if runtimes < LARGE {
+                1.0 / 60.0
+            } else {
+                // What is brought down leaves a task for another to go, twenty in a second.
+                f64::from(self.off) / 100.0 * (1.0 / 45.0 + if has_history { 1.0 / 20.0 } else { 0.0 })
+            };
+            let each = runtimes as f64 * (1.0 / 38.0 + ending + history);
             once + runs as f64 * (each + runtimes.min(run::RAW) as f64 / 60.0 + 25.0)
         };
         let domains = if self.domains > 0 { self.domains as f64 * 0.5 + 450.0 } else { 0.0 };
