@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::{Api, Client};
@@ -12,6 +12,7 @@ use testbed::ledger::{Expectation, Intent, changes, check_ledger};
 use testbed::{Moment, apply, check_conditions, condition_is, eventually};
 use tokio::sync::SemaphorePermit;
 
+use crate::machine::Host;
 use crate::platform::{blueprint_name, rig, room};
 
 /// Longest time for one gateway's start. Quiet it takes 11 s; a loaded machine needs some minutes.
@@ -146,13 +147,20 @@ spec:
 
     /// Waits until what the Runtime is now holds, for its newest generation, and by the contract of conditions.
     async fn settle(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Result<Value> {
-        let object = eventually(what, PATIENCE, async || {
+        let reached = eventually(what, PATIENCE, async || {
             let object = self.runtime().await?;
             let current = object["status"]["observedGeneration"] == object["metadata"]["generation"];
-            ensure!(current && holds(&object), "{:#}", object["status"]);
+            ensure!(current && holds(&object), "{}", object["status"]);
             Ok(object)
         })
-        .await?;
+        .await;
+        let object = match reached {
+            Ok(object) => object,
+            Err(error) => {
+                let console = Host::of(self).await?.last_words().await?;
+                bail!("{error:?}\n{console}")
+            }
+        };
         let broken = check_conditions(&object, Moment::AtRest);
         ensure!(broken.is_empty(), "{broken:?}");
         Ok(object)

@@ -89,6 +89,16 @@ impl Host {
         Ok(reqwest::get(url).await?.error_for_status()?.text().await?)
     }
 
+    /// What its console showed last and how its program ended, for whoever reads why a test failed.
+    pub async fn last_words(&self) -> Result<String> {
+        let console = self.console().await?;
+        let lines: Vec<String> = console.lines().map(|line| line.chars().take(200).collect()).collect();
+        let last = lines[lines.len().saturating_sub(14)..].join("\n");
+        let exit =
+            self.last_exit().await.map_or_else(|_| "it hasn't ended".to_owned(), |exit| format!("{exit:?}"));
+        Ok(format!("{last}\n{exit}"))
+    }
+
     /// The volume's folder, for what a person would do to the volume of a Machine that is off.
     pub async fn volume_folder(&self) -> PathBuf {
         rig().await.fly.dir().join("state/volumes").join(&self.volume)
