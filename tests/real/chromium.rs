@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use crate::platform::rig;
 
 /// A browser's first page takes 2 s when it is quiet.
-const PATIENCE: Duration = Duration::from_mins(3);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Chromium speaks on descriptors 3 and 4; a shell puts our pipes there.
 const ON_PIPES: &str = r#"exec "$@" 3<&0 4>&1 1>&2"#;

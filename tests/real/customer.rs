@@ -15,8 +15,8 @@ use tokio::sync::SemaphorePermit;
 use crate::machine::Host;
 use crate::platform::{blueprint_name, rig, room};
 
-/// Longest time for one gateway's start. Quiet it takes 11 s; a loaded machine needs some minutes.
-pub const PATIENCE: Duration = Duration::from_mins(5);
+/// Longest time for one gateway's start. Quiet it takes 11 s; a loaded machine needs 60 s and more.
+pub const PATIENCE: Duration = Duration::from_mins(3);
 
 /// The one Runtime's name.
 const RUNTIME: &str = "ops";

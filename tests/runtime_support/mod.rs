@@ -15,4 +15,4 @@ pub use witness::Witness;
 use std::time::Duration;
 
 /// Longest time for anything that should come about by itself. Machines that run the tests may be busy.
-pub const SOON: Duration = Duration::from_mins(3);
+pub const SOON: Duration = Duration::from_mins(1);

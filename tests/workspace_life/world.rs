@@ -11,7 +11,7 @@ use testbed::{Rig, RigOptions, api_for, apply, condition_is, eventually};
 use tokio::sync::OnceCell;
 
 /// Longer than anything here takes on a loaded machine.
-pub const PATIENCE: Duration = Duration::from_mins(2);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The rig with short pauses, so that slow looks are quick here.
 pub async fn rig() -> &'static Rig {
