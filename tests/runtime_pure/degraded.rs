@@ -33,6 +33,16 @@ fn health(world: &mut World, health: Health) {
     world.machine.as_mut().unwrap().health = health;
 }
 
+/// One that has just been started, its checks failing.
+fn just_started() -> (World, Facts) {
+    let mut world = World::new();
+    assert_eq!(run(&mut world, None), Rest::Running);
+    health(&mut world, Health::Failing);
+    world.machine.as_mut().unwrap().since = world.now;
+    let facts = world.facts(Knowledge::default());
+    (world, facts)
+}
+
 #[test]
 fn it_is_looked_at_until_they_pass_ever_less_often() {
     let mut world = World::new();
@@ -58,11 +68,7 @@ fn it_is_looked_at_until_they_pass_ever_less_often() {
 
 #[test]
 fn one_that_answers_just_before_its_check_is_due_runs_seconds_later() {
-    let mut world = World::new();
-    assert_eq!(run(&mut world, None), Rest::Running);
-    health(&mut world, Health::Failing);
-    world.machine.as_mut().unwrap().since = world.now;
-    let mut facts = world.facts(Knowledge::default());
+    let (mut world, mut facts) = just_started();
     world.now += second(31);
     let (rest, _) = rests(&mut world, &mut facts);
     assert!(matches!(rest, Rest::Degraded(again) if again <= second(5)), "{rest:?}");
@@ -74,11 +80,7 @@ fn one_that_answers_just_before_its_check_is_due_runs_seconds_later() {
 
 #[test]
 fn one_that_does_not_serve_is_looked_at_often_at_first_and_not_so_for_ever() {
-    let mut world = World::new();
-    assert_eq!(run(&mut world, None), Rest::Running);
-    health(&mut world, Health::Failing);
-    world.machine.as_mut().unwrap().since = world.now;
-    let mut facts = world.facts(Knowledge::default());
+    let (mut world, mut facts) = just_started();
     let mut counts = Vec::new();
     for minutes in [5, 115] {
         let end = world.now + SignedDuration::from_mins(minutes);
