@@ -114,6 +114,7 @@ fn is_at_rest(known: &Knowledge) -> bool {
         secrets,
         full_regions,
         trouble,
+        under_way,
         started,
         stop_asked,
         stops,
@@ -124,10 +125,11 @@ fn is_at_rest(known: &Knowledge) -> bool {
         full_volume,
         removed_volumes,
     } = known;
+    let idle = under_way.is_none() && started.is_none();
     let times = [stop_asked, destroy_asked, app_delete_asked];
     (*snapshot == Known::Unknown && snapshot_asked.is_none())
         && matches!((token, env), (Token::Unknown, EnvFact::Unknown))
-        && (secrets.is_none() && trouble.is_none() && started.is_none() && pursuit.is_none())
+        && (secrets.is_none() && trouble.is_none() && idle && pursuit.is_none())
         && times.iter().all(|time| time.is_none())
         && (full_regions.is_empty() && full_volume.is_none() && removed_volumes.is_empty() && *stops == 0)
 }

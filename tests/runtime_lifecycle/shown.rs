@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use testbed::Identity;
 
 use crate::tenant;
@@ -46,4 +46,24 @@ async fn the_table_fits_a_terminal_and_tells_the_story() {
     .await;
     let described = kubectl(&["describe", "mrt", "wrong", "-n", "shown"]).await;
     assert!(described.contains("kubectl get plans"), "the remedy is in it:\n{described}");
+}
+
+#[tokio::test]
+async fn a_change_that_takes_its_time_is_called_what_it_is() {
+    let tenant = tenant("named").await;
+    tenant.declare("ops", json!({})).await.unwrap();
+    tenant.wait_ready("ops", "running").await.unwrap();
+    let app = tenant.app("ops").await.unwrap();
+    let restart = json!({"metadata": {"annotations": {"moorage.dev/restarted-at": "once"}}});
+    let changes = [("Update", json!({"spec": {"persona": {"name": "Grace"}}})), ("Restart", restart)];
+    for (kind, change) in changes {
+        let stuck = json!({"kind": "stuck", "state": "starting", "app": app});
+        let stuck = tenant.fly.world(stuck).await.unwrap();
+        tenant.patch("ops", change).await.unwrap();
+        let named = |object: &Value| !object["status"]["operation"].is_null();
+        let object = tenant.wait("ops", "an operation", named).await.unwrap();
+        assert_eq!(object["status"]["operation"]["type"], kind, "{}", object["status"]);
+        tenant.fly.mend(stuck).await.unwrap();
+        tenant.wait_ready("ops", "running").await.unwrap();
+    }
 }

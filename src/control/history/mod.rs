@@ -102,7 +102,7 @@ impl History {
 
 /// What kind of operation an effect is part of, where it is of one alone. Quick operations are over before a status
 /// names them.
-fn operation_of(effect: &Effect) -> Option<OperationType> {
+pub fn operation_of(effect: &Effect) -> Option<OperationType> {
     match effect {
         Effect::TakeWarm(_) | Effect::CreateApp | Effect::CreateMachine(_) => Some(OperationType::Provision),
         Effect::UpdateMachine(_) => Some(OperationType::Update),

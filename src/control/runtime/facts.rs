@@ -20,6 +20,7 @@ pub use super::volume_facts::{
 pub use super::warm::{Warm, WarmStanding};
 use crate::api::name_claim::{NameClaimSpec, Pin};
 use crate::api::order_record::OrderRecord;
+use crate::api::runtime::OperationType;
 use crate::api::{BlueprintSpec, PlanSpec, Runtime, Workspace};
 use crate::control::policy::EffectivePolicy;
 use crate::control::rollout::images::SeenImage;
@@ -153,6 +154,8 @@ pub struct Knowledge {
     pub full_regions: BTreeMap<String, Timestamp>,
     /// What went wrong last, until something succeeds again.
     pub trouble: Option<Trouble>,
+    /// What kind of operation the first effect since the last rest was part of: once it is done the facts don't tell.
+    pub under_way: Option<OperationType>,
     /// The last start asked for, so that a failing one isn't repeated hot.
     pub started: Option<Attempt>,
     /// When the stop under way was asked for.

@@ -166,13 +166,15 @@ fn moving(now: Timestamp, facts: &Facts) -> Option<OperationType> {
     }
 }
 
-/// What kind of change is under way: the one that the status names while it goes on, else what the facts say.
-fn operation_type(now: Timestamp, facts: &Facts, old: &RuntimeStatus) -> OperationType {
+/// What kind of change is under way: the one that the status names while it goes on, or that was begun since it was
+/// written, else what the facts say.
+pub fn operation_type(now: Timestamp, facts: &Facts, old: &RuntimeStatus) -> OperationType {
     if is_deleted(&facts.runtime) {
         return OperationType::Destroy;
     }
     let Ok(resolved) = resolve(facts) else { return OperationType::Update };
-    let under_way = old.operation.as_ref().map(|operation| operation.type_);
+    let named = old.operation.as_ref().map(|operation| operation.type_);
+    let under_way = named.or(facts.known.under_way);
     if under_way != Some(OperationType::Provision)
         && let Some(kind) = moving(now, facts)
     {

@@ -21,9 +21,10 @@ use super::record::record;
 use super::step::{Effect, Rest, Step, Wait, Waiting};
 use super::survey;
 use super::trouble::{note, note_beside};
-use super::view::{standing, step_name};
+use super::view::{operation_type, standing, step_name};
 use crate::api::{Runtime, reason};
 use crate::control::context::Context;
+use crate::control::history::operation_of;
 use crate::control::memory::Entry;
 use crate::engine::metrics::ReconcileResult;
 
@@ -132,6 +133,10 @@ async fn perform(
     if *effect == Effect::RecordIntent {
         return record(ctx, now, facts, entry, &Step::Do(effect.clone())).await;
     }
+    if operation_of(effect).is_some() && facts.known.under_way.is_none() {
+        let old = facts.runtime.status.as_ref();
+        facts.known.under_way = old.map(|old| operation_type(now, facts, old));
+    }
     act(ctx, now, facts, effect).await?;
     ctx.history.did(now, &facts.runtime, effect);
     tracing::debug!(runtime = facts.runtime.name_any(), effect = super::view::effect_name(effect), "done");
@@ -214,6 +219,7 @@ fn strangers(now: Timestamp, facts: &Facts, step: &Step) -> Option<Duration> {
 fn slim(now: Timestamp, facts: &mut Facts, step: &Step) {
     if step.rest().is_some() {
         drift::forget(now, facts);
+        facts.known.under_way = None;
         forget_addresses(facts);
         facts.known.token = super::facts::Token::Unknown;
         facts.known.env = super::facts::EnvFact::Unknown;
