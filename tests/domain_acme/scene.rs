@@ -24,8 +24,15 @@ pub fn config(different: Value) -> Map<String, Value> {
     config
 }
 
+/// Has a failing test show what went wrong on the way, which a condition's message leaves out.
+fn tell_why() {
+    let logs = tracing_subscriber::fmt().with_env_filter("moorage::domains=debug").with_test_writer();
+    let _ = logs.try_init();
+}
+
 /// An authority that takes each proof for good.
 pub async fn believing(bad_nonces: u8, different: Value) -> Pebble {
+    tell_why();
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
     let options = PebbleOptions { dns: nowhere, validity: VALIDITY, bad_nonces };
     let setup = PebbleSetup { config: config(different), proofs: Proofs::Believed };
@@ -34,6 +41,7 @@ pub async fn believing(bad_nonces: u8, different: Value) -> Pebble {
 
 /// An authority that looks for proofs by this name server.
 pub async fn looking(server: &NameServer, different: Value) -> Pebble {
+    tell_why();
     let options = PebbleOptions { dns: server.address(), validity: VALIDITY, bad_nonces: 0 };
     let setup = PebbleSetup { config: config(different), proofs: Proofs::Checked };
     Pebble::start_with(options, setup).await.unwrap()
