@@ -32,4 +32,5 @@ mod upgrade;
 mod volumes;
 mod warm;
 mod warm_pool;
+mod word;
 mod world;

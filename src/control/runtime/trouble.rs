@@ -32,6 +32,19 @@ pub enum Pace {
     Backoff,
 }
 
+impl Failure {
+    /// The lease is gone: whoever has it acts now, and tells what comes of it.
+    pub fn deposed() -> Self {
+        Self {
+            class: TroubleClass::Transient,
+            reason: reason::KUBERNETES_UNAVAILABLE,
+            message: "Another replica acts now.".into(),
+            retry_after: None,
+            pace: Pace::Soon,
+        }
+    }
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self {

@@ -49,7 +49,8 @@ pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeStatus) -> 
     }
 }
 
-/// What was at rest stays so while Fly can't be asked: an outage of its API says nothing of what runs there.
+/// What was at rest stays so while Fly can't be asked: an outage of its API says nothing of what runs there. A refusal
+/// is no outage, and a Machine that was seen to be off doesn't serve.
 fn keeps_its_word(facts: &Facts, step: &Step, old: &RuntimeStatus) -> bool {
     let retrying = matches!(step, Step::Wait(wait) if wait.what == Waiting::Retry);
     let current = facts.runtime.metadata.generation == Some(old.observed_generation);
@@ -57,6 +58,26 @@ fn keeps_its_word(facts: &Facts, step: &Step, old: &RuntimeStatus) -> bool {
         && current
         && condition::is_true(&old.conditions, ConditionType::Ready)
         && !is_deleted(&facts.runtime)
+        && is_outage(facts)
+        && !is_seen_down(facts, old)
+}
+
+/// Whether what went wrong concerns everybody and not this Runtime.
+fn is_outage(facts: &Facts) -> bool {
+    let trouble = facts.known.trouble.as_ref();
+    trouble.is_none_or(|trouble| {
+        trouble.class == TroubleClass::Transient || trouble.reason == reason::FLY_UNAUTHORIZED
+    })
+}
+
+/// Whether the status calls it running, and its Machine was seen not to be.
+fn is_seen_down(facts: &Facts, old: &RuntimeStatus) -> bool {
+    let is_up = match &facts.known.machine {
+        Known::Present(machine) => machine.phase == MachinePhase::Started,
+        Known::Unknown => true,
+        Known::Missing(_) => false,
+    };
+    matches!(old.state, Some(RuntimeState::Running)) && !is_up
 }
 
 fn outcome(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeStatus) -> Outcome {

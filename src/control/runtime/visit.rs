@@ -20,7 +20,7 @@ use super::observe::{cluster, gather};
 use super::record::record;
 use super::step::{Effect, Rest, Step, Wait, Waiting};
 use super::survey;
-use super::trouble::{note, note_beside};
+use super::trouble::{Failure, note, note_beside};
 use super::view::{operation_type, standing, step_name};
 use crate::api::{Runtime, reason};
 use crate::control::context::Context;
@@ -126,9 +126,9 @@ async fn perform(
     facts: &mut Facts,
     entry: &mut Entry,
     effect: &Effect,
-) -> Result<(), super::trouble::Failure> {
+) -> Result<(), Failure> {
     if !ctx.leadership.is_current() {
-        return Err(Refusal::new(reason::INTERNAL_ERROR, "Another replica acts now.").into());
+        return Err(Failure::deposed());
     }
     if *effect == Effect::RecordIntent {
         return record(ctx, now, facts, entry, &Step::Do(effect.clone())).await;
