@@ -23,6 +23,10 @@ use crate::world::{World, plan, second};
 pub struct Moves {
     pub volumes: BTreeMap<String, Detail>,
     pub shots: Vec<Shot>,
+    /// How long Fly takes to fill a copy that is in use already.
+    pub slow_copies: SignedDuration,
+    /// Copies, and until when they are filled.
+    pub copying: BTreeMap<String, Timestamp>,
     /// How long Fly takes for a snapshot.
     pub slow_shots: SignedDuration,
     /// The volume on whose host there is no room.
@@ -216,9 +220,14 @@ impl World {
             phase,
             attached: None,
             size_gb: self.moves.volumes[id].size_gb,
-            filling: Filling::Mountable,
+            filling: if self.is_copied(id) { Filling::Whole } else { Filling::Mountable },
             snapshot_days: Some(self.moves.volumes[id].days),
         }
+    }
+
+    /// Whether Fly has brought the copying of a volume to its end.
+    pub fn is_copied(&self, id: &str) -> bool {
+        self.moves.copying.get(id).is_none_or(|until| *until <= self.now)
     }
 
     pub fn admit(&mut self, id: &str, name: String, size_gb: i32, content: String) {
@@ -393,6 +402,9 @@ impl World {
         let id = self.id("vol_");
         let name = desired::named_volume(&identity, replacement.incarnation);
         let size = identity.volume_size().max(source.size_gb);
+        if copies {
+            self.moves.copying.insert(id.clone(), self.now + self.moves.slow_copies);
+        }
         self.admit(&id, name, size, source.content);
     }
 
@@ -404,7 +416,9 @@ impl World {
         let content = &self.moves.volumes[id].content;
         let kept = |shot: &Shot| shot.volume_now.days == LONGEST_KEPT && shot.volume_now.content == *content;
         let since = |shot: &Shot| shot.volume == id && shot.made >= left.since && kept(shot);
-        let saved = left.cause == ReplacementCause::Fork || self.moves.shots.iter().any(since);
+        let own = identity.volume_id.as_deref().unwrap_or_default();
+        let has_all = left.cause == ReplacementCause::Fork && self.is_copied(own);
+        let saved = has_all || self.moves.shots.iter().any(since);
         let policy = Some(identity.deletion_policy).filter(|_| deleted);
         let kept = identity.snapshot.as_ref().map(|kept| &kept.volume_id);
         let copied =

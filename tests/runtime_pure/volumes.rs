@@ -5,8 +5,9 @@ use moorage::api::NameRef;
 use moorage::api::condition::{ConditionType, find};
 use moorage::api::replacement::ReplacementCause;
 use moorage::api::runtime::{DeletionPolicy, HostLossPolicy, PowerState, Recovery};
+use moorage::control::runtime::decide::{decide, displaced};
 use moorage::control::runtime::facts::{Knowledge, MachinePhase, VolumePhase};
-use moorage::control::runtime::step::Rest;
+use moorage::control::runtime::step::{Clearing, Effect, Look, Rest, Step};
 
 const FAULTS: [Fault; 4] = [Fault::CrashBefore, Fault::CrashAfter, Fault::LostReply, Fault::LostRequest];
 
@@ -339,6 +340,54 @@ fn the_source_of_a_copy_goes_once_the_copy_has_served_for_an_hour() {
     assert_eq!(world.moves.cleared, [old.volume_id]);
     assert!(world.identity().displaced.is_empty());
     assert_eq!(world.content(), "diary");
+}
+
+#[test]
+fn the_source_of_a_copy_stays_while_fly_still_fills_the_copy() {
+    let mut world = on_full_host();
+    world.moves.slow_copies = second(3 * 3600);
+    resize(&mut world, "pro");
+    assert_eq!(run(&mut world, None), Rest::Running);
+    for _ in 0..5 {
+        world.now += second(1800);
+        assert_eq!(run(&mut world, None), Rest::Running);
+    }
+    assert!(world.moves.cleared.is_empty(), "the copy would have holes");
+    let mut known = Knowledge::default();
+    let mut looks = 0;
+    for _ in 0..1000 {
+        let mut facts = world.facts(known);
+        match decide(world.now, &facts) {
+            Step::Look(look) => {
+                looks += u32::from(look == Look::Volume);
+                world.look(look, &mut facts);
+            }
+            Step::Rest(_) => world.now += displaced::due(world.now, &facts).unwrap(),
+            Step::Do(Effect::Clear(Clearing::Volume(_))) => break,
+            step => panic!("{step:?}"),
+        }
+        known = facts.known;
+    }
+    assert!((5..60).contains(&looks), "{looks} looks in half an hour");
+    cleared(&mut world);
+    assert!(world.identity().displaced.is_empty());
+}
+
+#[test]
+fn a_copy_that_ends_and_is_started_again_has_not_served_for_an_hour() {
+    let mut world = on_full_host();
+    resize(&mut world, "pro");
+    assert_eq!(run(&mut world, None), Rest::Running);
+    world.now += second(3500);
+    assert_eq!(run(&mut world, None), Rest::Running);
+    let machine = world.machine.as_mut().unwrap();
+    machine.started = Some(world.now);
+    world.now += second(600);
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert!(world.moves.cleared.is_empty(), "it ended ten minutes ago");
+    world.now += second(3000);
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.moves.cleared.len(), 1);
 }
 
 #[test]

@@ -205,8 +205,16 @@ pub fn volume_fact(volume: &Volume) -> VolumeFact {
         phase: if volume.state.is_gone() { VolumePhase::Going } else { VolumePhase::Usable },
         attached: volume.attached_to().map(str::to_owned),
         size_gb: i32::try_from(volume.size_gb).unwrap_or_default(),
-        filling: if volume.state.is_mountable() { Filling::Mountable } else { Filling::UnderWay },
+        filling: filling(&volume.state),
         snapshot_days: volume.snapshot_retention,
+    }
+}
+
+fn filling(state: &fly::VolumeState) -> Filling {
+    match state {
+        fly::VolumeState::Created | fly::VolumeState::Extending => Filling::Whole,
+        state if state.is_mountable() => Filling::Mountable,
+        _ => Filling::UnderWay,
     }
 }
 

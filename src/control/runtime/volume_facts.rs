@@ -24,7 +24,9 @@ pub struct VolumeFact {
 /// Whether a volume that was made from another, or from a snapshot, can be mounted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filling {
-    /// It can.
+    /// It can, and has all that it was made from.
+    Whole,
+    /// It can, and Fly still copies what it was made from.
     Mountable,
     /// Fly still fills it.
     UnderWay,

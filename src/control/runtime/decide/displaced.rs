@@ -1,19 +1,24 @@
 //! What moves left behind: Machines on hosts that didn't answer, and volumes that others took the place of.
 //!
-//! Such a volume is removed once the one in its place has served for an hour without being stopped; unless it was the
-//! source of a copy, which holds all that it held, only with a snapshot of it made since. See docs/adr.
+//! Such a volume is removed once the one in its place has served for an hour without being stopped, or ending by
+//! itself; unless it was the source of a copy, only with a snapshot of it made since. A copy holds all that its source
+//! held once Fly has brought it to its end, which it does while the copy is in use. See docs/adr.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::facts::{Facts, SnapshotPhase};
+use super::super::facts::{Facts, Filling, SnapshotPhase};
 use super::super::moving::LeftState;
+use super::super::resolve::resolve;
 use super::super::step::{Clearing, Effect, Look, Rest, Step, Wait, Waiting};
 use super::replace::record;
 use super::{Reached, snapshot};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::{RuntimeIdentity, SnapshotRecord};
 use crate::api::replacement::{Displaced, ReplacementCause};
-use crate::api::runtime::DeletionPolicy;
+use crate::api::runtime::{DeletionPolicy, SleepMode};
+
+/// Time between two looks at a copy that Fly still fills.
+const COPY_LOOK: SignedDuration = SignedDuration::from_mins(1);
 
 /// Nothing that was left behind is due to be cleared up.
 pub(super) fn cleared(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, rest: &Step) -> Reached<()> {
@@ -30,13 +35,11 @@ pub(super) fn cleared(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity,
 }
 
 /// When clearing up goes on, if anything was left behind.
-pub(in crate::control::runtime) fn due(now: Timestamp, facts: &Facts) -> Option<SignedDuration> {
+pub fn due(now: Timestamp, facts: &Facts) -> Option<SignedDuration> {
     let identity = facts.own_claim()?.runtime.as_ref()?;
-    let keep = facts.cluster.settings.keep_displaced;
-    let ripe = |left: &Displaced| match (&left.machine_id, left.served_since) {
-        (Some(_), _) => Some(now),
-        (None, Some(since)) => since.saturating_add(keep).ok(),
-        (None, None) => None,
+    let ripe = |left: &Displaced| match &left.machine_id {
+        Some(_) => Some(now),
+        None => ripe_at(facts, left).map(|at| at.max(copied_at(now, facts, identity, left))),
     };
     let first = identity.displaced.iter().filter_map(ripe).min()?;
     let at = first.max(facts.known.moving.left_next.unwrap_or(first));
@@ -85,11 +88,33 @@ fn served(now: Timestamp, identity: &RuntimeIdentity, rest: &Step) -> Reached<()
 
 /// The first volume whose successor has served long enough.
 fn ripe<'i>(now: Timestamp, facts: &Facts, identity: &'i RuntimeIdentity) -> Option<&'i Displaced> {
-    let keep = facts.cluster.settings.keep_displaced;
-    let long = |left: &&Displaced| {
-        left.machine_id.is_none() && left.served_since.is_some_and(|at| at.duration_until(now) >= keep)
-    };
+    let long =
+        |left: &&Displaced| left.machine_id.is_none() && ripe_at(facts, left).is_some_and(|at| at <= now);
     identity.displaced.iter().find(long)
+}
+
+/// When the volume in its place will have served for long enough. What has ended and was started again begins anew; but
+/// one that sleeps is started again and again.
+fn ripe_at(facts: &Facts, left: &Displaced) -> Option<Timestamp> {
+    let since = left.served_since?;
+    let sleeps = resolve(facts).is_ok_and(|resolved| resolved.sleep != SleepMode::Never);
+    let started = facts.known.machine.present().and_then(|machine| machine.started);
+    let begun = started.filter(|_| !sleeps).map_or(since, |started| started.max(since));
+    begun.saturating_add(facts.cluster.settings.keep_displaced).ok()
+}
+
+/// When to look next whether the volume in its place has all that it was copied from.
+fn copied_at(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, left: &Displaced) -> Timestamp {
+    if left.cause != ReplacementCause::Fork || is_copied(facts, identity) {
+        return now;
+    }
+    let age = facts.known.since_look(Look::Volume, now);
+    if age >= COPY_LOOK { now } else { now.saturating_add(COPY_LOOK - age).unwrap_or(now) }
+}
+
+fn is_copied(facts: &Facts, identity: &RuntimeIdentity) -> bool {
+    let own = facts.known.volume.present().filter(|volume| Some(&volume.id) == identity.volume_id.as_ref());
+    own.is_some_and(|volume| volume.filling == Filling::Whole)
 }
 
 fn volume(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, left: &Displaced) -> Reached<()> {
@@ -101,7 +126,11 @@ fn volume(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, left: &Disp
     }
     let id = left.volume_id.clone();
     if left.cause == ReplacementCause::Fork {
-        return Err(Step::Do(Effect::Clear(Clearing::Volume(id))));
+        return match copied_at(now, facts, identity, left) {
+            _ if is_copied(facts, identity) => Err(Step::Do(Effect::Clear(Clearing::Volume(id)))),
+            at if at <= now => Err(Step::Look(Look::Volume)),
+            _ => Ok(()),
+        };
     }
     Err(match saved(now, facts, &id) {
         Saved::Gone => forgotten(identity, &id),

@@ -7,7 +7,7 @@
 mod brake;
 pub(super) mod claim;
 mod destroy;
-pub(super) mod displaced;
+pub mod displaced;
 mod drift;
 mod fork;
 pub mod hostname;
