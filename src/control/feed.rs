@@ -116,7 +116,7 @@ impl Feed {
             limit: Some(PAGE),
             ..OrgQuery::default()
         };
-        let (mut changed, mut newest) = (0, self.newest);
+        let (mut changed, mut newest, mut unread) = (0, self.newest, Vec::new());
         loop {
             let page = ctx.fly.org(&ctx.config.fly.organization).machines(&query).await?;
             for machine in &page.machines {
@@ -129,14 +129,26 @@ impl Feed {
                     }
                 }
             }
+            unread.extend(page.error_regions);
             if page.next_cursor.is_empty() || page.machines.is_empty() {
                 break;
             }
             query.cursor = Some(page.next_cursor);
         }
-        self.newest = newest;
+        self.reached(newest, &unread);
         self.forget();
         Ok(changed)
+    }
+
+    /// Notes how far the list went. What changed meanwhile in a region that Fly couldn't read is older than what it
+    /// showed of others: the next list begins where this one did. At the start the Machines that no list showed are
+    /// asked for one by one.
+    fn reached(&mut self, newest: Option<Newest>, unread: &[String]) {
+        if unread.is_empty() || self.newest.is_none() {
+            self.newest = newest;
+        } else {
+            tracing::info!(regions = ?unread, "Fly can't list the Machines of some regions");
+        }
     }
 
     /// Where the next list begins: after it, or with it. Once the newest change has been known for as long as changes take to show, nothing
@@ -270,11 +282,16 @@ async fn token_has_changed(ctx: &Context, tokens: &mut Tokens, runtime: &Runtime
         Ok(None) => true,
         Ok(Some(secret)) => {
             let version = secret.resource_version().unwrap_or_default();
-            let before = tokens.insert(uid, version.clone());
-            before.is_some_and(|before| before != version)
+            is_news(tokens, uid, version)
         }
         Err(_) => false,
     }
+}
+
+/// Nobody knows what happened to one that is seen for the first time.
+fn is_news(tokens: &mut Tokens, uid: String, version: String) -> bool {
+    let before = tokens.insert(uid, version.clone());
+    before != Some(version)
 }
 
 fn look_again(ctx: &Context, runtime: &Runtime) {
@@ -294,6 +311,25 @@ fn look_again(ctx: &Context, runtime: &Runtime) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_token_is_news_when_it_is_first_seen_and_when_it_is_another() {
+        let mut tokens = Tokens::new();
+        let news = ["1", "1", "2"].map(|version| is_news(&mut tokens, "uid".into(), version.into()));
+        assert_eq!(news, [true, false, true]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_list_stays_where_it_is_while_a_region_cannot_be_read() {
+        let mut feed = Feed::default();
+        let at = |seconds| newer(None, Some(second(seconds)));
+        feed.reached(at(100), &["fra".into()]);
+        assert_eq!(feed.newest.unwrap().changed, second(100), "the first list is no news");
+        feed.reached(at(500), &["fra".into()]);
+        assert_eq!(feed.newest.unwrap().changed, second(100), "what changed in fra is listed later");
+        feed.reached(at(900), &[]);
+        assert_eq!(feed.newest.unwrap().changed, second(900));
+    }
 
     fn row(id: &str, second: i64) -> OrgMachine {
         OrgMachine { id: id.into(), updated_at: Some(self::second(second)), ..OrgMachine::default() }
