@@ -225,6 +225,8 @@ fn wake(ctx: &Context, machine: &OrgMachine) {
     }
     let mut news = true;
     ctx.memory.change(&holder.uid, |entry| {
+        // One that a move left behind may serve again: it isn't waited for any longer.
+        entry.known.moving.left_next = None;
         if let Known::Present(known) = &entry.known.machine {
             news = known.id != machine.id
                 || known.state != machine.state.as_str()

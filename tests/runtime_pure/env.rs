@@ -1,12 +1,12 @@
 //! Variables and their secrets: a restart only where the variable needs one, and a rotation reaches everybody.
 
 use crate::faults::{every_fault, running_with};
-use crate::world::{World, run};
+use crate::world::{World, run, run_for, second};
 use moorage::api::blueprint::{Awake, EnvRule, EnvType, OnChange};
 use moorage::api::condition::{ConditionType, find};
 use moorage::api::refs::SecretKeyRef;
 use moorage::api::runtime::{EnvEffect, EnvSource, EnvVar, RuntimeSpec, Sleep, SleepMode};
-use moorage::control::runtime::facts::MachinePhase;
+use moorage::control::runtime::facts::{EnvFact, Knowledge, MachinePhase, Token};
 use moorage::control::runtime::step::Rest;
 
 fn literal(name: &str, value: &str) -> EnvVar {
@@ -211,4 +211,45 @@ fn one_fault_at_every_effect_of_a_change_of_variables_changes_nothing_in_the_end
         world.rotated = true;
     };
     every_fault("lose the token", running, lose, Rest::Running);
+}
+
+#[test]
+fn a_secret_that_went_is_looked_for_until_it_is_back() {
+    let mut world = running();
+    let value = world.secrets.remove("KEY").unwrap();
+    world.rotated = true;
+    let mut known = world.fresh();
+    for _ in 0..3 {
+        let (rest, seen) = run_for(&mut world, known, 100, None);
+        assert!(
+            matches!(&rest, Some(Rest::Refused(refusal, _)) if refusal.reason == "SecretNotFound"),
+            "{rest:?}"
+        );
+        // As one at rest does.
+        known = Knowledge { env: EnvFact::Unknown, token: Token::Unknown, ..seen };
+        world.now += second(30);
+    }
+    world.secrets.insert("KEY".into(), value);
+    assert_eq!(run_for(&mut world, known, 100, None).0, Some(Rest::Running));
+    assert_eq!(restarts(&world), 0);
+}
+
+fn set_later(world: &mut World, value: &str) {
+    world.edit(|spec| {
+        spec.env.retain(|env| env.name != "LATER");
+        spec.env.push(literal("LATER", value));
+    });
+}
+
+#[test]
+fn what_waits_for_its_next_start_goes_on_waiting_when_the_blueprint_is_edited() {
+    let mut world = running();
+    set_later(&mut world, "2");
+    assert_eq!(run(&mut world, None), Rest::Running);
+    world.edit_blueprint(|blueprint| blueprint.env_schema.clear());
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!((restarts(&world), pending(&world)), (0, vec!["LATER".to_owned()]));
+    set_later(&mut world, "3");
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!((restarts(&world), pending(&world)), (1, vec![]), "by the rule as it is now");
 }

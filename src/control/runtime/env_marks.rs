@@ -123,8 +123,21 @@ pub fn knows(facts: &Facts, name: &str) -> bool {
     marked.map(read).is_some_and(|given| given.contains_key(key(name).as_str()))
 }
 
-/// The name of a variable that needs no restart, by its hash.
+/// The name of a variable that needs no restart, by its hash. What waits for its next start goes on waiting whatever
+/// becomes of the Blueprint: an edit of that restarts nothing.
 fn may_wait(facts: &Facts, wanted: &str) -> Option<String> {
+    waits(facts, wanted).or_else(|| may_wait_by_rule(facts, wanted))
+}
+
+/// One that the status of this very spec says to wait.
+fn waits(facts: &Facts, wanted: &str) -> Option<String> {
+    let status = facts.runtime.status.as_ref();
+    let status = status.filter(|it| Some(it.observed_generation) == facts.runtime.metadata.generation)?;
+    let waiting = status.env.iter().find(|env| env.effective.is_some() && key(&env.name) == wanted);
+    waiting.map(|env| env.name.clone())
+}
+
+fn may_wait_by_rule(facts: &Facts, wanted: &str) -> Option<String> {
     let (_, _, blueprint) = facts.cluster.blueprint.as_ref()?;
     let rule = blueprint.env_schema.iter().find(|rule| key(&rule.name) == wanted)?;
     (rule.on_change == OnChange::NextStart).then(|| rule.name.clone())

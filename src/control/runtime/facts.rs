@@ -335,6 +335,16 @@ impl Facts {
 }
 
 impl Knowledge {
+    /// Takes the environment's secret values as they were read for a generation of the spec. Those that can't be read
+    /// aren't compared: they are read again until they can, though a Runtime at rest forgets them.
+    pub fn note_env(&mut self, generation: i64, env: EnvFact) {
+        self.compared = Some(match env {
+            EnvFact::Known(_) => Compared::With(generation),
+            EnvFact::Unknown | EnvFact::Refused(_) => Compared::Never,
+        });
+        self.env = env;
+    }
+
     /// Whether the Machine is known to exist.
     pub fn machine_exists(&self) -> bool {
         matches!(self.machine, Known::Present(_))

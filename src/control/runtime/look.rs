@@ -12,8 +12,8 @@ use super::decide::{is_deleted, quiet_since};
 use super::desired;
 use super::env;
 use super::facts::{
-    Absence, AbsenceKind, Compared, Facts, Filling, Known, MachineFact, Origin, ProbeFact, Refusal,
-    SnapshotFact, SnapshotPhase, VolumeFact, VolumePhase,
+    Absence, AbsenceKind, Facts, Filling, Known, MachineFact, Origin, ProbeFact, Refusal, SnapshotFact,
+    SnapshotPhase, VolumeFact, VolumePhase,
 };
 use super::machine_fact::machine_fact;
 use super::step::Look;
@@ -33,9 +33,8 @@ const USUALLY_KEPT: u32 = 5;
 pub async fn look(ctx: &Context, now: Timestamp, facts: &mut Facts, look: Look) -> Result<(), Failure> {
     match look {
         Look::Env => {
-            facts.known.env = env::read(ctx, facts).await?;
-            facts.known.compared =
-                Some(Compared::With(facts.runtime.metadata.generation.unwrap_or_default()));
+            let env = env::read(ctx, facts).await?;
+            facts.known.note_env(facts.runtime.metadata.generation.unwrap_or_default(), env);
         }
         Look::App => app(ctx, now, facts).await?,
         Look::Addresses => addresses(ctx, now, facts).await?,

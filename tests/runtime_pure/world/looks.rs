@@ -135,7 +135,7 @@ impl World {
             }
             Look::Env if self.lacks_a_secret() => {
                 let refusal = Refusal::new("SecretNotFound", "The Secret doesn't exist. Create it.");
-                known.env = EnvFact::Refused(refusal);
+                known.note_env(self.runtime.metadata.generation.unwrap(), EnvFact::Refused(refusal));
             }
             Look::Env => {
                 let env = &self.runtime.spec.env;
@@ -144,8 +144,8 @@ impl World {
                     .iter()
                     .filter(|(name, _)| env.iter().any(|env| env.name == **name && env.value.is_none()))
                     .map(|(name, value)| (name.clone(), SecretString::from(value.clone())));
-                known.env = EnvFact::Known(Arc::new(values.collect()));
-                known.compared = Some(Compared::With(self.runtime.metadata.generation.unwrap()));
+                let values = EnvFact::Known(Arc::new(values.collect()));
+                known.note_env(self.runtime.metadata.generation.unwrap(), values);
             }
             Look::Probe => {
                 let version =
