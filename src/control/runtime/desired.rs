@@ -190,6 +190,18 @@ pub fn machine_config(
     Ok(config)
 }
 
+/// The mounts of a Machine that stands, each at the path where its volume is wanted now: Fly changes a mount's path with
+/// an update, and never its volume.
+pub fn mounts(standing: Vec<fly::Mount>, wanted: &[fly::Mount]) -> Vec<fly::Mount> {
+    let moved = |mut mount: fly::Mount| {
+        if let Some(same) = wanted.iter().find(|wanted| wanted.volume == mount.volume) {
+            mount.path.clone_from(&same.path);
+        }
+        mount
+    };
+    standing.into_iter().map(moved).collect()
+}
+
 /// What is asked of Fly when the Machine is made or changed; the Machine keeps whether it is meant to run.
 pub fn launch(launch: Launch, config: &mut fly::MachineConfig) -> fly::Launch {
     match launch {
@@ -337,4 +349,23 @@ fn signal(signal: StopSignal) -> &'static str {
 
 fn seconds(seconds: i32) -> u64 {
     u64::try_from(seconds).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mount(volume: &str, path: &str, name: Option<&str>) -> fly::Mount {
+        let name = name.map(str::to_owned);
+        fly::Mount { volume: volume.into(), path: path.into(), name, ..fly::Mount::default() }
+    }
+
+    #[test]
+    fn a_volume_is_mounted_where_the_command_looks_for_it() {
+        let wanted = [mount("vol_1", "/data", None)];
+        let own = vec![mount("vol_1", "/home/node", Some("kept"))];
+        assert_eq!(mounts(own, &wanted), [mount("vol_1", "/data", Some("kept"))]);
+        let foreign = vec![mount("vol_2", "/home/node", None)];
+        assert_eq!(mounts(foreign.clone(), &wanted), foreign, "a mount's volume can't be changed");
+    }
 }

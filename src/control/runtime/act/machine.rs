@@ -58,8 +58,8 @@ pub(super) async fn update_machine(
     let standing = machines.get(&before.id).await?;
     let mut config = desired::machine_config(facts, &resolved, identity).map_err(Failure::from)?;
     if let Some(standing) = standing.config {
-        // A mount can't be changed, and what we don't own is left as it is.
-        config.mounts = standing.mounts;
+        // A mount's volume can't be changed, and what we don't own is left as it is.
+        config.mounts = desired::mounts(standing.mounts, &config.mounts);
         config.extra = standing.extra;
     }
     let launch = desired::launch(launch, &mut config);
