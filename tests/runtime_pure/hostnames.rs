@@ -95,6 +95,7 @@ fn one_that_ran_before_there_was_a_base_domain_goes_on_and_is_told_to_restart() 
         "named on the claim first"
     );
     assert_eq!(shown(&world), (ConditionStatus::True, reason::RESTART_NEEDED.into()));
+    assert!(status(&world).url.as_ref().unwrap().ends_with(".fly.dev"), "its gateway refuses the other name");
     world.runtime.metadata.annotations =
         Some([("moorage.dev/restarted-at".to_owned(), "1".to_owned())].into());
     assert_eq!(run(&mut world, None), Rest::Running);

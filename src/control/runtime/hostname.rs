@@ -150,9 +150,16 @@ pub fn in_service<'f>(facts: &'f Facts, identity: &'f RuntimeIdentity) -> Option
     (led && good && record.certificate.is_some()).then_some(record.name.as_str())
 }
 
-/// Where it serves: at its hostname once that is in service, else at its app's name, which always leads to it.
+/// Where it serves: at its hostname once that is in service and its gateway lets browsers in under it, else at its app's
+/// name, which always leads to it.
 pub fn url(facts: &Facts, identity: &RuntimeIdentity) -> String {
-    in_service(facts, identity).map_or_else(|| desired::url(identity), |host| format!("https://{host}"))
+    let host = in_service(facts, identity).filter(|host| lets_in(facts, host));
+    host.map_or_else(|| desired::url(identity), |host| format!("https://{host}"))
+}
+
+/// A gateway lets browsers in only under the names that it was started with.
+fn lets_in(facts: &Facts, host: &str) -> bool {
+    facts.known.machine.present().is_none_or(|machine| machine.hostname.as_deref() == Some(host))
 }
 
 /// When to come back for the hostname's sake, if it waits for something.
@@ -210,15 +217,13 @@ pub fn condition(facts: &Facts) -> Option<Wanted> {
     }
 }
 
-/// A gateway lets browsers in only under the names that it was started with.
 fn serving(facts: &Facts, host: &str) -> Wanted {
-    let known = facts.known.machine.present().is_none_or(|machine| machine.hostname.as_deref() == Some(host));
-    let (reason, message) = if known {
+    let (reason, message) = if lets_in(facts, host) {
         (reason::HOSTNAME_IN_SERVICE, "The hostname leads to it, with a certificate.")
     } else {
         (
             reason::RESTART_NEEDED,
-            "The hostname leads to it. Its gateway lets browsers in under that name from its next restart on.",
+            "The hostname leads to it. Its gateway lets browsers in under that name, and `status.url` names it, from its next restart on.",
         )
     };
     Wanted::new(ConditionType::HostnameReady, ConditionStatus::True, reason, message)
