@@ -3,7 +3,7 @@
 
 use moorage::api::condition::{ConditionStatus, ConditionType, find};
 use moorage::api::reason;
-use moorage::api::runtime::RuntimeStatus;
+use moorage::api::runtime::{OperationType, Persona, RuntimeStatus};
 use moorage::api::state::RuntimeState;
 use moorage::control::runtime::decide::decide;
 use moorage::control::runtime::facts::{Facts, Health, Knowledge, Trouble, TroubleClass};
@@ -11,7 +11,7 @@ use moorage::control::runtime::machine::MachinePhase;
 use moorage::control::runtime::step::{Rest, Step, Waiting};
 use moorage::control::runtime::view::view;
 
-use crate::world::{World, run, second};
+use crate::world::{World, run, run_until, second};
 
 /// One that runs, with what is known of it.
 fn running() -> (World, Facts) {
@@ -76,4 +76,20 @@ fn one_that_was_seen_to_be_off_is_not_called_running() {
         assert!(!is_ready(&status), "{phase:?}");
         assert_ne!(status.state, Some(RuntimeState::Running), "{phase:?}");
     }
+}
+
+#[test]
+fn an_update_is_called_so_by_whoever_takes_over_in_the_middle() {
+    let (mut world, _) = running();
+    world.edit(|spec| spec.persona = Some(Persona { name: "Grace".into() }));
+    run_until(&mut world, |world| world.ledger.last() == Some(&"UpdateMachine"));
+    let machine = world.machine.as_mut().unwrap();
+    (machine.phase, machine.health, machine.since) = (MachinePhase::Starting, Health::Unknown, world.now);
+    let mut facts = world.facts(Knowledge::default());
+    while let Step::Look(look) = decide(world.now, &facts) {
+        world.look(look, &mut facts);
+    }
+    let step = decide(world.now, &facts);
+    let status = view(world.now, &facts, &step, world.runtime.status.as_ref().unwrap());
+    assert_eq!(status.operation.unwrap().type_, OperationType::Update);
 }

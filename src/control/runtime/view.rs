@@ -216,8 +216,16 @@ pub fn operation_type(now: Timestamp, facts: &Facts, old: &RuntimeStatus) -> Ope
         (_, Known::Present(machine)) if !machine.is_as_asked() || !config_is_applied(facts, &resolved) => {
             OperationType::Update
         }
+        // An earlier process gave it what was edited.
+        _ if ran(old) && facts.runtime.metadata.generation != Some(old.observed_generation) => {
+            OperationType::Update
+        }
         _ => OperationType::Start,
     }
+}
+
+fn ran(old: &RuntimeStatus) -> bool {
+    old.state == Some(RuntimeState::Running)
 }
 
 fn is_upgrading(facts: &Facts) -> bool {
