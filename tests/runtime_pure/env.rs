@@ -253,3 +253,30 @@ fn what_waits_for_its_next_start_goes_on_waiting_when_the_blueprint_is_edited() 
     assert_eq!(run(&mut world, None), Rest::Running);
     assert_eq!((restarts(&world), pending(&world)), (1, vec![]), "by the rule as it is now");
 }
+
+#[test]
+fn a_literal_that_runs_goes_on_when_the_blueprint_calls_it_a_secret_and_a_new_one_is_refused() {
+    let mut world = running();
+    world.edit_blueprint(|blueprint| {
+        blueprint.env_schema = ["NOW", "ADDED"]
+            .map(|name| EnvRule {
+                name: name.into(),
+                type_: EnvType::Secret,
+                on_change: OnChange::Restart,
+                awake: Awake::NotRequired,
+                description: None,
+            })
+            .into();
+    });
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(restarts(&world), 0);
+    for change in [literal("NOW", "2"), literal("ADDED", "1")] {
+        let mut world = world.clone();
+        world.edit(|spec| {
+            spec.env.retain(|env| env.name != change.name);
+            spec.env.push(change);
+        });
+        let rest = run(&mut world, None);
+        assert!(matches!(&rest, Rest::Refused(refusal, _) if refusal.reason == "SecretLiteral"), "{rest:?}");
+    }
+}

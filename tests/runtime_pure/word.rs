@@ -5,11 +5,12 @@ use moorage::api::condition::{ConditionStatus, ConditionType, find};
 use moorage::api::reason;
 use moorage::api::runtime::{OperationType, Persona, RuntimeStatus};
 use moorage::api::state::RuntimeState;
+use moorage::control::rollout::pick::Standing;
 use moorage::control::runtime::decide::decide;
-use moorage::control::runtime::facts::{Facts, Health, Knowledge, Trouble, TroubleClass};
+use moorage::control::runtime::facts::{Facts, Health, Knowledge, Known, Trouble, TroubleClass};
 use moorage::control::runtime::machine::MachinePhase;
 use moorage::control::runtime::step::{Rest, Step, Waiting};
-use moorage::control::runtime::view::view;
+use moorage::control::runtime::view::{standing, view};
 
 use crate::world::{World, run, run_until, second};
 
@@ -62,6 +63,10 @@ fn what_fly_refuses_is_told_of_one_that_runs() {
     assert!(!is_ready(&status));
     assert_eq!(find(&status.conditions, ConditionType::Stalled).unwrap().reason, reason::FLY_REFUSED);
     assert_eq!(find(&status.conditions, ConditionType::Available).unwrap().status, ConditionStatus::True);
+    let step = decide(world.now, &facts);
+    assert_eq!(standing(&facts, &step), Some(Standing::Serving));
+    facts.known.machine = Known::Unknown;
+    assert_eq!(standing(&facts, &step), Some(Standing::Down), "a rollout counts it as one that failed");
 }
 
 #[test]

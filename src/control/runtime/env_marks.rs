@@ -123,6 +123,14 @@ pub fn knows(facts: &Facts, name: &str) -> bool {
     marked.map(read).is_some_and(|given| given.contains_key(key(name).as_str()))
 }
 
+/// Whether the Machine has this very literal.
+pub fn was_given(facts: &Facts, env: &EnvVar) -> bool {
+    let marked = facts.known.machine.present().and_then(|machine| machine.env_mark.as_deref());
+    let given = marked.map(read).and_then(|given| given.get(key(&env.name).as_str()).copied());
+    let wanted = env.value.as_ref().map(|literal| short_hash(&[literal], LENGTH));
+    wanted.is_some() && given == wanted.as_deref()
+}
+
 /// The name of a variable that needs no restart, by its hash. What waits for its next start goes on waiting whatever
 /// becomes of the Blueprint: an edit of that restarts nothing.
 fn may_wait(facts: &Facts, wanted: &str) -> Option<String> {

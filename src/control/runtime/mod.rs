@@ -22,6 +22,7 @@ pub mod machine_fact;
 pub mod moving;
 pub mod names;
 pub mod observe;
+pub mod operation;
 pub mod probe;
 pub mod record;
 pub mod request;

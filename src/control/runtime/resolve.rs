@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::env_marks;
 use super::facts::{Facts, Refusal};
 use super::sleep;
 use crate::api::blueprint::EnvType;
 use crate::api::label::MAX_LENGTH;
 use crate::api::name_claim::{Pin, PinnedPlan};
-use crate::api::runtime::{PowerState, SleepMode};
+use crate::api::runtime::{EnvVar, PowerState, SleepMode};
 use crate::api::{BlueprintSpec, PlanSpec, Runtime, Workspace, annotation, reason};
 use crate::control::policy::{Funding, Suspension};
 use crate::control::rollout::target::pinned_content;
@@ -296,13 +297,15 @@ fn regions(facts: &Facts) -> Result<Vec<String>, Refusal> {
 }
 
 /// A literal for a variable that the Blueprint marks secret is refused: it would stand in manifests and in Fly's
-/// plain configuration.
+/// plain configuration. One that the Machine was given before the Blueprint marked it goes on: an edit of the Blueprint
+/// stalls nobody.
 fn env_literals(facts: &Facts, pin: &Pin) -> Result<(), Refusal> {
     let Some((_, _, blueprint)) = &facts.cluster.blueprint else { return Ok(()) };
     let secret = |name: &str| {
         blueprint.env_schema.iter().any(|rule| rule.name == name && rule.type_ == EnvType::Secret)
     };
-    let literal = facts.runtime.spec.env.iter().find(|env| env.value.is_some() && secret(&env.name));
+    let is_news = |env: &&EnvVar| env.value.is_some() && !env_marks::was_given(facts, env);
+    let literal = facts.runtime.spec.env.iter().filter(is_news).find(|env| secret(&env.name));
     match literal {
         Some(env) => Err(Refusal::new(
             reason::SECRET_LITERAL,

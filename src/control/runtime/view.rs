@@ -4,18 +4,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::conditions::{Outcome, conditions, serves};
 use super::decide::is_deleted;
-use super::decide::power::config_is_applied;
-use super::decide::request::restart_is_due;
-use super::decide::resize::{Wish, wish};
 use super::desired;
 use super::env_marks;
 use super::facts::{Facts, Known, MachinePhase, Refusal, Token, TroubleClass};
 use super::hostname;
+use super::operation::{is_upgrading, operation_type};
 use super::resolve::{Power, resolve};
 use super::sleep;
 use super::step::{Clearing, Effect, Look, Rest, Step, Wait, Waiting};
 use crate::api::condition::{self, ConditionStatus, ConditionType, whole_seconds};
-use crate::api::replacement::ReplacementCause;
 use crate::api::runtime::{
     EnvEffect, EnvOrigin, EnvStatus, EnvVar, External, GatewayStatus, LastError, Operation, OperationType,
     Pinned, RestoredFrom, RuntimeStatus,
@@ -169,72 +166,6 @@ fn changing(facts: &Facts) -> RuntimeState {
         Ok(Power::Stop | Power::Unfunded | Power::Suspended) => RuntimeState::Stopping,
         Ok(Power::Run) | Err(_) => RuntimeState::Starting,
     }
-}
-
-/// What a change of volume or size is called, while it goes on.
-fn moving(now: Timestamp, facts: &Facts) -> Option<OperationType> {
-    let identity = facts.own_claim()?.runtime.as_ref()?;
-    match identity.replacement.as_ref().map(|replacement| replacement.cause) {
-        Some(ReplacementCause::Fork) if identity.resizing.is_none() => Some(OperationType::Move),
-        Some(ReplacementCause::Fork) => Some(OperationType::Resize),
-        Some(ReplacementCause::Restore | ReplacementCause::Rollback | ReplacementCause::HostLoss) => {
-            Some(OperationType::Restore)
-        }
-        None if identity.resizing.is_some() || matches!(wish(now, facts, identity), Wish::Another(_)) => {
-            Some(OperationType::Resize)
-        }
-        None => None,
-    }
-}
-
-/// What kind of change is under way: the one that the status names while it goes on, or that was begun since it was
-/// written, else what the facts say.
-pub fn operation_type(now: Timestamp, facts: &Facts, old: &RuntimeStatus) -> OperationType {
-    if is_deleted(&facts.runtime) {
-        return OperationType::Destroy;
-    }
-    let Ok(resolved) = resolve(facts) else { return OperationType::Update };
-    let named = old.operation.as_ref().map(|operation| operation.type_);
-    let under_way = named.or(facts.known.under_way);
-    if under_way != Some(OperationType::Provision)
-        && let Some(kind) = moving(now, facts)
-    {
-        return kind;
-    }
-    match (under_way, &facts.known.machine) {
-        (Some(kind @ (OperationType::Resize | OperationType::Restore | OperationType::Move)), _) => kind,
-        (Some(OperationType::Provision), _) if resolved.power == Power::Run => OperationType::Provision,
-        (_, Known::Unknown | Known::Missing(_)) if !was_at_rest(old) => OperationType::Provision,
-        _ if resolved.power != Power::Run => OperationType::Stop,
-        _ if is_upgrading(facts) => OperationType::Upgrade,
-        (Some(kind @ (OperationType::Start | OperationType::Restart | OperationType::Update)), _) => kind,
-        (_, Known::Present(machine))
-            if machine.restarted_at != resolved.restarted_at || restart_is_due(facts, machine) =>
-        {
-            OperationType::Restart
-        }
-        (_, Known::Present(machine)) if !machine.is_as_asked() || !config_is_applied(facts, &resolved) => {
-            OperationType::Update
-        }
-        // An earlier process gave it what was edited.
-        _ if ran(old) && facts.runtime.metadata.generation != Some(old.observed_generation) => {
-            OperationType::Update
-        }
-        _ => OperationType::Start,
-    }
-}
-
-fn ran(old: &RuntimeStatus) -> bool {
-    old.state == Some(RuntimeState::Running)
-}
-
-fn is_upgrading(facts: &Facts) -> bool {
-    let identity = facts.own_claim().and_then(|claim| claim.runtime.as_ref());
-    identity.is_some_and(|identity| identity.upgrade.is_some())
-}
-
-fn was_at_rest(old: &RuntimeStatus) -> bool {
-    old.observed_generation > 0 && old.external.as_ref().is_some_and(|external| external.machine_id.is_some())
 }
 
 fn operation(facts: &Facts, step: &Step, outcome: &Outcome, old: &RuntimeStatus) -> Option<Operation> {
@@ -487,7 +418,8 @@ pub fn standing(facts: &Facts, step: &Step) -> Option<Standing> {
         Step::Rest(rest) => rest,
         Step::Wait(wait) => match &wait.what {
             Waiting::Aside(rest) => rest,
-            Waiting::Retry => return None,
+            Waiting::Retry if is_outage(facts) => return None,
+            Waiting::Retry if serves(facts) => return Some(Standing::Serving),
             _ => return Some(Standing::Down),
         },
         Step::Look(_) | Step::Do(_) => return Some(Standing::Down),
