@@ -15,6 +15,9 @@ use crate::engine::metrics::ReconcileResult;
 /// Pause after a status that couldn't be written, or a loss of the lease.
 pub const SHORT_PAUSE: SignedDuration = SignedDuration::from_secs(2);
 
+/// The longest pause that is kept because somebody asks for it: nothing else is done for the object meanwhile.
+const LONGEST_ASKED: Duration = Duration::from_mins(5);
+
 /// The trouble after a failure, given the one before; `slowest` is the longest pause.
 pub fn trouble(
     now: Timestamp,
@@ -50,7 +53,9 @@ fn pause(meta: &ObjectMeta, failure: &Failure, attempts: u32, slowest: SignedDur
     };
     let slowest = Duration::try_from(slowest).unwrap_or(first);
     let uid = meta.uid.as_deref().unwrap_or_default();
-    SignedDuration::try_from(Backoff::between(first, slowest).pause(uid, attempts)).unwrap_or(SHORT_PAUSE)
+    let own = Backoff::between(first, slowest).pause(uid, attempts);
+    let asked = failure.retry_after.unwrap_or_default().min(LONGEST_ASKED);
+    SignedDuration::try_from(own.max(asked)).unwrap_or(SHORT_PAUSE)
 }
 
 /// The failure that a visit comes to that panicked: a fault of ours marks its object and no other.
@@ -66,5 +71,29 @@ pub fn result(trouble: Option<&Trouble>) -> ReconcileResult {
         Some(trouble) if trouble.class == TroubleClass::Human => ReconcileResult::User,
         Some(_) => ReconcileResult::Transient,
         None => ReconcileResult::Requeue,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_that_is_asked_for_is_kept_within_reason() {
+        let pause = |asked: Option<u64>| {
+            let failure = Failure {
+                class: TroubleClass::Transient,
+                reason: reason::CERTIFICATE_AUTHORITY_UNAVAILABLE,
+                message: String::new(),
+                retry_after: asked.map(Duration::from_secs),
+                pace: Pace::Backoff,
+            };
+            let (now, slowest) = (Timestamp::UNIX_EPOCH, SignedDuration::from_mins(10));
+            trouble(now, &ObjectMeta::default(), None, failure, slowest).next.as_second()
+        };
+        assert!(pause(None) <= 2);
+        assert!(pause(Some(0)) >= 1, "it is no reason to hurry");
+        assert_eq!(pause(Some(60)), 60);
+        assert_eq!(pause(Some(7200)), 300);
     }
 }

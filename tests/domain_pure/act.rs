@@ -6,7 +6,7 @@ use moorage::api::condition::whole_seconds;
 use moorage::api::domain_record::RouteRecord;
 use moorage::api::name_claim::Tombstone;
 use moorage::control::domain::certificate::{Caa, CaaFact, OrderFact, Proof, Shown, Stored, StoredOrder};
-use moorage::control::domain::facts::{Advice, Deeds, Dropped, Facts, Renewal};
+use moorage::control::domain::facts::{Advice, Count, Deeds, Dropped, Facts, Renewal};
 use moorage::control::domain::ordering;
 use moorage::control::domain::ownership::delegation;
 use moorage::control::domain::step::{Effect, Look};
@@ -147,14 +147,24 @@ impl World {
         match effect {
             Effect::CountOrder => {
                 let kind = ordering::kind(facts);
+                let at = whole_seconds(now);
                 self.recorded(|record| {
                     record.ordering = Some(ordering::counted(now, record.ordering.as_ref(), kind));
                 });
-                facts.known.counted = true;
+                facts.known.counted = Some(Count { kind, at });
                 facts.known.deeds.dropped = Dropped::No;
             }
+            Effect::BeginOrder if self.ca.away.is_some() => {
+                let cause = self.ca.away.unwrap();
+                let error = AcmeError { cause, error: DomainError::authority_unavailable("It is away.") };
+                let (count, generation) = (facts.known.counted.take(), facts.generation());
+                self.recorded(|record| {
+                    let before = record.ordering.as_ref();
+                    record.ordering = Some(ordering::unplaced(now, before, count, &error, generation, "uid"));
+                });
+            }
             Effect::BeginOrder => {
-                facts.known.counted = false;
+                facts.known.counted = None;
                 let number = self.ca.order();
                 let stored = facts.known.stored.get_or_insert_default();
                 stored.order = Some(StoredOrder { url: format!("order-{number}"), key: "key".into() });

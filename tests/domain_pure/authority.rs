@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use moorage::domains::acme::Cause;
 use moorage::domains::certificate::Certificate;
 
 use crate::world::at;
@@ -27,6 +28,8 @@ pub struct Ca {
     pub certificates: u32,
     /// Whether validations succeed.
     pub believes: bool,
+    /// No order is placed, for this reason.
+    pub away: Option<Cause>,
     /// The certificate of this number is to be renewed by now.
     pub recalls: Option<u32>,
 }

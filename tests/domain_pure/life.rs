@@ -8,6 +8,8 @@ use moorage::api::{ConditionType, condition, reason};
 use moorage::control::domain::facts::RuntimeFact;
 use moorage::control::domain::step::{Rest, Step, Waiting};
 use moorage::control::domain::view::view;
+use moorage::domains::acme::Cause;
+use moorage::domains::budget::Limits;
 
 use crate::authority::LIFE;
 use crate::world::{DAY, HOUR, World, at};
@@ -96,6 +98,34 @@ fn an_ordered_certificate_is_imported_and_renewed_in_its_time() {
     active(&mut world);
     assert_ne!(world.status(0).certificate.unwrap().serial, first.serial);
     assert_eq!(world.fly.ledger.len(), 2);
+}
+
+#[test]
+fn an_authority_that_is_away_for_a_while_uses_no_order_up() {
+    for away in [Cause::Unavailable, Cause::Unanswered] {
+        let mut world = World::new("ai.example.com", CertificateSource::Acme);
+        world.limits = Some(Limits::default());
+        world.settle(0);
+        world.set_listed(0);
+        world.now += 6;
+        world.ca.away = Some(away);
+        world.pass(20 * 60);
+        let status = world.status(0);
+        assert_eq!(status.state, Some(DomainState::PendingCert));
+        let ready = condition::find(&status.conditions, ConditionType::Ready).unwrap();
+        assert_eq!(ready.message, "It is away.");
+        world.ca.away = None;
+        world.pass(15 * 60);
+        active(&mut world);
+
+        world.ca.away = Some(away);
+        world.pass(61 * DAY);
+        active(&mut world);
+        world.ca.away = None;
+        world.pass(15 * 60);
+        assert_eq!(world.ca.certificates, 2, "{away:?}");
+        active(&mut world);
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ use moorage::control::domain::step::{Effect, Look, Rest, Step, Waiting};
 use moorage::control::domain::verdict::{Ownership, ownership};
 use moorage::control::domain::view::view;
 use moorage::control::runtime::facts::{NamespaceFact, Refusal};
+use moorage::domains::budget::{Kind, Limits, Past};
 use moorage::domains::dns::{LookError, Seen, Target};
 use moorage::domains::name::Hostname;
 use moorage::engine::config::Mode;
@@ -88,7 +89,8 @@ pub struct World {
     pub secret: Option<Result<i64, Refusal>>,
     pub customers: Vec<Customer>,
     pub above: Above,
-    pub rooms: Rooms,
+    /// How much may be ordered, if that is limited.
+    pub limits: Option<Limits>,
     pub writes: Vec<&'static str>,
 }
 
@@ -155,7 +157,7 @@ impl World {
             secret: None,
             customers: vec![customer(0, host, &spec)],
             above: Above::Free,
-            rooms: Rooms::FREE,
+            limits: None,
             writes: Vec::new(),
         };
         for app in ["app-acme", "app-rival"] {
@@ -229,7 +231,7 @@ impl World {
                 runtime: customer.runtime.clone(),
                 base: Some(Base { name: BASE.into(), records: BaseRecords::Kept }),
                 acme: Some(AcmeOffer { ingress: Vec::new(), texts: Texts::Kept }),
-                rooms: self.rooms,
+                rooms: self.rooms(),
                 settings: settings(),
             },
             known: customer.known.clone(),
@@ -237,6 +239,18 @@ impl World {
         facts.known.since.get_or_insert(at(self.now));
         facts.align();
         facts
+    }
+
+    /// Whether another order may be placed, by what stands on the claim.
+    fn rooms(&self) -> Rooms {
+        let Some(limits) = self.limits else { return Rooms::FREE };
+        let ordering = self.claim.as_ref().and_then(|claim| claim.spec.domain.as_ref()?.ordering.clone());
+        let ordering = ordering.unwrap_or_default();
+        let first = &ordering.first_times;
+        let name = [first.clone(), ordering.renewal_times].concat();
+        let past = Past { account: first, domain: first, name: &name, failures: &ordering.failure_times };
+        let verdict = |kind| limits.verdict(at(self.now), kind, &past);
+        Rooms { first: verdict(Kind::First), renewal: verdict(Kind::Renewal) }
     }
 
     /// One step of a customer's CustomDomain, with what may become of its effect.
@@ -260,7 +274,7 @@ impl World {
                     facts.known.edge = None;
                     facts.known.stored = None;
                     facts.known.order = None;
-                    facts.known.counted = false;
+                    facts.known.counted = None;
                 }
             }
             Step::Wait(_) | Step::Rest(_) => {}

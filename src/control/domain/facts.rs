@@ -13,7 +13,7 @@ use crate::api::domain_record::DomainRecord;
 use crate::api::name_claim::Holder;
 use crate::api::{CustomDomain, DOMAIN_FINALIZER, NameClaim};
 use crate::control::runtime::facts::{NamespaceFact, Refusal, Trouble};
-use crate::domains::budget::Verdict;
+use crate::domains::budget::{Kind, Verdict};
 use crate::domains::dns::{LookError, Seen, Target};
 use crate::domains::name::Hostname;
 use crate::engine::config::Mode;
@@ -193,12 +193,21 @@ pub struct Knowledge {
     pub shown: Shown,
     /// What the authority said of renewal.
     pub renewal: Option<Renewal>,
-    /// Whether an order is counted that isn't placed yet.
-    pub counted: bool,
+    /// An order that is counted and isn't placed yet.
+    pub counted: Option<Count>,
     /// When the API server said that there is no such Runtime.
     pub runtime_missing_since: Option<Timestamp>,
     /// What went wrong last, until something succeeds again.
     pub trouble: Option<Trouble>,
+}
+
+/// An order that is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// What it is to the authority's limits.
+    pub kind: Kind,
+    /// When it was counted, as that stands on the claim.
+    pub at: Timestamp,
 }
 
 /// Whether somebody wants it looked at.

@@ -14,7 +14,7 @@ use super::facts::{Asked, Facts, Sighting};
 use super::ownership::text_name;
 use super::step::Look;
 use super::verdict::{Ownership, ownership};
-use super::{key, ordered, store, trouble};
+use super::{failing, key, ordered, store, trouble};
 use crate::api::domain_record::DomainRecord;
 use crate::api::{Runtime, reason};
 use crate::control::context::Context;
@@ -191,7 +191,7 @@ async fn caa(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Fai
         Ok(records) => {
             let spec = &facts.domain.spec.certificate;
             let refusal = acme.forbidden(ctx, host, spec, records.as_ref()).await;
-            refusal.map_err(|error| ordered::failed(&error))?.map_or(Caa::Allows, Caa::Forbids)
+            refusal.map_err(|error| failing::failed(&error))?.map_or(Caa::Allows, Caa::Forbids)
         }
         Err(error) => Caa::Unseen(trouble::refusal(&error), unseen_before(facts).saturating_add(1)),
     };

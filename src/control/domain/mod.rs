@@ -16,6 +16,7 @@ pub mod copy;
 pub mod decide;
 pub mod edge;
 pub mod facts;
+mod failing;
 pub mod index;
 pub mod key;
 pub mod leftover;

@@ -5,27 +5,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use kube::ResourceExt;
 use serde_json::json;
 
 use super::authority::Acme;
 use super::certificate::{OrderFact, Proof, Shown, Stored, StoredOrder};
-use super::facts::{Advice, Dropped, Facts, Renewal};
+use super::facts::{Advice, Count, Dropped, Facts, Renewal};
 use super::ownership::delegation;
 use super::records::label;
-use super::{answers, copy, ordering, store};
+use super::{answers, copy, failing, ordering, store};
 use crate::api::NameClaim;
+use crate::api::condition::whole_seconds;
 use crate::api::custom_domain::Challenge;
 use crate::api::domain_record::OrderingRecord;
 use crate::control::claim_writer;
 use crate::control::context::Context;
-use crate::control::runtime::facts::TroubleClass;
-use crate::control::runtime::trouble::{Failure, Pace};
-use crate::domains::acme::{self, AcmeError, Cause, Method, Order, Stage, certificate_request, new_key};
+use crate::control::runtime::trouble::Failure;
+use crate::domains::DomainError;
+use crate::domains::acme::{self, AcmeError, Method, Order, Stage, certificate_request, new_key};
 use crate::domains::certificate::Certificate;
 use crate::domains::dns::Text;
 use crate::domains::name::Hostname;
-use crate::domains::{DomainClass, DomainError};
 
 /// Pause before an authority is asked again that names none.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -36,12 +35,18 @@ const LONGEST: Duration = Duration::from_hours(24);
 
 /// Counts an order before it is placed.
 pub(super) async fn count(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    let Some(acme) = &ctx.acme else { return Ok(()) };
+    // Without an account nothing can be ordered.
+    if let Err(error) = acme.account(ctx).await {
+        return failing::unplaced(ctx, now, facts, &error).await;
+    }
+    let count = Count { kind: ordering::kind(facts), at: whole_seconds(now) };
     let before = facts.record().and_then(|record| record.ordering.as_ref());
-    let counted = ordering::counted(now, before, ordering::kind(facts));
+    let counted = ordering::counted(now, before, count.kind);
     if before != Some(&counted) {
         record(ctx, facts, &counted).await?;
     }
-    facts.known.counted = true;
+    facts.known.counted = Some(count);
     facts.known.deeds.dropped = Dropped::No;
     Ok(())
 }
@@ -49,36 +54,35 @@ pub(super) async fn count(ctx: &Context, now: Timestamp, facts: &mut Facts) -> R
 /// Places an order, and stores it with the key that the certificate is for and what it wants to be shown.
 pub(super) async fn begin(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
     let (Some(acme), Ok(host)) = (&ctx.acme, facts.host.clone()) else { return Ok(()) };
-    facts.known.counted = false;
-    let renews = facts.known.stored.as_ref().and_then(|stored| stored.certificate.clone());
-    match placed(ctx, acme, &host, facts, renews.as_deref()).await {
-        Ok((order, proofs)) => {
-            let key = new_key().map_err(|error| failed(&error.into()))?;
-            let name = text_name(facts);
-            let stored = facts.known.stored.get_or_insert_default();
-            stored.order = Some(StoredOrder { url: order.url().to_owned(), key });
-            stored.keep(&proofs, name.as_deref());
-            keep(ctx, facts).await?;
+    let mut order = match placed(ctx, acme, &host, facts).await {
+        Ok(order) => order,
+        Err(error) => return failing::unplaced(ctx, now, facts, &error).await,
+    };
+    facts.known.counted = None;
+    let proofs = proofs(&mut order, method(facts)).await;
+    let key = new_key().map_err(|error| failing::failed(&error.into()))?;
+    let name = text_name(facts);
+    let stored = facts.known.stored.get_or_insert_default();
+    stored.order = Some(StoredOrder { url: order.url().to_owned(), key });
+    stored.keep(proofs.as_deref().unwrap_or_default(), name.as_deref());
+    keep(ctx, facts).await?;
+    facts.known.order = None;
+    facts.known.shown = Shown::NotSet;
+    match proofs {
+        Ok(proofs) => {
             facts.known.order = Some(seen(now, &order, Some(proofs)));
-            facts.known.shown = Shown::NotSet;
             acme.put(&key_of(&host), order);
             Ok(())
         }
-        Err(error) => setback(ctx, now, facts, &error).await,
+        // It is taken up again by its address, and asked for them then.
+        Err(error) => failing::setback(ctx, now, facts, &error).await,
     }
 }
 
-async fn placed(
-    ctx: &Context,
-    acme: &Acme,
-    host: &Hostname,
-    facts: &Facts,
-    renews: Option<&Certificate>,
-) -> Result<(Order, Vec<Proof>), AcmeError> {
+async fn placed(ctx: &Context, acme: &Acme, host: &Hostname, facts: &Facts) -> Result<Order, AcmeError> {
+    let renews = facts.known.stored.as_ref().and_then(|stored| stored.certificate.clone());
     let account = acme.account(ctx).await?;
-    let mut order = account.order(&[host.as_str().to_owned()], renews).await?;
-    let proofs = proofs(&mut order, method(facts)).await?;
-    Ok((order, proofs))
+    account.order(&[host.as_str().to_owned()], renews.as_deref()).await
 }
 
 /// Asks where the order stands.
@@ -94,7 +98,7 @@ pub(super) async fn look(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Re
             acme.put(&key_of(&host), order);
             Ok(())
         }
-        Err(error) => setback(ctx, now, facts, &error).await,
+        Err(error) => failing::setback(ctx, now, facts, &error).await,
     }
 }
 
@@ -194,7 +198,7 @@ pub(super) async fn finalize(ctx: &Context, now: Timestamp, facts: &mut Facts) -
     let (Ok(host), Some(stored)) = (&facts.host, &facts.known.stored) else { return Ok(()) };
     let Some(order) = &stored.order else { return Ok(()) };
     let request = certificate_request(&[host.as_str().to_owned()], &order.key)
-        .map_err(|error| failed(&error.into()))?;
+        .map_err(|error| failing::failed(&error.into()))?;
     with_order(ctx, now, facts, async |order| {
         order.finalize(&request).await?;
         Ok(seen(now, order, None))
@@ -223,7 +227,7 @@ pub(super) async fn collect(ctx: &Context, now: Timestamp, facts: &mut Facts) ->
             let error = DomainError::certificate_refused(format!(
                 "The certificate authority's certificate can't be used: {error}."
             ));
-            return setback(ctx, now, facts, &error.into()).await;
+            return failing::setback(ctx, now, facts, &error.into()).await;
         }
     };
     let stored = facts.known.stored.get_or_insert_default();
@@ -255,20 +259,6 @@ pub(super) async fn copy(ctx: &Context, facts: &mut Facts) -> Result<(), Failure
     Ok(())
 }
 
-/// Gives the order up, and records why it failed.
-pub(super) async fn abandon(
-    ctx: &Context,
-    now: Timestamp,
-    facts: &mut Facts,
-    error: &AcmeError,
-) -> Result<(), Failure> {
-    let uid = facts.domain.uid().unwrap_or_default();
-    let before = facts.record().and_then(|record| record.ordering.as_ref());
-    let next = ordering::failed(now, before, error, facts.generation(), &uid);
-    record(ctx, facts, &next).await?;
-    forget_order(ctx, facts).await
-}
-
 /// Takes away what was shown.
 pub(super) async fn clean(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
     let Some(stored) = facts.known.stored.as_mut() else { return Ok(()) };
@@ -287,7 +277,7 @@ pub(super) async fn clean(ctx: &Context, facts: &mut Facts) -> Result<(), Failur
 
 /// Stores what is known, for the next process. If that fails, what is stored may be the one or the other: it is read
 /// again, and the order is taken up from there.
-async fn keep(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
+pub(super) async fn keep(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
     let (Ok(host), Some(stored)) = (&facts.host, facts.known.stored.as_mut()) else { return Ok(()) };
     let written = store::write(ctx, host, stored).await;
     if written.is_err() {
@@ -356,46 +346,13 @@ async fn with_order(
         }
         Err(error) => {
             acme.put(&key, order);
-            setback(ctx, now, facts, &error).await
+            failing::setback(ctx, now, facts, &error).await
         }
     }
 }
 
-/// What a failure comes to: another order, a pause that is recorded, or a try again in a moment.
-async fn setback(ctx: &Context, now: Timestamp, facts: &mut Facts, error: &AcmeError) -> Result<(), Failure> {
-    match error.cause {
-        Cause::AccountUnknown => {
-            if let Some(acme) = &ctx.acme {
-                acme.forget_account(ctx).await?;
-            }
-            forget_order(ctx, facts).await?;
-            Err(failed(error))
-        }
-        Cause::OrderUnknown => forget_order(ctx, facts).await,
-        _ if error.error.class == DomainClass::Human || error.cause == Cause::RateLimited => {
-            abandon(ctx, now, facts, error).await
-        }
-        _ => Err(failed(error)),
-    }
-}
-
-async fn forget_order(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
-    let Ok(host) = facts.host.clone() else { return Ok(()) };
-    facts.known.order = None;
-    facts.known.shown = Shown::NotSet;
-    facts.known.counted = false;
-    facts.known.caa = None;
-    if let Some(acme) = &ctx.acme {
-        acme.take(&key_of(&host));
-    }
-    let Some(stored) = facts.known.stored.as_mut().filter(|stored| stored.order.is_some()) else {
-        return Ok(());
-    };
-    stored.order = None;
-    keep(ctx, facts).await
-}
-
-async fn record(ctx: &Context, facts: &Facts, ordering: &OrderingRecord) -> Result<(), Failure> {
+/// Writes how ordering goes to the claim.
+pub(super) async fn record(ctx: &Context, facts: &Facts, ordering: &OrderingRecord) -> Result<(), Failure> {
     let Some(standing) = &facts.cluster.claim else { return Ok(()) };
     let mut ordering = json!(ordering);
     // A merge leaves what isn't named.
@@ -435,22 +392,9 @@ fn texts<'p>(proofs: &'p [Proof], name: Option<&'p str>) -> impl Iterator<Item =
     })
 }
 
-fn key_of(host: &Hostname) -> String {
+/// The order's name in memory.
+pub(super) fn key_of(host: &Hostname) -> String {
     NameClaim::hostname_key(host.as_str())
-}
-
-pub(super) fn failed(error: &AcmeError) -> Failure {
-    let class = match error.error.class {
-        DomainClass::Transient => TroubleClass::Transient,
-        DomainClass::Human => TroubleClass::Human,
-    };
-    Failure {
-        class,
-        reason: error.error.reason,
-        message: error.error.message.clone(),
-        retry_after: error.error.retry_after,
-        pace: Pace::Backoff,
-    }
 }
 
 /// Whether something was new.

@@ -2,12 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::facts::{Advice, Facts, Renewal};
+use super::facts::{Advice, Count, Facts, Renewal};
 use crate::api::condition::whole_seconds;
 use crate::api::domain_record::{CertificateRecord, DomainRecord, MAX_ORDERS, OrderingRecord};
 use crate::api::reason;
 use crate::control::runtime::facts::Refusal;
-use crate::domains::acme::{AcmeError, next_try};
+use crate::domains::acme::{AcmeError, Cause, next_try};
 use crate::domains::budget::{Kind, Verdict, forget_old};
 use crate::domains::certificate::Certificate;
 
@@ -84,6 +84,36 @@ pub fn counted(now: Timestamp, before: Option<&OrderingRecord>, kind: Kind) -> O
     ordering
 }
 
+/// The record after an order that was counted and isn't there. Its count is taken back: an authority that is away for a
+/// while uses nothing up. One that may be there, with the answer lost, stays counted; but only the first of failures in a
+/// row, since none that we don't know becomes a certificate.
+pub fn unplaced(
+    now: Timestamp,
+    before: Option<&OrderingRecord>,
+    count: Option<Count>,
+    error: &AcmeError,
+    generation: i64,
+    id: &str,
+) -> OrderingRecord {
+    let mut ordering = before.cloned().unwrap_or_default();
+    let may_be_there = error.cause == Cause::Unanswered && ordering.failures == 0;
+    if let Some(count) = count.filter(|_| !may_be_there) {
+        take_back(count, &mut ordering);
+    }
+    failed(now, Some(&ordering), error, generation, id)
+}
+
+fn take_back(count: Count, ordering: &mut OrderingRecord) {
+    let times = match count.kind {
+        Kind::First => &mut ordering.first_times,
+        Kind::Renewal => &mut ordering.renewal_times,
+        Kind::KnownRenewal => return,
+    };
+    if let Some(place) = times.iter().rposition(|at| *at == count.at) {
+        times.remove(place);
+    }
+}
+
 fn note(now: Timestamp, times: &mut Vec<Timestamp>) {
     forget_old(times, now);
     times.push(whole_seconds(now));
@@ -100,7 +130,9 @@ pub fn failed(
     id: &str,
 ) -> OrderingRecord {
     let mut ordering = before.cloned().unwrap_or_default();
-    let same = ordering.generation == Some(generation);
+    // What passes by itself and what is refused have a pace each.
+    let same = ordering.generation == Some(generation)
+        && ordering.reason.as_deref().is_none_or(|before| before == error.error.reason);
     ordering.failures = if same { ordering.failures.saturating_add(1).min(1000) } else { 1 };
     if error.cause.is_failed_validation() {
         note(now, &mut ordering.failure_times);
@@ -151,6 +183,10 @@ mod tests {
         }
         let other = failed(at(0), record.as_ref(), &refused(Cause::Refused), 2, "uid");
         assert_eq!(other.failures, 1, "another spec has a count of its own");
+        let passing =
+            AcmeError { cause: Cause::Unavailable, error: DomainError::authority_unavailable("Later.") };
+        let passed = failed(at(0), record.as_ref(), &passing, 1, "uid");
+        assert!(passed.next_time.unwrap() < at(10), "what passes by itself is tried again soon");
         assert_eq!(succeeded(record.as_ref()).failures, 0);
     }
 
@@ -165,6 +201,31 @@ mod tests {
         assert_eq!(kept.first_times, [at(0)]);
         assert_eq!(kept.renewal_times, [at(1)]);
         assert_eq!(kept.failure_times, [at(3)]);
+    }
+
+    #[test]
+    fn an_order_that_was_not_placed_is_not_counted_and_one_that_may_be_there_is_once() {
+        let fails = |cause, before: Option<&OrderingRecord>, second| {
+            let error = AcmeError { cause, error: DomainError::authority_unavailable("Later.") };
+            let count = Count { kind: Kind::First, at: at(second) };
+            let record = counted(count.at, before, count.kind);
+            unplaced(at(second), Some(&record), Some(count), &error, 1, "uid")
+        };
+        let mut record = None;
+        for second in 0..20 {
+            record = Some(fails(Cause::Unavailable, record.as_ref(), second));
+        }
+        let record = record.unwrap();
+        assert!(record.first_times.is_empty(), "{record:?}");
+        assert_eq!(record.failures, 20);
+        let pause = at(19).duration_until(record.next_time.unwrap()).as_secs();
+        assert!((600..=750).contains(&pause), "ever more slowly: {pause}");
+
+        let mut record = Some(counted(at(0), None, Kind::First));
+        for second in 1..20 {
+            record = Some(fails(Cause::Unanswered, record.as_ref(), second));
+        }
+        assert_eq!(record.unwrap().first_times, [at(0), at(1)], "the first of them in a row");
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl Account {
     /// authority doesn't take as one becomes a plain order. [`Order::is_renewal`] tells which it is.
     ///
     /// # Errors
-    /// If the authority refuses or can't be asked.
+    /// If the authority refuses or can't be asked; `Unanswered` if there may be an order all the same.
     pub async fn order(&self, names: &[String], renews: Option<&Certificate>) -> Result<Order, AcmeError> {
         let http = self.http.metered();
         let account = self.connect(&http).await?;
@@ -84,7 +84,11 @@ async fn place(
     account: &Signed,
     wanted: &NewOrder<'_>,
 ) -> Result<instant_acme::Order, AcmeError> {
-    http.call(Subject::Account, retried!(account.new_order(wanted))).await
+    let placed = http.call(Subject::Account, retried!(account.new_order(wanted))).await;
+    placed.map_err(|error| match error.cause {
+        Cause::Unavailable if http.may_have_acted() => AcmeError { cause: Cause::Unanswered, ..error },
+        _ => error,
+    })
 }
 
 /// The name under which the authority knows the certificate, where it takes orders that renew one.
@@ -109,7 +113,9 @@ fn is_about_the_renewal(error: &AcmeError, http: &Http) -> bool {
     match error.cause {
         Cause::AlreadyReplaced | Cause::Refused => true,
         // An answer of its own, unlike none; also one that doesn't say that it renews.
-        Cause::Unavailable => http.head().is_some_and(|head| head.status == 500 || head.status < 300),
+        Cause::Unavailable | Cause::Unanswered => {
+            http.head().is_some_and(|head| head.status == 500 || head.status < 300)
+        }
         _ => false,
     }
 }

@@ -39,6 +39,8 @@ pub enum Cause {
     Refused,
     /// It doesn't answer, or answers with an error of its own.
     Unavailable,
+    /// It was told to do something, and what became of that isn't known: it may have done it.
+    Unanswered,
     /// It isn't the authority's doing.
     Elsewhere,
 }
@@ -74,6 +76,7 @@ impl Cause {
             Self::AlreadyReplaced => "already_replaced",
             Self::Refused => "refused",
             Self::Unavailable => "unavailable",
+            Self::Unanswered => "unanswered",
             Self::Elsewhere => "elsewhere",
         }
     }

@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::path::Path;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub(super) const ATTEMPTS: usize = 6;
 const MOST_AT_ONCE: usize = 32;
 /// How long a directory is good for.
 const DIRECTORY_FOR: Duration = Duration::from_hours(1);
+/// What an authority's own refusal is, as opposed to one of a server before it.
+const PROBLEM: &str = "application/problem+json";
 const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("moorage/", env!("CARGO_PKG_VERSION")));
 
@@ -81,6 +83,7 @@ struct Kept {
 struct Meter {
     requests: AtomicU32,
     head: Mutex<Option<Head>>,
+    in_doubt: AtomicBool,
 }
 
 impl Http {
@@ -130,6 +133,11 @@ impl Http {
         *self.meter.head.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the authority may have done what it was last told by this copy, although it didn't say so.
+    pub(super) fn may_have_acted(&self) -> bool {
+        self.meter.in_doubt.load(Ordering::Relaxed)
+    }
+
     fn note(&self, head: Option<Head>) {
         *self.meter.head.lock().unwrap_or_else(PoisonError::into_inner) = head;
     }
@@ -141,6 +149,7 @@ impl Http {
         tried: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, AcmeError> {
         self.note(None);
+        self.meter.in_doubt.store(false, Ordering::Relaxed);
         match timeout(LONGEST, tried).await {
             Ok(done) => done.map_err(|error| judge(&error, self.head(), subject)),
             Err(_) => Err(AcmeError::unavailable(
@@ -216,7 +225,11 @@ impl Http {
 
     /// Nonces go to whoever needs the next, not to whoever got the answer.
     async fn posted(&self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, Error> {
-        let mut answer = self.send(request).await?;
+        // Until there is an answer: none may ever come.
+        self.meter.in_doubt.store(true, Ordering::Relaxed);
+        let sent = self.send(request).await;
+        self.meter.in_doubt.store(is_in_doubt(&sent), Ordering::Relaxed);
+        let mut answer = sent?;
         if let Some(nonce) = answer.parts.headers.remove(REPLAY_NONCE)
             && let Ok(nonce) = nonce.to_str()
         {
@@ -249,6 +262,21 @@ impl HttpClient for Http {
                 _ => http.send(request).await,
             }
         })
+    }
+}
+
+/// Whether what was sent may have been done, as far as its answer tells: a server in between that gives the authority up
+/// doesn't know, and an answer that says that it was done may not be understood.
+fn is_in_doubt(sent: &Result<BytesResponse, Error>) -> bool {
+    match sent {
+        Ok(answer) => {
+            let kind = answer.parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+            let is_own = kind.is_some_and(|kind| kind.starts_with(PROBLEM));
+            let status = answer.parts.status.as_u16();
+            status < 300 || (matches!(status, 500 | 502 | 504) && !is_own)
+        }
+        Err(Error::Other(error)) => !error.downcast_ref().is_some_and(reqwest::Error::is_connect),
+        Err(_) => true,
     }
 }
 

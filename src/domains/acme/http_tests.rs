@@ -145,6 +145,42 @@ async fn an_order_that_is_told_twice_that_its_proof_is_there_goes_on() {
 }
 
 #[tokio::test]
+async fn only_an_order_that_may_have_been_placed_is_told_as_unanswered() {
+    let plain = |status| answer(status, &[("replay-nonce", "n")], "<html>");
+    let told = |status| {
+        let headers = [("replay-nonce", "n"), ("content-type", "application/problem+json")];
+        let body = r#"{"type": "urn:ietf:params:acme:error:serverInternal", "detail": "no"}"#;
+        Some(answer(status, &headers, body))
+    };
+    for (sent, cause) in [
+        (None, Cause::Unanswered),
+        (Some(plain(502)), Cause::Unanswered),
+        (Some(plain(504)), Cause::Unanswered),
+        (Some(plain(201)), Cause::Unanswered),
+        (Some(plain(503)), Cause::Unavailable),
+        (told(500), Cause::Unavailable),
+        (told(503), Cause::Unavailable),
+        (Some(problem(429, "rateLimited", "1")), Cause::RateLimited),
+    ] {
+        let mut answers = VecDeque::from([sent]);
+        let http = authority(move |_| answers.pop_front().flatten());
+        let error = account(&http).order(&names(), None).await.map(drop).unwrap_err();
+        assert_eq!(error.cause, cause, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_nonce_no_order_is_placed() {
+    let answers = |method: &Method, url: &Uri| match (method, url.path()) {
+        (_, "/dir") => Some(directory()),
+        _ => None,
+    };
+    let http = Http::through(URL, Box::new(Canned::new(answers)));
+    let error = account(&http).order(&names(), None).await.map(drop).unwrap_err();
+    assert_eq!(error.cause, Cause::Unavailable);
+}
+
+#[tokio::test]
 async fn an_order_with_names_without_end_is_not_followed() {
     let http = authority(|_| order("pending", 101));
     let mut order = account(&http).order(&names(), None).await.unwrap();
@@ -166,7 +202,7 @@ impl HttpClient for Silent {
 async fn nothing_waits_for_ever() {
     let http = Http::through(URL, Box::new(Silent));
     let error = account(&http).order(&names(), None).await.map(drop).unwrap_err();
-    assert_eq!(error.cause, Cause::Unavailable);
+    assert_eq!(error.cause, Cause::Unavailable, "not even a nonce was had");
     assert!(error.to_string().contains("in time"), "{error}");
 }
 

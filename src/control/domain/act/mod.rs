@@ -8,8 +8,8 @@ mod vacate;
 use jiff::Timestamp;
 
 use super::facts::Facts;
-use super::ordered;
 use super::step::Effect;
+use super::{failing, ordered};
 use crate::api::DOMAIN_FINALIZER;
 use crate::control::context::Context;
 use crate::control::finalizers;
@@ -55,7 +55,7 @@ pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
         Effect::Finalize => ordered::finalize(ctx, now, facts).await,
         Effect::Collect => ordered::collect(ctx, now, facts).await,
         Effect::Copy => ordered::copy(ctx, facts).await,
-        Effect::Abandon(error) => ordered::abandon(ctx, now, facts, error).await,
+        Effect::Abandon(error) => failing::abandon(ctx, now, facts, error).await,
         Effect::Clean => ordered::clean(ctx, facts).await,
         Effect::DropStored => ordered::drop_stored(ctx, facts).await,
     }

@@ -102,7 +102,7 @@ fn begun(
         return Ok(());
     }
     permitted(now, facts)?;
-    if facts.known.counted {
+    if facts.known.counted.is_some() {
         return Err(Step::Do(Effect::BeginOrder));
     }
     match ordering::room(facts) {
