@@ -180,7 +180,9 @@ fn usable(now: Timestamp, host: &Hostname, name: &str, secret: Secret) -> Result
     };
     let (chain, key) = (text("tls.crt")?, SecretString::from(text("tls.key")?));
     let certificate = Certificate::read(&chain, key).map_err(|error| unfit(error.to_string()))?;
-    certificate.check(now, &[host.as_str().to_owned()]).map_err(|error| unfit(error.to_string()))?;
+    let names = [host.as_str().to_owned()];
+    let checked = certificate.check(now, &names).and_then(|()| certificate.check_chain(now));
+    checked.map_err(|error| unfit(error.to_string()))?;
     Ok(certificate)
 }
 
@@ -229,4 +231,55 @@ async fn all_show(ctx: &Context, texts: &[Text]) -> Result<bool, Failure> {
         }
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use k8s_openapi::ByteString;
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    fn authority(name: &str) -> CertificateParams {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.not_after = date_time_ymd(2026, 2, 1);
+        params
+    }
+
+    #[test]
+    fn a_secret_s_chain_is_taken_in_its_order_and_while_all_of_it_is_valid() {
+        let (key, root_key, between_key) =
+            (KeyPair::generate().unwrap(), KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let (root, between) = (authority("private root"), authority("between"));
+        let top = root.self_signed(&root_key).unwrap().pem();
+        let middle = between.signed_by(&between_key, &Issuer::new(root, root_key)).unwrap().pem();
+        let leaf = CertificateParams::new(vec!["a.example.dev".to_owned()]).unwrap();
+        let leaf = leaf.signed_by(&key, &Issuer::new(between, between_key)).unwrap().pem();
+        let host = Hostname::parse("a.example.dev").unwrap();
+        let told = |chain: String, now: &str| {
+            let data = [("tls.crt", chain), ("tls.key", key.serialize_pem())];
+            let data: BTreeMap<_, _> = data
+                .into_iter()
+                .map(|(name, text)| (name.to_owned(), ByteString(text.into_bytes())))
+                .collect();
+            let type_ = Some("kubernetes.io/tls".to_owned());
+            let secret = Secret { data: Some(data), type_, ..Secret::default() };
+            usable(now.parse().unwrap(), &host, "own", secret).map(drop).map_err(|refusal| refusal.message)
+        };
+        let now = "2026-01-15T00:00:00Z";
+        for chain in [leaf.clone(), format!("{leaf}{middle}"), format!("{leaf}{middle}{top}")] {
+            assert_eq!(told(chain, now), Ok(()));
+        }
+        let shuffled = told(format!("{leaf}{top}{middle}"), now).unwrap_err();
+        assert!(
+            shuffled.contains("certificate 1 of `tls.crt` isn't signed by the one after it"),
+            "{shuffled}"
+        );
+        let late = told(format!("{leaf}{middle}"), "2026-02-02T00:00:00Z").unwrap_err();
+        assert!(late.contains("`own`") && late.contains("isn't valid now"), "{late}");
+    }
 }
