@@ -5,13 +5,15 @@ use moorage::api::custom_domain::{CertificateSource, RoutedBy};
 use moorage::api::domain_record::OwnershipMethod;
 use moorage::api::state::DomainState;
 use moorage::api::{ConditionType, condition, reason};
+use moorage::control::domain::certificate::OrderFact;
 use moorage::control::domain::facts::RuntimeFact;
 use moorage::control::domain::step::{Rest, Step, Waiting};
 use moorage::control::domain::view::view;
+use moorage::control::runtime::facts::Refusal;
 use moorage::domains::acme::Cause;
 use moorage::domains::budget::Limits;
 
-use crate::authority::LIFE;
+use crate::authority::{LIFE, Order};
 use crate::world::{DAY, HOUR, World, at};
 
 fn active(world: &mut World) {
@@ -126,6 +128,26 @@ fn an_authority_that_is_away_for_a_while_uses_no_order_up() {
         assert_eq!(world.ca.certificates, 2, "{away:?}");
         active(&mut world);
     }
+}
+
+#[test]
+fn an_order_that_its_authority_wants_left_alone_is_waited_for() {
+    let mut world = World::new("ai.example.com", CertificateSource::Acme);
+    world.settle(0);
+    world.set_listed(0);
+    world.now += 6;
+    while !world.ca.orders.values().any(|order| *order == Order::Valid) {
+        world.step(0, None);
+    }
+    let why = Refusal::new(reason::CERTIFICATE_REFUSED, "Too many requests.");
+    world.customers[0].known.order = Some(OrderFact::Held(at(world.now + 3600), why.clone()));
+    let step = world.settle(0);
+    assert_eq!(step, Step::Wait(Waiting::Order(why, SignedDuration::from_hours(1))));
+    let ready = condition::find(&world.status(0).conditions, ConditionType::Ready).cloned().unwrap();
+    assert_eq!((ready.reason.as_str(), ready.message.as_str()), (reason::PENDING_CERT, "Too many requests."));
+    world.now += 3600;
+    active(&mut world);
+    assert_eq!((world.ca.orders.len(), world.ca.certificates), (1, 1));
 }
 
 #[test]

@@ -103,6 +103,8 @@ pub enum OrderFact {
     Ready,
     /// The certificate is made.
     Valid,
+    /// The authority wants to be left alone until then, for this reason.
+    Held(Timestamp, Refusal),
     /// It failed.
     Failed(AcmeError),
 }

@@ -1,14 +1,14 @@
 //! What a failure of an order comes to: another order, a pause that is recorded, or a try again in a moment.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
-use super::certificate::Shown;
+use super::certificate::{OrderFact, Shown};
 use super::facts::Facts;
 use super::ordered::{keep, key_of, record};
 use super::ordering;
 use crate::control::context::Context;
-use crate::control::runtime::facts::TroubleClass;
+use crate::control::runtime::facts::{Refusal, TroubleClass};
 use crate::control::runtime::trouble::{Failure, Pace};
 use crate::domains::DomainClass;
 use crate::domains::acme::{AcmeError, Cause};
@@ -49,11 +49,25 @@ pub(super) async fn setback(
             Err(failed(error))
         }
         Cause::OrderUnknown => forget_order(ctx, facts).await,
-        _ if error.error.class == DomainClass::Human || error.cause == Cause::RateLimited => {
-            abandon(ctx, now, facts, error).await
-        }
-        _ => Err(failed(error)),
+        _ if error.error.class == DomainClass::Human => abandon(ctx, now, facts, error).await,
+        _ => match ordering::pause_asked(error) {
+            Some(pause) => {
+                hold(ctx, now, facts, error, pause);
+                Ok(())
+            }
+            None => Err(failed(error)),
+        },
     }
+}
+
+/// Leaves the order alone for a while. It is taken up again by its address, with whatever it asks for then.
+fn hold(ctx: &Context, now: Timestamp, facts: &mut Facts, error: &AcmeError, pause: SignedDuration) {
+    if let (Some(acme), Ok(host)) = (&ctx.acme, &facts.host) {
+        acme.take(&key_of(host));
+    }
+    let until = now.saturating_add(pause).unwrap_or(now);
+    let why = Refusal::new(error.error.reason, error.error.message.clone());
+    facts.known.order = Some(OrderFact::Held(until, why));
 }
 
 async fn forget_order(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {

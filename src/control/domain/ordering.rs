@@ -11,6 +11,11 @@ use crate::domains::acme::{AcmeError, Cause, next_try};
 use crate::domains::budget::{Kind, Verdict, forget_old};
 use crate::domains::certificate::Certificate;
 
+/// Pause about an order if the authority has a limit, and doesn't say until when.
+const UNTOLD: SignedDuration = SignedDuration::from_mins(5);
+/// The longest such pause: orders don't stand for ever.
+const LONGEST: SignedDuration = SignedDuration::from_hours(24);
+
 /// Whether a certificate has to be ordered: there is none, or its time has come.
 pub fn is_due(now: Timestamp, record: &DomainRecord, standing: Option<&Certificate>) -> bool {
     let Some(certificate) = standing else { return true };
@@ -145,6 +150,14 @@ pub fn failed(
     ordering
 }
 
+/// How long the authority wants to be left alone about an order that stands. The order isn't given up for that: the next
+/// would take another certificate, and have the authority asked for more.
+pub fn pause_asked(error: &AcmeError) -> Option<SignedDuration> {
+    let asked = error.error.retry_after.and_then(|pause| SignedDuration::try_from(pause).ok());
+    let asked = asked.or_else(|| (error.cause == Cause::RateLimited).then_some(UNTOLD))?;
+    Some(asked.clamp(SignedDuration::from_secs(1), LONGEST))
+}
+
 /// The record after a certificate was issued.
 pub fn succeeded(before: Option<&OrderingRecord>) -> OrderingRecord {
     let before = before.cloned().unwrap_or_default();
@@ -188,6 +201,21 @@ mod tests {
         let passed = failed(at(0), record.as_ref(), &passing, 1, "uid");
         assert!(passed.next_time.unwrap() < at(10), "what passes by itself is tried again soon");
         assert_eq!(succeeded(record.as_ref()).failures, 0);
+    }
+
+    #[test]
+    fn an_order_that_stands_is_waited_for_while_its_authority_has_a_limit() {
+        let limited = |asked: Option<u64>| AcmeError {
+            cause: Cause::RateLimited,
+            error: DomainError::certificate_limited("Later.")
+                .retry_after(asked.map(std::time::Duration::from_secs)),
+        };
+        for (asked, pause) in [(None, 300), (Some(0), 1), (Some(7200), 7200), (Some(604_800), 86_400)] {
+            assert_eq!(pause_asked(&limited(asked)), Some(SignedDuration::from_secs(pause)));
+        }
+        let away = |asked: Option<u64>| AcmeError { cause: Cause::Unavailable, ..limited(asked) };
+        assert_eq!(pause_asked(&away(Some(60))), Some(SignedDuration::from_secs(60)));
+        assert_eq!(pause_asked(&away(None)), None, "it is tried again, ever more slowly");
     }
 
     #[test]

@@ -135,7 +135,7 @@ pub enum Waiting {
     Texts(SignedDuration),
     /// The certificate authority.
     Authority(SignedDuration),
-    /// The time at which another order may be placed, and why not before.
+    /// The time at which ordering goes on, and why not before.
     Order(Refusal, SignedDuration),
     /// The Runtime's app, to be made.
     Runtime,

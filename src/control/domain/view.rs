@@ -101,7 +101,11 @@ fn grace_end(facts: &Facts) -> Option<Timestamp> {
 fn outcome(now: Timestamp, facts: &Facts, step: &Step, old: &CustomDomainStatus) -> Outcome {
     match step {
         Step::Rest(Rest::Active) => active(facts),
-        Step::Wait(Waiting::Texts(_) | Waiting::Authority(_)) if renews(now, facts, old) => active(facts),
+        Step::Wait(Waiting::Texts(_) | Waiting::Authority(_) | Waiting::Order(..))
+            if renews(now, facts, old) =>
+        {
+            active(facts)
+        }
         Step::Rest(Rest::PendingDns) => pending_dns(facts),
         Step::Rest(Rest::Awaiting(why)) => awaiting(now, facts, why),
         Step::Rest(Rest::Refused(why, _)) => Outcome::Stalled(why.clone()),

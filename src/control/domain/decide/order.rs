@@ -162,7 +162,10 @@ fn progress(now: Timestamp, facts: &Facts) -> Step {
         Some(OrderFact::Working(until)) if *until > now => {
             Step::Wait(Waiting::Authority(now.duration_until(*until)))
         }
-        None | Some(OrderFact::Working(_)) => Step::Look(Look::Order),
+        Some(OrderFact::Held(until, why)) if *until > now => {
+            Step::Wait(Waiting::Order(why.clone(), now.duration_until(*until)))
+        }
+        None | Some(OrderFact::Working(_) | OrderFact::Held(..)) => Step::Look(Look::Order),
         Some(OrderFact::Ready) => Step::Do(Effect::Finalize),
         Some(OrderFact::Valid) => Step::Do(Effect::Collect),
         Some(OrderFact::Failed(error)) => Step::Do(Effect::Abandon(error.clone())),
