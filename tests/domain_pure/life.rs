@@ -1,6 +1,7 @@
 //! What becomes of a hostname that nobody else wants.
 
 use jiff::SignedDuration;
+use moorage::api::condition::ConditionStatus;
 use moorage::api::custom_domain::{CertificateSource, RoutedBy};
 use moorage::api::domain_record::OwnershipMethod;
 use moorage::api::state::DomainState;
@@ -9,7 +10,7 @@ use moorage::control::domain::certificate::OrderFact;
 use moorage::control::domain::facts::RuntimeFact;
 use moorage::control::domain::step::{Rest, Step, Waiting};
 use moorage::control::domain::view::view;
-use moorage::control::runtime::facts::Refusal;
+use moorage::control::runtime::facts::{Refusal, Trouble, TroubleClass};
 use moorage::domains::acme::Cause;
 use moorage::domains::budget::Limits;
 
@@ -273,6 +274,39 @@ fn what_serves_reads_so_while_its_certificate_is_renewed() {
     assert_eq!(told(&world), Some(DomainState::Active));
     world.now += LIFE;
     assert_eq!(told(&world), Some(DomainState::PendingCert), "it has expired");
+}
+
+#[test]
+fn what_serves_reads_so_in_others_trouble_as_long_as_its_certificate_is_good() {
+    for source in [CertificateSource::Fly, CertificateSource::Acme] {
+        let mut world = World::new("ai.example.com", source);
+        world.settle(0);
+        world.set_listed(0);
+        world.now += 6;
+        active(&mut world);
+        let told = |world: &World| {
+            let mut facts = world.facts(0);
+            facts.known.trouble = Some(Trouble {
+                class: TroubleClass::Transient,
+                reason: reason::CERTIFICATE_AUTHORITY_UNAVAILABLE,
+                message: "It doesn't answer.".into(),
+                since: facts.at,
+                attempts: 1,
+                next: facts.at,
+                generation: 1,
+            });
+            let retry = Step::Wait(Waiting::Retry(SignedDuration::from_secs(60)));
+            view(facts.at, &facts, &retry, &world.status(0))
+        };
+        let end = world.record().unwrap().certificate.as_ref().unwrap().expire_time;
+        world.now = end.as_second() - 1;
+        assert_eq!(told(&world), world.status(0));
+        world.now += 1;
+        let over = told(&world);
+        assert_eq!((over.state, over.url), (Some(DomainState::PendingCert), None));
+        let issued = condition::find(&over.conditions, ConditionType::CertificateIssued).unwrap();
+        assert_eq!((issued.status, issued.message.as_str()), (ConditionStatus::False, "It doesn't answer."));
+    }
 }
 
 #[test]

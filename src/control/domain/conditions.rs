@@ -158,7 +158,7 @@ fn issued(facts: &Facts, outcome: &Outcome) -> Wanted {
         Wanted::new(ConditionType::CertificateIssued, status, reason, message)
     };
     let stands = facts.record().and_then(|record| record.certificate.as_ref());
-    match (stands, outcome) {
+    match (stands.filter(|it| it.expire_time > facts.at), outcome) {
         (Some(_), Outcome::Stalled(why)) if is_about_certificates(why) => say(
             ConditionStatus::True,
             why.reason,

@@ -17,7 +17,7 @@ const SECRET: &str = "-tls";
 
 /// The status to write, given the one that stands.
 pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &CustomDomainStatus) -> CustomDomainStatus {
-    if keeps_its_word(facts, step, old) {
+    if keeps_its_word(now, facts, step, old) {
         return old.clone();
     }
     let outcome = outcome(now, facts, step, old);
@@ -30,7 +30,7 @@ pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &CustomDomainStatus
         state: Some(state(&outcome)),
         hostname: host.map(|host| host.as_str().to_owned()),
         url: host
-            .filter(|host| is_serving(facts) && !host.is_wildcard())
+            .filter(|host| is_serving(facts) && !has_expired(now, facts) && !host.is_wildcard())
             .map(|host| format!("https://{host}")),
         // What was told before a restart is told until it has been looked at again.
         records: match host {
@@ -44,11 +44,12 @@ pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &CustomDomainStatus
     }
 }
 
-/// What was at rest stays so while something outside is in trouble for a while.
-fn keeps_its_word(facts: &Facts, step: &Step, old: &CustomDomainStatus) -> bool {
+/// What was at rest stays so while something outside is in trouble for a while, and its certificate is good.
+fn keeps_its_word(now: Timestamp, facts: &Facts, step: &Step, old: &CustomDomainStatus) -> bool {
     let passing = facts.known.trouble.as_ref().is_some_and(|it| it.class == TroubleClass::Transient);
     matches!(step, Step::Wait(Waiting::Retry(_)))
         && passing
+        && !has_expired(now, facts)
         && facts.generation() == old.observed_generation
         && condition::is_true(&old.conditions, ConditionType::Ready)
         && !facts.is_deleted()
@@ -66,6 +67,12 @@ fn state(outcome: &Outcome) -> DomainState {
 
 fn is_serving(facts: &Facts) -> bool {
     facts.record().is_some_and(|record| record.service_time.is_some())
+}
+
+/// Whether the certificate that is recorded serves nobody any more.
+fn has_expired(now: Timestamp, facts: &Facts) -> bool {
+    let certificate = facts.record().and_then(|record| record.certificate.as_ref());
+    certificate.is_some_and(|certificate| certificate.expire_time <= now)
 }
 
 fn certificate(facts: &Facts) -> Option<CertificateStatus> {
