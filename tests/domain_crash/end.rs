@@ -125,7 +125,9 @@ async fn ordered(
         History::Handover => 1 + placed,
         _ => most,
     };
-    if !(least..=most).contains(&counted.0) || (counted.1, counted.2) != (0, 0) {
+    // The renewal that is begun again after a lost reply is taken as any other order, since there is one already.
+    let renewals = usize::from(case.history == History::Renewal && !case.fault.is_empty());
+    if !(least..=most).contains(&counted.0) || counted.1 > renewals || counted.2 != 0 {
         wrong.push(format!("{placed} orders were placed, {counted:?} are counted"));
     }
     if ordering["failures"].is_number() || ordering["nextTime"].is_string() {

@@ -7,12 +7,13 @@ use moorage::api::domain_record::OwnershipMethod;
 use moorage::api::state::DomainState;
 use moorage::api::{ConditionType, condition, reason};
 use moorage::control::domain::certificate::OrderFact;
-use moorage::control::domain::facts::RuntimeFact;
+use moorage::control::domain::facts::{Advice, Renewal, RuntimeFact};
+use moorage::control::domain::ordering;
 use moorage::control::domain::step::{Rest, Step, Waiting};
 use moorage::control::domain::view::view;
 use moorage::control::runtime::facts::{Refusal, Trouble, TroubleClass};
 use moorage::domains::acme::Cause;
-use moorage::domains::budget::Limits;
+use moorage::domains::budget::{Budget, Kind, Limits, Verdict};
 
 use crate::authority::{LIFE, Order};
 use crate::world::{DAY, HOUR, World, at};
@@ -149,6 +150,26 @@ fn an_order_that_its_authority_wants_left_alone_is_waited_for() {
     world.now += 3600;
     active(&mut world);
     assert_eq!((world.ca.orders.len(), world.ca.certificates), (1, 1));
+}
+
+#[test]
+fn a_renewal_is_free_from_limits_only_as_long_as_the_authority_takes_it_as_one() {
+    let mut world = World::new("ai.example.com", CertificateSource::Acme);
+    world.settle(0);
+    world.set_listed(0);
+    world.now += 6;
+    active(&mut world);
+    let mut facts = world.facts(0);
+    let (again, advice) = (at(world.now + DAY), Advice::At(at(0)));
+    facts.known.renewal = Some(Renewal { again, advice });
+    let used_up = Verdict::NotBefore(again, Budget::Name);
+    facts.cluster.rooms.renewal = used_up;
+    assert_eq!((ordering::kind(&facts), ordering::room(&facts)), (Kind::KnownRenewal, Verdict::Now));
+    facts.known.plain = Some("another".into());
+    assert_eq!(ordering::kind(&facts), Kind::KnownRenewal);
+    let stored = facts.known.stored.as_ref().unwrap().certificate.as_ref().unwrap();
+    facts.known.plain = Some(stored.fingerprint.clone());
+    assert_eq!((ordering::kind(&facts), ordering::room(&facts)), (Kind::Renewal, used_up));
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub struct Acme {
     authority: Authority,
     account: tokio::sync::Mutex<Option<Account>>,
     orders: Mutex<HashMap<String, Order>>,
+    /// Held while it is looked whether there is room for an order, until that is counted.
+    counting: tokio::sync::Mutex<()>,
 }
 
 impl Acme {
@@ -36,7 +38,13 @@ impl Acme {
     /// If its own authority can't be read.
     pub fn new(settings: AcmeSettings, secrets: Secrets) -> Result<Self, DomainError> {
         let authority = Authority::new(settings.authority.clone(), secrets)?;
-        Ok(Self { settings, authority, account: tokio::sync::Mutex::default(), orders: Mutex::default() })
+        Ok(Self {
+            settings,
+            authority,
+            account: tokio::sync::Mutex::default(),
+            orders: Mutex::default(),
+            counting: tokio::sync::Mutex::default(),
+        })
     }
 
     /// The authority itself.
@@ -65,6 +73,12 @@ impl Acme {
         let past = Past { account: &account, domain: &domain, name: &name, failures: &failures };
         let verdict = |kind| self.settings.limits.verdict(now, kind, &past);
         Rooms { first: verdict(Kind::First), renewal: verdict(Kind::Renewal) }
+    }
+
+    /// Waits until nobody else counts an order. Nobody does as long as the guard lives: what is left of the limits is
+    /// given out once.
+    pub async fn alone(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.counting.lock().await
     }
 
     /// The account; made if there is none.

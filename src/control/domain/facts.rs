@@ -193,6 +193,8 @@ pub struct Knowledge {
     pub shown: Shown,
     /// What the authority said of renewal.
     pub renewal: Option<Renewal>,
+    /// The certificate, by its fingerprint, whose renewal the authority takes as any other order.
+    pub plain: Option<String>,
     /// An order that is counted and isn't placed yet.
     pub counted: Option<Count>,
     /// When the API server said that there is no such Runtime.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
 use serde_json::json;
 
 use super::authority::Acme;
@@ -22,6 +23,7 @@ use crate::control::context::Context;
 use crate::control::runtime::trouble::Failure;
 use crate::domains::DomainError;
 use crate::domains::acme::{self, AcmeError, Method, Order, Stage, certificate_request, new_key};
+use crate::domains::budget::{Kind, Verdict};
 use crate::domains::certificate::Certificate;
 use crate::domains::dns::Text;
 use crate::domains::name::Hostname;
@@ -33,22 +35,37 @@ const PATIENCE: Duration = Duration::from_mins(5);
 /// The longest pause between two questions about a renewal.
 const LONGEST: Duration = Duration::from_hours(24);
 
-/// Counts an order before it is placed.
+/// Counts an order before it is placed, if there is room for it still: others may have been counted since that was seen.
 pub(super) async fn count(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
-    let Some(acme) = &ctx.acme else { return Ok(()) };
+    let (Some(acme), Ok(host)) = (&ctx.acme, facts.host.clone()) else { return Ok(()) };
     // Without an account nothing can be ordered.
     if let Err(error) = acme.account(ctx).await {
         return failing::unplaced(ctx, now, facts, &error).await;
     }
     let count = Count { kind: ordering::kind(facts), at: whole_seconds(now) };
-    let before = facts.record().and_then(|record| record.ordering.as_ref());
-    let counted = ordering::counted(now, before, count.kind);
-    if before != Some(&counted) {
-        record(ctx, facts, &counted).await?;
+    let _guard = acme.alone().await;
+    facts.cluster.rooms = acme.rooms(ctx, now, &host, &key_of(&host));
+    if ordering::room(facts) != Verdict::Now {
+        return Ok(());
     }
-    facts.known.counted = Some(count);
-    facts.known.deeds.dropped = Dropped::No;
+    if counted(ctx, now, facts, count.kind).await? == News::Some {
+        facts.known.counted = Some(count);
+        facts.known.deeds.dropped = Dropped::No;
+    }
     Ok(())
+}
+
+/// Writes to the claim that there is an order more. None: the claim had changed, and doesn't say so.
+async fn counted(ctx: &Context, now: Timestamp, facts: &Facts, kind: Kind) -> Result<News, Failure> {
+    let before = facts.record().and_then(|record| record.ordering.as_ref());
+    let counted = ordering::counted(now, before, kind);
+    if before == Some(&counted) || (before.is_none() && counted == OrderingRecord::default()) {
+        return Ok(News::Some);
+    }
+    record(ctx, facts, &counted).await?;
+    let standing = facts.cluster.claim.as_ref().and_then(|claim| ctx.claims.get(&claim.name_any()));
+    let written = standing.and_then(|claim| claim.spec.domain.as_ref()?.ordering.clone());
+    Ok(if written == Some(counted) { News::Some } else { News::None })
 }
 
 /// Places an order, and stores it with the key that the certificate is for and what it wants to be shown.
@@ -58,7 +75,7 @@ pub(super) async fn begin(ctx: &Context, now: Timestamp, facts: &mut Facts) -> R
         Ok(order) => order,
         Err(error) => return failing::unplaced(ctx, now, facts, &error).await,
     };
-    facts.known.counted = None;
+    let counted = plain(ctx, now, facts, &mut order).await;
     let proofs = proofs(&mut order, method(facts)).await;
     let key = new_key().map_err(|error| failing::failed(&error.into()))?;
     let name = text_name(facts);
@@ -68,6 +85,7 @@ pub(super) async fn begin(ctx: &Context, now: Timestamp, facts: &mut Facts) -> R
     keep(ctx, facts).await?;
     facts.known.order = None;
     facts.known.shown = Shown::NotSet;
+    counted?;
     match proofs {
         Ok(proofs) => {
             facts.known.order = Some(seen(now, &order, Some(proofs)));
@@ -77,6 +95,18 @@ pub(super) async fn begin(ctx: &Context, now: Timestamp, facts: &mut Facts) -> R
         // It is taken up again by its address, and asked for them then.
         Err(error) => failing::setback(ctx, now, facts, &error).await,
     }
+}
+
+/// Counts an order that was to renew a certificate and that the authority took as any other. The next for this certificate
+/// is counted as one before it is placed.
+async fn plain(ctx: &Context, now: Timestamp, facts: &mut Facts, order: &mut Order) -> Result<(), Failure> {
+    let count = facts.known.counted.take();
+    if count.is_none_or(|count| count.kind != Kind::KnownRenewal) || order.is_renewal() {
+        return Ok(());
+    }
+    let stored = facts.known.stored.as_ref().and_then(|stored| stored.certificate.as_ref());
+    facts.known.plain = stored.map(|certificate| certificate.fingerprint.clone());
+    counted(ctx, now, facts, Kind::Renewal).await.map(drop)
 }
 
 async fn placed(ctx: &Context, acme: &Acme, host: &Hostname, facts: &Facts) -> Result<Order, AcmeError> {

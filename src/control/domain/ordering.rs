@@ -64,6 +64,7 @@ pub fn kind(facts: &Facts) -> Kind {
     let stored = facts.known.stored.as_ref().and_then(|stored| stored.certificate.as_ref());
     match (stored, facts.known.renewal.as_ref().map(|renewal| renewal.advice)) {
         (None, _) => Kind::First,
+        (Some(it), _) if facts.known.plain.as_ref() == Some(&it.fingerprint) => Kind::Renewal,
         (Some(_), Some(Advice::At(_))) => Kind::KnownRenewal,
         (Some(_), Some(Advice::Nothing | Advice::Unheard) | None) => Kind::Renewal,
     }
