@@ -6,10 +6,11 @@ use moorage::api::custom_domain::{CertificateSource, RoutedBy};
 use moorage::api::domain_record::OwnershipMethod;
 use moorage::api::state::DomainState;
 use moorage::api::{ConditionType, condition, reason};
-use moorage::control::domain::certificate::OrderFact;
-use moorage::control::domain::facts::{Advice, Renewal, RuntimeFact};
+use moorage::control::domain::certificate::{OrderFact, Proof, Shown};
+use moorage::control::domain::decide::decide;
+use moorage::control::domain::facts::{Advice, Asked, Renewal, RuntimeFact};
 use moorage::control::domain::ordering;
-use moorage::control::domain::step::{Rest, Step, Waiting};
+use moorage::control::domain::step::{Effect, Look, Rest, Step, Waiting};
 use moorage::control::domain::view::view;
 use moorage::control::runtime::facts::{Refusal, Trouble, TroubleClass};
 use moorage::domains::acme::Cause;
@@ -170,6 +171,77 @@ fn a_renewal_is_free_from_limits_only_as_long_as_the_authority_takes_it_as_one()
     let stored = facts.known.stored.as_ref().unwrap().certificate.as_ref().unwrap();
     facts.known.plain = Some(stored.fingerprint.clone());
     assert_eq!((ordering::kind(&facts), ordering::room(&facts)), (Kind::Renewal, used_up));
+}
+
+/// An order was placed, and nothing shown for it yet.
+fn with_an_order() -> World {
+    let mut world = World::new("ai.example.com", CertificateSource::Acme);
+    world.settle(0);
+    world.set_listed(0);
+    world.now += 6;
+    while world.ca.orders.is_empty() {
+        world.step(0, None);
+    }
+    world
+}
+
+#[test]
+fn an_order_is_taken_up_again_for_the_challenge_that_is_declared_now() {
+    let world = with_an_order();
+    let next = |proofs: Vec<Proof>, shown: Shown| {
+        let mut facts = world.facts(0);
+        facts.known.order = Some(OrderFact::Proofs(proofs));
+        facts.known.shown = shown;
+        decide(at(world.now), &facts)
+    };
+    let (text, file) = (Proof::Text("text".into()), Proof::Answer("token".into(), "answer".into()));
+    for shown in [Shown::NotSet, Shown::NotYet(at(world.now)), Shown::Everywhere] {
+        assert_eq!(next(vec![file.clone()], shown), Step::Look(Look::Order));
+    }
+    assert_eq!(next(vec![text.clone()], Shown::NotSet), Step::Do(Effect::ShowProofs(vec![text.clone()])));
+    assert_eq!(next(vec![text], Shown::Everywhere), Step::Do(Effect::Answer));
+}
+
+#[test]
+fn an_order_whose_texts_can_not_be_looked_for_says_so() {
+    let mut world = with_an_order();
+    let why = Refusal::new(reason::DNS_UNAVAILABLE, "No server answers.");
+    world.customers[0].known.shown = Shown::Unseen(at(world.now), why);
+    assert!(matches!(world.step(0, None), Step::Wait(Waiting::Texts(_))));
+    let ready = condition::find(&world.status(0).conditions, ConditionType::Ready).cloned().unwrap();
+    assert!(ready.message.ends_with("can't be looked for. No server answers."), "{}", ready.message);
+}
+
+#[test]
+fn an_order_is_not_answered_without_the_record_that_leads_to_its_proof() {
+    let mut world = with_an_order();
+    let delegated = world.dns.delegated.take();
+    world.customers[0].known.asked = Asked::Now;
+    assert_eq!(world.settle(0), Step::Rest(Rest::PendingDns));
+    assert!(!world.writes.contains(&"Answer"), "{:?}", world.writes);
+    world.dns.delegated = delegated;
+    world.pass(60);
+    active(&mut world);
+    assert_eq!(world.ca.orders.len(), 1);
+}
+
+#[test]
+fn a_renewal_waits_for_servers_that_do_not_answer_without_asking_them_again_and_again() {
+    let mut world = World::new("ai.example.com", CertificateSource::Acme);
+    world.settle(0);
+    world.set_listed(0);
+    world.now += 6;
+    active(&mut world);
+    world.pass(60 * DAY - HOUR);
+    world.dns.broken = true;
+    world.customers[0].known.asked = Asked::Now;
+    let looks = world.customers[0].looks;
+    world.pass(2 * HOUR);
+    assert!(world.customers[0].looks - looks < 40, "{} looks", world.customers[0].looks - looks);
+    world.dns.broken = false;
+    world.pass(HOUR);
+    assert_eq!(world.ca.certificates, 2);
+    active(&mut world);
 }
 
 #[test]

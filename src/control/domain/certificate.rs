@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
+use crate::api::custom_domain::Challenge;
 use crate::control::runtime::facts::Refusal;
 use crate::domains::acme::AcmeError;
 use crate::domains::certificate::Certificate;
@@ -119,15 +120,27 @@ pub enum Proof {
 }
 
 /// Whether the texts that an authority wants show.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Shown {
     /// They weren't set in this process's life.
     #[default]
     NotSet,
     /// They were, and not every server showed them then.
     NotYet(Timestamp),
+    /// They were, and couldn't be looked for then, for this reason.
+    Unseen(Timestamp, Refusal),
     /// They show.
     Everywhere,
+}
+
+impl Proof {
+    /// Whether it is what this challenge asks for.
+    pub fn answers(&self, challenge: Challenge) -> bool {
+        match self {
+            Self::Text(_) => challenge == Challenge::Dns01,
+            Self::Answer(..) => challenge == Challenge::Http01,
+        }
+    }
 }
 
 impl Stored {

@@ -9,6 +9,7 @@ use kube::ResourceExt;
 use super::certificate::{CaaFact, Material, OrderFact, Shown, Stored};
 use super::edge::EdgeFact;
 use super::ownership::Proofs;
+use crate::api::custom_domain::Challenge;
 use crate::api::domain_record::DomainRecord;
 use crate::api::name_claim::Holder;
 use crate::api::{CustomDomain, DOMAIN_FINALIZER, NameClaim};
@@ -344,6 +345,11 @@ impl Facts {
         if recorded.is_some() && recorded == self.known.deeds.imported {
             self.known.deeds.imported = None;
         }
+    }
+
+    /// How an ordered certificate's name is proved.
+    pub fn challenge(&self) -> Challenge {
+        self.domain.spec.certificate.challenge.unwrap_or_default()
     }
 
     /// Who we are, for claims.

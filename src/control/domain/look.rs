@@ -212,25 +212,22 @@ fn unseen_before(facts: &Facts) -> u32 {
 /// Whether every server shows the texts that the authority wants.
 async fn shown(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
     let texts = facts.known.stored.as_ref().map(|stored| stored.texts.clone()).unwrap_or_default();
-    facts.known.shown = if all_show(ctx, &texts).await? { Shown::Everywhere } else { Shown::NotYet(now) };
+    facts.known.shown = looked_for(ctx, now, &texts).await;
     Ok(())
 }
 
-async fn all_show(ctx: &Context, texts: &[Text]) -> Result<bool, Failure> {
+async fn looked_for(ctx: &Context, now: Timestamp, texts: &[Text]) -> Shown {
     for text in texts {
         match ctx.lookout.shows(&text.name, &text.value).await {
             Ok(Sight::Everywhere) => {}
             Ok(Sight::NotAt(server)) => {
                 tracing::debug!(server, "a text doesn't show yet");
-                return Ok(false);
+                return Shown::NotYet(now);
             }
-            Err(error) => {
-                tracing::debug!(%error, "a text can't be looked for; it is in a moment");
-                return Ok(false);
-            }
+            Err(error) => return Shown::Unseen(now, trouble::refusal(&error)),
         }
     }
-    Ok(true)
+    Shown::Everywhere
 }
 
 #[cfg(test)]

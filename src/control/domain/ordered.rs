@@ -121,7 +121,7 @@ pub(super) async fn look(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Re
     match looked(ctx, acme, &host, facts).await {
         Ok((order, proofs)) => {
             if proofs.is_some() {
-                // They are others since the account has another key.
+                // They are others since the account has another key, or another challenge is declared.
                 facts.known.shown = Shown::NotSet;
             }
             facts.known.order = Some(seen(now, &order, proofs));
@@ -141,7 +141,10 @@ async fn looked(
     let Some(stored) = facts.known.stored.as_ref().and_then(|stored| stored.order.as_ref()) else {
         return Err(AcmeError::order_unknown());
     };
-    if let Some(mut order) = acme.take(&key_of(host)).filter(|order| order.url() == stored.url) {
+    // What it asked for isn't what it is to be answered with now: it is taken up again.
+    let is_unanswered = matches!(facts.known.order, Some(OrderFact::Proofs(_)));
+    let kept = acme.take(&key_of(host)).filter(|order| order.url() == stored.url && !is_unanswered);
+    if let Some(mut order) = kept {
         order.poll().await?;
         return Ok((order, None));
     }
@@ -404,7 +407,7 @@ pub(super) async fn record(ctx: &Context, facts: &Facts, ordering: &OrderingReco
 }
 
 fn method(facts: &Facts) -> Method {
-    match facts.domain.spec.certificate.challenge.unwrap_or_default() {
+    match facts.challenge() {
         Challenge::Dns01 => Method::Dns,
         Challenge::Http01 => Method::Http,
     }

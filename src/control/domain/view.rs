@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::certificate::Shown;
 use super::conditions::{Outcome, at_fly, conditions, missing};
 use super::facts::Facts;
 use super::records::{records, routed_by};
@@ -207,13 +208,20 @@ fn doing(facts: &Facts, step: &Step) -> Refusal {
         }
         Step::Wait(Waiting::Fly(_)) => issuing(waits_for_fly(facts)),
         Step::Wait(Waiting::Order(why, _)) => issuing(why.message.clone()),
-        Step::Wait(Waiting::Texts(_)) => {
-            issuing("The text for the certificate authority doesn't show at every name server yet.".into())
-        }
+        Step::Wait(Waiting::Texts(_)) => issuing(waits_for_texts(facts)),
         Step::Wait(Waiting::Authority(_)) => issuing("The certificate authority is at it.".into()),
         _ if facts.record().is_none() => Refusal::new(reason::PENDING_DNS, "DNS is being looked at."),
         Step::Do(Effect::Abandon(why)) => issuing(why.error.message.clone()),
         _ => issuing("Its certificate is being issued.".into()),
+    }
+}
+
+fn waits_for_texts(facts: &Facts) -> String {
+    match &facts.known.shown {
+        Shown::Unseen(_, why) => {
+            format!("The text for the certificate authority can't be looked for. {}", why.message)
+        }
+        _ => "The text for the certificate authority doesn't show at every name server yet.".into(),
     }
 }
 

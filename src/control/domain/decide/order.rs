@@ -36,10 +36,15 @@ pub(super) fn at_hand<'f>(
         let is_asked = schedule::advice(facts).is_some_and(|at| at <= now);
         return if rests && !is_asked { Ok(None) } else { Err(Step::Look(Look::Stored)) };
     };
+    let standing = stored.certificate.as_ref().filter(|it| it.not_after > now && it.covers(host.as_str()));
     if stored.order.is_some() {
+        // Without the records it would fail, and be tried again only after an hour.
+        let is_unanswered = matches!(facts.known.order, Some(OrderFact::Proofs(_)));
+        if is_unanswered && !is_prepared(facts, host)? {
+            return Ok(standing);
+        }
         return Err(progress(now, facts));
     }
-    let standing = stored.certificate.as_ref().filter(|it| it.not_after > now && it.covers(host.as_str()));
     if let Some(certificate) = standing {
         copied(facts, record, certificate)?;
         asked(now, facts)?;
@@ -131,8 +136,11 @@ fn used_up(budget: Budget) -> Refusal {
 
 /// Whether the records are there by which the authority will see what it wants.
 fn is_prepared(facts: &Facts, host: &Hostname) -> Reached<bool> {
-    let Some(seen) = facts.seen() else { return Err(Step::Look(Look::Dns)) };
-    Ok(match facts.domain.spec.certificate.challenge.unwrap_or_default() {
+    let Some(seen) = facts.seen() else {
+        // What was looked at just now and couldn't be seen is looked at again in its time.
+        return if facts.known.sight.is_none() { Err(Step::Look(Look::Dns)) } else { Ok(false) };
+    };
+    Ok(match facts.challenge() {
         Challenge::Dns01 => {
             let there = seen.delegated.as_ref().ok().and_then(Option::as_ref);
             there.is_some() && there == delegated(facts, host).as_ref()
@@ -158,6 +166,10 @@ fn permitted(now: Timestamp, facts: &Facts) -> Reached<()> {
 /// What is next for the order under way.
 fn progress(now: Timestamp, facts: &Facts) -> Step {
     match &facts.known.order {
+        // It is taken up again for what is declared now.
+        Some(OrderFact::Proofs(proofs)) if !proofs.iter().all(|it| it.answers(facts.challenge())) => {
+            Step::Look(Look::Order)
+        }
         Some(OrderFact::Proofs(proofs)) => shown(now, facts, proofs),
         Some(OrderFact::Working(until)) if *until > now => {
             Step::Wait(Waiting::Authority(now.duration_until(*until)))
@@ -177,9 +189,9 @@ fn shown(now: Timestamp, facts: &Facts, proofs: &[Proof]) -> Step {
     if proofs.is_empty() {
         return Step::Do(Effect::Answer);
     }
-    match facts.known.shown {
+    match &facts.known.shown {
         Shown::NotSet => Step::Do(Effect::ShowProofs(proofs.to_vec())),
-        Shown::NotYet(at) => {
+        Shown::NotYet(at) | Shown::Unseen(at, _) => {
             let left = GLANCE - at.duration_until(now);
             if left > SignedDuration::ZERO {
                 Step::Wait(Waiting::Texts(left))
