@@ -8,10 +8,11 @@ use moorage::api::state::DomainState;
 use moorage::api::{ConditionType, condition, reason};
 use moorage::control::domain::certificate::{OrderFact, Proof, Shown};
 use moorage::control::domain::decide::decide;
+use moorage::control::domain::edge::Problem;
 use moorage::control::domain::facts::{Advice, Asked, Renewal, RuntimeFact};
-use moorage::control::domain::ordering;
 use moorage::control::domain::step::{Effect, Look, Rest, Step, Waiting};
 use moorage::control::domain::view::view;
+use moorage::control::domain::{ordering, schedule};
 use moorage::control::runtime::facts::{Refusal, Trouble, TroubleClass};
 use moorage::domains::acme::Cause;
 use moorage::domains::budget::{Budget, Kind, Limits, Verdict};
@@ -242,6 +243,36 @@ fn a_renewal_waits_for_servers_that_do_not_answer_without_asking_them_again_and_
     world.pass(HOUR);
     assert_eq!(world.ca.certificates, 2);
     active(&mut world);
+}
+
+#[test]
+fn looks_and_graces_go_on_while_fly_s_authority_takes_no_order_and_it_says_until_when() {
+    let mut world = World::new("ai.example.com", CertificateSource::Fly);
+    world.fly.issues = false;
+    world.alias(0);
+    while world.customers[0].known.edge.is_none() {
+        world.step(0, None);
+    }
+    let problem = |number: usize| Problem {
+        code: format!("code-{number}"),
+        message: format!("{number}{}", "m".repeat(90)),
+        remedy: "r".repeat(90),
+    };
+    let until = at(world.now + 6 * DAY);
+    let hosted = world.customers[0].known.edge.as_mut().unwrap().hostname.as_mut().unwrap();
+    hosted.limited_until = Some(until);
+    hosted.problems = (0..20).map(problem).collect();
+    let step = world.step(0, None);
+    assert_eq!(step, Step::Wait(Waiting::Fly(SignedDuration::from_hours(6 * 24))));
+    let told = condition::find(&world.status(0).conditions, ConditionType::Ready).cloned().unwrap().message;
+    assert!(told.contains(&format!("before {until}")), "{told}");
+    assert!(told.contains("(code-0)") && told.contains("(code-1)"), "{told}");
+    assert!(told.ends_with(" There is more of that: 17.") && told.len() < 1000, "{}: {told}", told.len());
+    let back = |world: &World| schedule::comes_back(at(world.now), &world.facts(0), &step);
+    assert!(back(&world) <= SignedDuration::from_hours(24), "DNS is looked at as often as else");
+    let missing_since = Some(at(world.now - 71 * HOUR));
+    world.written(|spec| spec.domain.as_mut().unwrap().missing_since = missing_since);
+    assert!(back(&world) <= SignedDuration::from_hours(1), "and the grace ends in its time");
 }
 
 #[test]

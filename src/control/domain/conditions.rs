@@ -1,7 +1,7 @@
 //! The conditions of a hostname, from the outcome of a visit. Pure.
 
 use super::decide::takes_alias;
-use super::edge::Hosted;
+use super::edge::{Hosted, Problem};
 use super::facts::Facts;
 use super::records::{delegated, records, routed_by};
 use super::trouble;
@@ -11,6 +11,9 @@ use crate::api::custom_domain::{RecordPurpose, RecordState, RecordStatus, Record
 use crate::api::reason;
 use crate::control::runtime::facts::Refusal;
 use crate::domains::dns::LookError;
+
+/// Most that is told of what Fly says, in characters: a condition holds little more.
+const LONGEST: usize = 800;
 
 /// What a visit came to.
 #[derive(Clone, Debug)]
@@ -242,9 +245,16 @@ fn kind(type_: RecordType) -> &'static str {
     }
 }
 
-/// What Fly says is in the way of a certificate, with its remedy.
+/// What Fly says is in the way of a certificate, each with its remedy, as far as a message holds it.
 pub fn at_fly(hosted: &Hosted) -> Option<String> {
-    let problem = hosted.problems.first()?;
-    let code = if problem.code.is_empty() { String::new() } else { format!(" ({})", problem.code) };
-    Some(format!("Fly says{code}: {}. {}.", problem.message, problem.remedy))
+    let one = |problem: &Problem| {
+        let code = if problem.code.is_empty() { String::new() } else { format!(" ({})", problem.code) };
+        format!("Fly says{code}: {}. {}.", problem.message, problem.remedy)
+    };
+    let all: Vec<String> = hosted.problems.iter().map(one).collect();
+    let length = |told: usize| all.iter().take(told).map(|it| it.chars().count() + 1).sum::<usize>();
+    let told = (1..=all.len()).take_while(|told| *told == 1 || length(*told) <= LONGEST).last()?;
+    let left = all.len() - told;
+    let more = if left == 0 { String::new() } else { format!(" There is more of that: {left}.") };
+    Some(all.into_iter().take(told).collect::<Vec<_>>().join(" ") + &more)
 }

@@ -7,10 +7,13 @@ use super::certificate::Caa;
 use super::facts::{Asked, Facts, Sighting};
 use super::ordering;
 use super::records::{is_complete, routed_by};
+use super::step::{Rest, Step, Waiting};
 use super::verdict::{Ownership, is_anothers, ownership};
 use crate::api::custom_domain::CertificateSource;
 use crate::domains::budget::Verdict;
 
+/// The shortest pause between two visits that nothing but time asks for.
+const LEAST: SignedDuration = SignedDuration::from_millis(200);
 /// The shortest pause between two looks.
 const SHORTEST: SignedDuration = SignedDuration::from_secs(5);
 /// Looks in a row at which a record has to be missing before that is believed.
@@ -85,6 +88,20 @@ fn waiting(facts: &Facts, sight: &Sighting) -> SignedDuration {
     };
     let negative = facts.seen().and_then(|seen| SignedDuration::try_from(seen.negative_ttl?).ok());
     negative.map_or(own, |negative| own.min(negative.max(SignedDuration::from_secs(30))))
+}
+
+/// When to come back: watches tell of everything but the time. Whatever is waited for, looks and graces go on.
+pub fn comes_back(now: Timestamp, facts: &Facts, step: &Step) -> SignedDuration {
+    let own = match step {
+        // Nothing is done before that.
+        Step::Wait(Waiting::Retry(left)) => return *left,
+        Step::Wait(
+            Waiting::Fly(left) | Waiting::Texts(left) | Waiting::Authority(left) | Waiting::Order(_, left),
+        ) => *left,
+        Step::Rest(Rest::Refused(_, again)) => *again,
+        _ => facts.cluster.settings.recheck,
+    };
+    wakes(facts).map_or(own, |at| own.min(now.duration_until(at))).max(LEAST)
 }
 
 /// The next time at which something is due by itself. What was due when this was decided was either done, or waits for

@@ -227,14 +227,14 @@ fn waits_for_texts(facts: &Facts) -> String {
 
 fn waits_for_fly(facts: &Facts) -> String {
     let hosted = facts.edge().and_then(|edge| edge.hostname.as_ref());
-    let limited = hosted.is_some_and(|hosted| hosted.limited_until.is_some());
-    match hosted.and_then(at_fly) {
-        _ if limited => {
-            "Fly's certificate authority takes no order for this hostname for a while. It goes on by itself."
-                .into()
-        }
-        Some(problem) => problem,
-        None => "Fly is having the certificate issued.".into(),
+    let limited = hosted.and_then(|hosted| hosted.limited_until).map(|until| {
+        let until = whole_seconds(until);
+        format!("Fly's certificate authority takes no order for this hostname before {until}. It goes on by itself then.")
+    });
+    match (limited, hosted.and_then(at_fly)) {
+        (Some(limited), Some(problems)) => format!("{limited} {problems}"),
+        (Some(told), None) | (None, Some(told)) => told,
+        (None, None) => "Fly is having the certificate issued.".into(),
     }
 }
 

@@ -26,9 +26,6 @@ use crate::control::rounds::{Turn, Visited, result, rounds, unwritten};
 use crate::control::runtime::facts::Trouble;
 use crate::control::runtime::trouble::Failure;
 
-/// The shortest pause between two visits that nothing but time asks for.
-const LEAST: SignedDuration = SignedDuration::from_millis(200);
-
 /// Visits the CustomDomain.
 pub async fn visit(ctx: Arc<Context>, cached: Arc<CustomDomain>) -> Action {
     let Some(uid) = cached.uid() else { return Action::await_change() };
@@ -119,7 +116,7 @@ async fn finish(ctx: &Context, facts: &mut Facts, step: &Step) -> SignedDuration
         return unwritten(facts, &failure);
     }
     tell_requests(ctx, facts);
-    pause(now, facts, step)
+    schedule::comes_back(now, facts, step)
 }
 
 /// Tells those who asked for a look what it came to.
@@ -131,17 +128,4 @@ fn tell_requests(ctx: &Context, facts: &Facts) {
         ctx.history.book.stir();
         ctx.history.journal.due.notify_one();
     }
-}
-
-/// When to come back: watches tell of everything but the time.
-fn pause(now: Timestamp, facts: &Facts, step: &Step) -> SignedDuration {
-    let own = match step {
-        Step::Wait(
-            Waiting::Retry(left) | Waiting::Fly(left) | Waiting::Texts(left) | Waiting::Authority(left),
-        ) => return *left,
-        Step::Wait(Waiting::Order(_, left)) => *left,
-        Step::Rest(Rest::Refused(_, again)) => *again,
-        _ => facts.cluster.settings.recheck,
-    };
-    schedule::wakes(facts).map_or(own, |at| own.min(now.duration_until(at))).max(LEAST)
 }
