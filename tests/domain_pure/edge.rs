@@ -22,6 +22,8 @@ pub struct Fly {
     pub ledger: Vec<String>,
     /// Whether it issues once the name leads to it.
     pub issues: bool,
+    /// Whether the text of its own is there that says whose the name is.
+    pub owned: bool,
 }
 
 impl Fly {
@@ -55,14 +57,14 @@ impl Fly {
             fly_until: kept.issued.then(|| Timestamp::from_second(at.as_second() + 90 * 86_400).unwrap()),
             custom: kept.custom.as_ref().map(|(_, end)| Imported {
                 until: Some(Timestamp::from_second(*end).unwrap()),
-                standing: if leads { ImportStanding::Active } else { ImportStanding::Unproved },
+                standing: if leads || self.owned { ImportStanding::Active } else { ImportStanding::Unproved },
             }),
             leads_here: if leads { Leads::Yes } else { Leads::No },
             limited_until: None,
             problems: Vec::new(),
             challenge: Some(("_acme-challenge.example.com".into(), "example.com.x.flydns.net".into())),
             ownership: Some(("_fly-ownership.example.com".into(), "app-1".into())),
-            owned: Leads::No,
+            owned: if self.owned { Leads::Yes } else { Leads::No },
         });
         EdgeFact { app: app.to_owned(), at, count, hostname }
     }

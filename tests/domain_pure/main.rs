@@ -16,5 +16,6 @@ mod faults;
 mod life;
 mod owners;
 mod records;
+mod restarts;
 mod rivals;
 mod world;

@@ -5,7 +5,7 @@ use moorage::api::custom_domain::{CertificateSource, RecordType};
 use moorage::api::name_claim::{Confirm, ConfirmAction};
 use moorage::api::state::DomainState;
 use moorage::api::{ConditionType, reason};
-use moorage::control::domain::facts::{Above, BaseRecords};
+use moorage::control::domain::facts::{Above, AddressFact, BaseRecords};
 use moorage::control::domain::records::records;
 use moorage::control::domain::step::{Rest, Step};
 use moorage::control::runtime::facts::Refusal;
@@ -72,7 +72,8 @@ fn without_a_zone_of_ours_it_takes_a_text_and_addresses() {
     facts.cluster.base = None;
     let kinds: Vec<RecordType> = records(&facts, &world.host).iter().map(|record| record.type_).collect();
     assert_eq!(kinds, [RecordType::Txt]);
-    facts.known.addresses = Some(("app-acme".into(), vec!["192.0.2.1".into(), "2001:db8::1".into()]));
+    let addresses = vec!["192.0.2.1".into(), "2001:db8::1".into()];
+    facts.known.addresses = Some(AddressFact { app: "app-acme".into(), at: facts.at, addresses });
     let kinds: Vec<RecordType> = records(&facts, &world.host).iter().map(|record| record.type_).collect();
     assert_eq!(kinds, [RecordType::Txt, RecordType::A, RecordType::Aaaa]);
     assert!(matches!(world.facts(0).cluster.base.unwrap().records, BaseRecords::Kept));

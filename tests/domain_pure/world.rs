@@ -14,8 +14,8 @@ use moorage::api::{CustomDomain, CustomDomainSpec, NameClaim, NameClaimSpec, Nam
 use moorage::control::domain::certificate::{Material, Stored};
 use moorage::control::domain::decide::decide;
 use moorage::control::domain::facts::{
-    Above, AcmeOffer, Base, BaseRecords, Cluster, Facts, Knowledge, Rooms, RuntimeFact, Settings, Sighting,
-    Texts,
+    Above, AcmeOffer, AddressFact, Base, BaseRecords, Cluster, Facts, Knowledge, Rooms, RuntimeFact,
+    Settings, Sighting, Texts,
 };
 use moorage::control::domain::ownership::{Key, Proofs, target};
 use moorage::control::domain::step::{Effect, Look, Rest, Step, Waiting};
@@ -48,6 +48,8 @@ pub struct Dns {
     pub apex: bool,
     pub broken: bool,
     pub hides: Hides,
+    /// The app to which a proxy brings visitors, whatever the addresses say.
+    pub proxied: Option<&'static str>,
 }
 
 /// What can't be seen although the rest can.
@@ -92,6 +94,8 @@ pub struct World {
     /// How much may be ordered, if that is limited.
     pub limits: Option<Limits>,
     pub writes: Vec<&'static str>,
+    /// Added to the addresses of apps: somebody gave them others.
+    pub shift: u8,
 }
 
 /// What becomes of one effect.
@@ -159,6 +163,7 @@ impl World {
             above: Above::Free,
             limits: None,
             writes: Vec::new(),
+            shift: 0,
         };
         for app in ["app-acme", "app-rival"] {
             world.fly.apps.insert(app.into(), None);
@@ -202,16 +207,19 @@ impl World {
         self.dns.addresses.sort();
     }
 
-    fn addresses(app: &str) -> Vec<String> {
-        let last = if app == "app-acme" { 1 } else { 2 };
+    pub fn addresses(&self, app: &str) -> Vec<String> {
+        let last = self.shift + if app == "app-acme" { 1 } else { 2 };
         vec![format!("192.0.2.{last}"), format!("2001:db8::{last}")]
     }
 
     /// Whether the name leads to an app, as a visitor, or Fly, finds.
     pub fn leads_to(&self, app: &str) -> bool {
-        let wanted: Vec<IpAddr> = Self::addresses(app).iter().map(|one| one.parse().unwrap()).collect();
+        if self.dns.proxied == Some(app) {
+            return true;
+        }
+        let wanted: Vec<IpAddr> = self.addresses(app).iter().map(|one| one.parse().unwrap()).collect();
         match &self.dns.cname {
-            Some(cname) => self.zone.get(cname).is_some_and(|there| *there == Self::addresses(app)),
+            Some(cname) => self.zone.get(cname).is_some_and(|there| *there == self.addresses(app)),
             None => !self.dns.addresses.is_empty() && self.dns.addresses.iter().all(|it| wanted.contains(it)),
         }
     }
@@ -361,7 +369,10 @@ impl World {
             Look::Turn => facts.known.turn = Some(now),
             Look::Dns => self.look_at_dns(who, facts),
             Look::Runtime => facts.known.runtime_missing_since = Some(now),
-            Look::Addresses => facts.known.addresses = app.map(|app| (app.clone(), Self::addresses(&app))),
+            Look::Addresses => {
+                facts.known.addresses =
+                    app.map(|app| AddressFact { at: now, addresses: self.addresses(&app), app })
+            }
             Look::Edge => {
                 facts.known.edge_asked = Default::default();
                 facts.known.edge = app.map(|app| self.fly.fact(&app, now, 0, self.leads_to(&app)));

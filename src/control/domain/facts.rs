@@ -172,8 +172,8 @@ pub struct Knowledge {
     pub turn: Option<Timestamp>,
     /// Somebody wants it looked at now.
     pub asked: Asked,
-    /// The app's public addresses, with the app's name.
-    pub addresses: Option<(String, Vec<String>)>,
+    /// The app's public addresses.
+    pub addresses: Option<AddressFact>,
     /// The hostname at Fly, with the app that was asked for it.
     pub edge: Option<EdgeFact>,
     /// What stands at Fly may have changed.
@@ -211,6 +211,17 @@ pub struct Count {
     pub kind: Kind,
     /// When it was counted, as that stands on the claim.
     pub at: Timestamp,
+}
+
+/// An app's public addresses, as they were last answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressFact {
+    /// The app that was asked.
+    pub app: String,
+    /// When.
+    pub at: Timestamp,
+    /// The addresses.
+    pub addresses: Vec<String>,
 }
 
 /// Whether somebody wants it looked at.
@@ -324,8 +335,18 @@ impl Facts {
 
     /// The app's public addresses, once they are known.
     pub fn addresses(&self) -> Option<&[String]> {
-        let (of, addresses) = self.known.addresses.as_ref()?;
-        (Some(of.as_str()) == self.app()).then_some(addresses)
+        self.known_addresses().map(|known| known.addresses.as_slice())
+    }
+
+    /// The same, with when they were looked at.
+    pub fn known_addresses(&self) -> Option<&AddressFact> {
+        self.known.addresses.as_ref().filter(|known| Some(known.app.as_str()) == self.app())
+    }
+
+    /// Whether what was found at Fly at that time is to be read again: DNS was looked at in its slow turn since.
+    pub fn is_stale(&self, at: Timestamp) -> bool {
+        let Some(sight) = &self.known.sight else { return false };
+        at.duration_until(sight.at) >= self.cluster.settings.recheck / 2
     }
 
     /// The hostname at Fly, once it was asked for there.

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use super::certificate::{Caa, CaaFact, Material, Shown};
 use super::edge::{EdgeFact, Hosted};
-use super::facts::{Asked, Facts, Sighting};
+use super::facts::{AddressFact, Asked, Facts, Sighting};
 use super::ownership::text_name;
 use super::step::Look;
 use super::verdict::{Ownership, ownership};
@@ -43,7 +43,7 @@ pub async fn look(ctx: &Context, now: Timestamp, facts: &mut Facts, what: Look) 
             Ok(())
         }
         Look::Runtime => runtime(ctx, now, facts).await,
-        Look::Addresses => addresses(ctx, facts).await,
+        Look::Addresses => addresses(ctx, now, facts).await,
         Look::Edge => edge(ctx, now, facts).await,
         Look::Stored => stored(ctx, facts).await,
         Look::Material => material(ctx, now, facts).await,
@@ -103,7 +103,7 @@ async fn runtime(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(),
     }
 }
 
-async fn addresses(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
+async fn addresses(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
     let Some(app) = facts.app().map(str::to_owned) else { return Ok(()) };
     let all = ctx.fly.addresses(&app).list().await?;
     let oldest = |kinds: &[IpKind]| {
@@ -112,7 +112,8 @@ async fn addresses(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
     };
     // Others that somebody added lead here as well, and may go again.
     let public = [oldest(&[IpKind::V4, IpKind::SharedV4]), oldest(&[IpKind::V6])];
-    facts.known.addresses = Some((app, public.into_iter().flatten().collect()));
+    let addresses = public.into_iter().flatten().collect();
+    facts.known.addresses = Some(AddressFact { app, at: now, addresses });
     Ok(())
 }
 

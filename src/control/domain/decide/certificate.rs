@@ -10,7 +10,7 @@ use super::super::records::{is_complete, routed_by};
 use super::super::step::{Effect, Look, Step, Waiting};
 use super::{Reached, leave, order, refused};
 use crate::api::custom_domain::CertificateSource;
-use crate::api::domain_record::DomainRecord;
+use crate::api::domain_record::{DomainRecord, OwnershipMethod};
 use crate::api::reason;
 use crate::control::runtime::facts::Refusal;
 use crate::domains::certificate::Certificate;
@@ -27,6 +27,7 @@ pub(super) fn in_service(
     record: &DomainRecord,
 ) -> Reached<()> {
     expired(now, facts, record)?;
+    reread(facts, record)?;
     match facts.domain.spec.certificate.source {
         CertificateSource::Fly => issued(now, facts, host, record),
         CertificateSource::Acme => {
@@ -34,7 +35,33 @@ pub(super) fn in_service(
             certificate.map_or(Ok(()), |certificate| imported(now, facts, host, record, certificate))
         }
         CertificateSource::Secret => kept(now, facts, host, record),
-    }
+    }?;
+    led_here(facts, record)
+}
+
+/// What is in service is read again with the first look at DNS after a start, and then with each that is made in its turn:
+/// somebody may have taken it away, Fly renews by itself, and of a name behind a proxy only Fly knows that it leads here.
+fn reread(facts: &Facts, record: &DomainRecord) -> Reached<()> {
+    let due = match facts.edge() {
+        _ if facts.known.edge_asked == Asked::Now => true,
+        None => facts.known.sight.is_some() && record.certificate.is_some(),
+        Some(edge) => facts.is_stale(edge.at),
+    };
+    if due { Err(Step::Look(Look::Edge)) } else { Ok(()) }
+}
+
+/// Whether a name leads here by a proxy, which DNS doesn't show, Fly finds out: it is asked after each look.
+fn led_here(facts: &Facts, record: &DomainRecord) -> Reached<()> {
+    let (Some(edge), Some(sight)) = (facts.edge(), &facts.known.sight) else { return Ok(()) };
+    let may = record.method == OwnershipMethod::Txt
+        && facts.target().is_some_and(|target| !target.addresses.is_empty());
+    let unknown = may && edge.hostname.is_some() && routed_by(facts).is_none();
+    if unknown && sight.at > edge.at { Err(Step::Do(Effect::CheckHostname)) } else { Ok(()) }
+}
+
+/// Whether Fly serves by an imported certificate still, as far as is known.
+pub(super) fn import_stands(facts: &Facts) -> bool {
+    facts.edge().is_none_or(|edge| edge.hostname.as_ref().is_some_and(|it| it.imported_until().is_some()))
 }
 
 /// One that was imported and has expired would still be served, in place of any other.
@@ -62,7 +89,7 @@ fn issued(now: Timestamp, facts: &Facts, host: &Hostname, record: &DomainRecord)
     let Some(edge) = facts.edge() else {
         let stands = record.certificate.as_ref().filter(|it| it.source == CertificateSource::Fly);
         return match stands {
-            Some(certificate) if certificate.expire_time > now && !is_asked(facts) => Ok(()),
+            Some(certificate) if certificate.expire_time > now => Ok(()),
             Some(_) => Err(Step::Look(Look::Edge)),
             // A name that nothing is recorded of isn't there, or is found by the answer that it is.
             None => Err(Step::Do(Effect::RequestCertificate)),
@@ -77,17 +104,7 @@ fn issued(now: Timestamp, facts: &Facts, host: &Hostname, record: &DomainRecord)
     if hosted.custom.is_some() {
         return Err(Step::Do(Effect::DropImport));
     }
-    reread(now, facts, edge)
-}
-
-/// What is in service is read again now and then: somebody may have taken it away, and Fly renews by itself.
-fn reread(now: Timestamp, facts: &Facts, edge: &EdgeFact) -> Reached<()> {
-    let pause = facts.cluster.settings.recheck;
-    if is_asked(facts) || edge.at.duration_until(now) >= pause { Err(Step::Look(Look::Edge)) } else { Ok(()) }
-}
-
-fn is_asked(facts: &Facts) -> bool {
-    facts.known.edge_asked == Asked::Now
+    Ok(())
 }
 
 /// Fly is asked to look again: ever more slowly while the records are there, and as often as DNS is looked at while they
@@ -122,7 +139,7 @@ fn kept(now: Timestamp, facts: &Facts, host: &Hostname, record: &DomainRecord) -
     });
     match &facts.known.material {
         _ if facts.known.material_asked == Asked::Now => Err(Step::Look(Look::Material)),
-        None if trusted && facts.edge().is_none() && !is_asked(facts) => Ok(()),
+        None if trusted && import_stands(facts) => Ok(()),
         None => Err(Step::Look(Look::Material)),
         Some(Material::Unfit(refusal)) => Err(refused(facts, refusal.clone())),
         Some(Material::Ready(certificate)) if certificate.not_after <= now => {
@@ -146,16 +163,14 @@ fn imported(
     if facts.known.deeds.imported.as_ref().or(recorded) != Some(&certificate.fingerprint) {
         return Err(Step::Do(Effect::Import));
     }
-    let Some(edge) = facts.edge() else {
-        return if is_asked(facts) { Err(Step::Look(Look::Edge)) } else { Ok(()) };
-    };
+    let Some(edge) = facts.edge() else { return Ok(()) };
     let Some((hosted, custom)) = edge.hostname.as_ref().and_then(|it| Some((it, it.custom?))) else {
         return Err(Step::Do(Effect::Import));
     };
     match custom.standing {
         ImportStanding::Unproved => proved_to_fly(now, facts, host, edge, hosted),
         ImportStanding::Active if hosted.asked == Asking::Yes => Err(Step::Do(Effect::DropIssued)),
-        ImportStanding::Active => reread(now, facts, edge),
+        ImportStanding::Active => Ok(()),
     }
 }
 

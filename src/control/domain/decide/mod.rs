@@ -54,7 +54,7 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     route::led(now, facts, record)?;
     if let Err(step) = certificate::in_service(now, facts, host, record) {
         // What is out of service is recorded as that, whatever is waited for until another is in its place.
-        if record.certificate.is_some() && !matches!(step, Step::Do(_) | Step::Look(_)) {
+        if record.certificate.is_some() && !is_doing(&step) {
             stands::recorded(now, facts, host, record)?;
         }
         return Err(step);
@@ -64,6 +64,10 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     stands::recorded(now, facts, host, record)?;
     certificate::forgotten(facts, record)?;
     Ok(Step::Rest(rest(facts, host, record)))
+}
+
+fn is_doing(step: &Step) -> bool {
+    matches!(step, Step::Do(_) | Step::Look(_))
 }
 
 /// A hostname that can be had here, by somebody who may.

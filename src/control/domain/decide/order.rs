@@ -10,7 +10,8 @@ use super::super::ordering;
 use super::super::records::{delegated, routed_by};
 use super::super::schedule;
 use super::super::step::{Effect, Look, Step, Waiting};
-use super::{Reached, refused};
+use super::certificate::import_stands;
+use super::{Reached, is_doing, refused};
 use crate::api::custom_domain::{CertificateSource, Challenge};
 use crate::api::domain_record::DomainRecord;
 use crate::api::reason;
@@ -31,7 +32,7 @@ pub(super) fn at_hand<'f>(
     record: &DomainRecord,
 ) -> Reached<Option<&'f Arc<Certificate>>> {
     let copy_gone = facts.known.deeds.copied.as_ref().is_some_and(String::is_empty);
-    let rests = rests(now, record) && !copy_gone;
+    let rests = rests(now, record) && !copy_gone && import_stands(facts);
     let Some(stored) = &facts.known.stored else {
         let is_asked = schedule::advice(facts).is_some_and(|at| at <= now);
         return if rests && !is_asked { Ok(None) } else { Err(Step::Look(Look::Stored)) };
@@ -70,10 +71,6 @@ fn rests(now: Timestamp, record: &DomainRecord) -> bool {
             && certificate.expire_time > now
             && certificate.renewal_time.is_none_or(|at| at > now)
     })
-}
-
-fn is_doing(step: &Step) -> bool {
-    matches!(step, Step::Do(_) | Step::Look(_))
 }
 
 /// The namespace has it in a Secret.

@@ -10,8 +10,12 @@ use super::{Reached, leave, no_runtime};
 use crate::api::domain_record::DomainRecord;
 use crate::domains::name::Hostname;
 
-/// The addresses are known, where they are what a customer has to set.
+/// The addresses are known, where they are what a customer has to set, and are read again now and then: an app may be given
+/// others.
 pub(super) fn told(facts: &Facts, host: &Hostname) -> Reached<()> {
+    if facts.known_addresses().is_some_and(|known| facts.is_stale(known.at)) {
+        return Err(Step::Look(Look::Addresses));
+    }
     let by_address = facts.cluster.base.is_none() || is_apex(facts, host);
     let unknown = facts.app().is_some() && wanted_addresses(facts).is_none();
     if by_address && unknown && facts.seen().is_some() { Err(Step::Look(Look::Addresses)) } else { Ok(()) }
