@@ -25,7 +25,7 @@ pub struct Hosted {
     pub fly_until: Option<Timestamp>,
     /// The certificate that was imported.
     pub custom: Option<Imported>,
-    /// Whether visitors come here, as Fly found.
+    /// Whether visitors come here, as Fly found: the requests of an authority would. Of a wildcard it finds nothing.
     pub leads_here: Leads,
     /// Until when Fly's authority takes no order.
     pub limited_until: Option<Timestamp>,
@@ -92,12 +92,14 @@ impl Hosted {
     /// As Fly answered.
     pub fn of(detail: &fly::CertificateDetail, now: Timestamp) -> Self {
         let requirements = &detail.dns_requirements;
+        // `configured` says no more than that there is, or could be, a certificate.
+        let leads_here = detail.validation.alpn_configured || detail.validation.http_configured;
         let yes = |holds: bool| if holds { Leads::Yes } else { Leads::No };
         Self {
             asked: if detail.acme_requested { Asking::Yes } else { Asking::No },
             fly_until: fly_until(detail, now),
             custom: custom(detail),
-            leads_here: yes(detail.configured),
+            leads_here: yes(leads_here),
             limited_until: detail.rate_limited_until.filter(|until| *until > now),
             problems: detail.validation_errors.iter().map(problem).collect(),
             challenge: requirements
@@ -160,7 +162,7 @@ mod tests {
     #[test]
     fn configured_is_not_issued_and_what_has_expired_is_not_in_service() {
         let configured = hosted(json!({"configured": true, "acme_requested": true, "status": "active"}));
-        assert_eq!((configured.fly_until, configured.leads_here), (None, Leads::Yes));
+        assert_eq!((configured.fly_until, configured.leads_here), (None, Leads::No));
         let entry =
             |end: &str| json!({"certificates": [{"source": "fly", "status": "active", "expires_at": end}]});
         assert_eq!(hosted(entry("2026-10-31T00:00:00Z")).fly_until, None);
@@ -179,6 +181,18 @@ mod tests {
         assert_eq!(waits.imported_until(), None);
         assert_eq!(waits.custom.unwrap().standing, ImportStanding::Unproved);
         assert_eq!(waits.fly_until, None);
+    }
+
+    #[test]
+    fn visitors_come_here_if_an_authority_s_requests_do_and_not_because_there_is_a_certificate() {
+        let of = |validation: &str| {
+            hosted(json!({"configured": true, "validation": {validation: true}, "certificates": [
+                {"source": "custom", "status": "active", "expires_at": "2027-01-01T00:00:00Z", "issued": []}
+            ]}))
+            .leads_here
+        };
+        assert_eq!([of("alpn_configured"), of("http_configured")], [Leads::Yes; 2]);
+        assert_eq!([of("ownership_txt_configured"), of("dns_configured")], [Leads::No; 2]);
     }
 
     #[test]

@@ -48,6 +48,25 @@ async fn one_is_not_shown_before_the_hostname_is_proved() {
 }
 
 #[tokio::test]
+async fn one_that_is_active_says_nothing_of_where_visitors_go() {
+    let (fly, app, six) = serving().await;
+    let made = upload(&fly, &app, HOST, &certificate(&[HOST], 2099)).await;
+    let ownership = &made["dns_requirements"]["ownership"];
+    fly.dns(ownership["name"].as_str().unwrap(), json!({ "txt": [ownership["app_value"]] })).await;
+    fly.dns(HOST, json!({ "a": ["203.0.113.9"] })).await;
+    let flags = |detail: &Value| {
+        let told = &detail["validation"];
+        [&told["ownership_txt_configured"], &told["alpn_configured"], &told["http_configured"]]
+            .map(|flag| flag.as_bool().unwrap())
+    };
+    let elsewhere = fly.check(&app, HOST).await;
+    assert_eq!((entry(&elsewhere).1, &elsewhere["configured"]), ("active", &json!(true)));
+    assert_eq!(flags(&elsewhere), [true, false, false]);
+    fly.dns(HOST, json!({ "a": [], "aaaa": [six] })).await;
+    assert_eq!(flags(&fly.check(&app, HOST).await), [true, true, true]);
+}
+
+#[tokio::test]
 async fn a_wildcard_is_proved_by_the_ownership_record_alone() {
     let (fly, app, six) = serving().await;
     let pair = certificate(&["*.example.com"], 2099);
