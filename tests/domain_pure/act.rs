@@ -8,7 +8,7 @@ use moorage::api::name_claim::Tombstone;
 use moorage::control::domain::certificate::{Caa, CaaFact, OrderFact, Proof, Shown, Stored, StoredOrder};
 use moorage::control::domain::facts::{Advice, Count, Deeds, Dropped, Facts, Renewal};
 use moorage::control::domain::ordering;
-use moorage::control::domain::ownership::delegation;
+use moorage::control::domain::records::text_target;
 use moorage::control::domain::step::{Effect, Look};
 use moorage::control::domain::trouble;
 use moorage::domains::DomainError;
@@ -174,8 +174,9 @@ impl World {
                 facts.known.shown = Shown::NotSet;
             }
             Effect::ShowProofs(proofs) => {
-                let label = moorage::control::domain::records::label(facts).unwrap().to_owned();
-                let name = delegation(&label, BASE);
+                let begun = facts.known.stored.as_ref().and_then(|stored| stored.texts.first());
+                let begun = begun.map(|text| text.name.clone());
+                let name = begun.or_else(|| text_target(facts)).unwrap();
                 let stored = facts.known.stored.get_or_insert_default();
                 for proof in proofs {
                     let Proof::Text(value) = proof else { continue };

@@ -69,3 +69,34 @@ fn the_text_of_another_tenant_shows_nothing() {
     assert_eq!((text.state, text.found.len()), (RecordState::Wrong, 1));
     assert!(world.claim.is_none());
 }
+
+#[test]
+fn a_name_and_its_wildcard_are_told_one_name_for_the_authority_s_texts() {
+    let told = |host: &str| {
+        let mut world = World::new(host, CertificateSource::Acme);
+        world.settle(0);
+        let all = world.status(0).records;
+        let record = all.into_iter().find(|it| it.purpose == RecordPurpose::Certificate).unwrap();
+        (record.name, record.value)
+    };
+    let (apex, wildcard) = (told("example.com"), told("*.example.com"));
+    assert_eq!(apex.0, "_acme-challenge.example.com");
+    assert_eq!(apex, wildcard);
+    assert_ne!(told("ai.example.com").1, apex.1);
+}
+
+#[test]
+fn a_wildcard_whose_texts_were_set_under_a_name_of_its_own_goes_on_so() {
+    let mut world = World::new("*.example.com", CertificateSource::Acme);
+    world.settle(0);
+    world.set_listed(0);
+    let own = moorage::control::domain::ownership::delegation(&world.proofs(0).label, crate::world::BASE);
+    world.dns.delegated = Some(own.clone());
+    world.now += 6;
+    while world.texts.is_empty() {
+        world.step(0, None);
+    }
+    assert!(world.texts.iter().all(|(name, _)| *name == own), "{:?}", world.texts);
+    assert_eq!(world.settle(0), Step::Rest(Rest::Active));
+    assert!(world.texts.is_empty());
+}

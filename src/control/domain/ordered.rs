@@ -11,8 +11,7 @@ use serde_json::json;
 use super::authority::Acme;
 use super::certificate::{OrderFact, Proof, Shown, Stored, StoredOrder};
 use super::facts::{Advice, Count, Dropped, Facts, Renewal};
-use super::ownership::delegation;
-use super::records::label;
+use super::records::text_target;
 use super::{answers, copy, failing, ordering, store};
 use crate::api::NameClaim;
 use crate::api::condition::whole_seconds;
@@ -413,9 +412,10 @@ fn method(facts: &Facts) -> Method {
     }
 }
 
-/// The name in the platform's zone under which texts stand.
+/// The name in the platform's zone under which texts stand: those of an order under way stay where they were begun.
 fn text_name(facts: &Facts) -> Option<String> {
-    Some(delegation(label(facts)?, facts.base()?))
+    let begun = facts.known.stored.as_ref().and_then(|stored| stored.texts.first());
+    begun.map(|text| text.name.clone()).or_else(|| text_target(facts))
 }
 
 fn texts<'p>(proofs: &'p [Proof], name: Option<&'p str>) -> impl Iterator<Item = Text> + 'p {

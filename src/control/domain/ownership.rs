@@ -42,6 +42,7 @@ impl Key {
     pub fn proofs(&self, tenant: &str, host: &Hostname) -> Proofs {
         Proofs {
             label: self.derive("label", tenant, host.as_str(), 12),
+            shared: self.derive("label", tenant, host.bare(), 12),
             text: format!("{TEXT}{}", self.derive("text", tenant, host.as_str(), 32)),
         }
     }
@@ -58,6 +59,8 @@ impl fmt::Debug for Key {
 pub struct Proofs {
     /// First label of the name in the platform's zone that the hostname may lead to.
     pub label: String,
+    /// The same for a wildcard and the name that it is below of: an authority looks for texts about both under one name.
+    pub shared: String,
     /// The text.
     pub text: String,
 }
@@ -131,6 +134,11 @@ mod tests {
         assert_eq!(one, same.proofs("tenant-a", &host("AI.example.com.")));
         assert_ne!(one, same.proofs("tenant-b", &host("ai.example.com")));
         assert_ne!(one, same.proofs("tenant-a", &host("*.example.com")));
+        assert_eq!(one.shared, one.label);
+        let wildcard = same.proofs("tenant-a", &host("*.ai.example.com"));
+        assert_eq!(wildcard.shared, one.shared, "one CNAME has to do for both");
+        assert_ne!(wildcard.label, one.label);
+        assert_ne!(wildcard.shared, same.proofs("tenant-b", &host("*.ai.example.com")).shared);
         assert_ne!(one, key(2).proofs("tenant-a", &host("ai.example.com")));
         assert_eq!((one.label.len(), one.text.len()), (12, TEXT.len() + 32));
         assert!(one.label.chars().all(|c| c.is_ascii_hexdigit()));

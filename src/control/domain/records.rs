@@ -134,13 +134,22 @@ pub fn delegated(facts: &Facts, host: &Hostname) -> Option<String> {
     let spec = &facts.domain.spec.certificate;
     match spec.source {
         CertificateSource::Acme if spec.challenge.unwrap_or_default() == Challenge::Dns01 => {
-            Some(delegation(label(facts)?, facts.base()?))
+            text_target(facts)
         }
         CertificateSource::Fly if host.is_wildcard() => {
             facts.edge()?.hostname.as_ref()?.challenge.as_ref().map(|(_, target)| target.clone())
         }
         CertificateSource::Fly | CertificateSource::Acme | CertificateSource::Secret => None,
     }
+}
+
+/// The name in the platform's zone under which texts for the certificate authority stand: one for a wildcard and the name
+/// itself, since `_acme-challenge` can lead to one only. What leads to the hostname's own, as it once had to, does as well.
+pub fn text_target(facts: &Facts) -> Option<String> {
+    let base = facts.base()?;
+    let there = facts.seen().and_then(|seen| seen.delegated.as_ref().ok()?.as_ref());
+    let own = label(facts).map(|label| delegation(label, base)).filter(|own| Some(own) == there);
+    own.or_else(|| Some(delegation(&facts.known.proofs.as_ref()?.shared, base)))
 }
 
 /// The text by which Fly is shown that it may serve the name, where it can't see that by itself.
