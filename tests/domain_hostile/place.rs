@@ -17,8 +17,13 @@ pub const CONTEST: i64 = 6;
 /// Zones of an honest server.
 const HONEST: [&str; 5] = ["race.test", "left.test", "family.test", "forged.test", "stripped.test"];
 /// Zones whose servers are the tests' own, each with its servers' numbers. The operator asks nobody from 128 on.
-const STRANGE: [(&str, &[u8]); 4] =
-    [("flips.test", &[100]), ("shifts.test", &[101]), ("split.test", &[102, 103]), ("private.test", &[150])];
+const STRANGE: [(&str, &[u8]); 5] = [
+    ("flips.test", &[100]),
+    ("shifts.test", &[101]),
+    ("split.test", &[102, 103]),
+    ("sways.test", &[104]),
+    ("private.test", &[150]),
+];
 
 /// What the tests of this program share.
 pub struct Place {

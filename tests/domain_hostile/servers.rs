@@ -2,13 +2,14 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use hickory_proto::rr::RecordType;
 use serde_json::json;
 
 use crate::domains::{Customer, condition_of};
-use crate::place::{Place, holder, looked, never_had, place, rivals, server, target};
-use crate::stranger::{Act, Asked, Stranger, a, cname, ns, send};
+use crate::place::{CONTEST, Place, holder, looked, never_had, place, rivals, server, target};
+use crate::stranger::{Act, Asked, Stranger, a, cname, ns, send, txt};
 use crate::support::{condition, text};
 
 /// Names that servers may lead to, once they are known.
@@ -86,6 +87,40 @@ async fn a_server_that_says_another_thing_at_each_question_helps_nobody_to_anoth
     assert!(place.scene.server().records(&names[loser], "A").await.unwrap().is_empty());
     let object = both[loser].get("www").await.unwrap();
     assert_eq!(condition_of(&object, "HostnameClaimed").1, "HostnameTaken", "{}", object["status"]);
+}
+
+#[tokio::test]
+async fn a_zone_that_shows_the_others_records_now_and_then_gives_them_no_name() {
+    let (place, host, proof) = (place().await, "www.sways.test", "_moorage-challenge.www.sways.test");
+    // The holder's CNAME, then the other's and its text.
+    let (targets, name, begun) = (Targets::default(), server("sways.test", 0), Instant::now());
+    let shown = targets.clone();
+    let _server = Stranger::start(place.servers("sways.test")[0], move |asked| {
+        let other = shown.get(2).filter(|_| begun.elapsed().as_secs() % 6 < 3);
+        let (alias, text) = match other {
+            Some(text) => (shown.get(1), Some(text)),
+            None => (shown.get(0), None),
+        };
+        let alias = alias.filter(|_| asked.is_for(host)).map(|to| cname(host, &to));
+        let wants_text = asked.is_for(proof) && asked.kind() == RecordType::TXT;
+        let record = alias.or_else(|| text.filter(|_| wants_text).map(|text| txt(proof, &text)));
+        let answer = || record.map_or_else(|| asked.nothing("sways.test"), |one| asked.answer(vec![one]));
+        asked.honest("sways.test", &name).unwrap_or_else(|| send(&answer()))
+    })
+    .await;
+    let both = rivals(&place.scene, ["sways-one", "sways-two"], host).await;
+    let names = [target(&both[0]).await, target(&both[1]).await];
+    targets.set(&[&names[0]]);
+    both[0].wait_active("www").await.unwrap();
+    let listed = both[1].listed("www", &["Ownership"]).await.unwrap();
+    let proof = listed.iter().find(|record| record["purpose"] == "Ownership").unwrap();
+    targets.set(&[&names[0], &names[1], text(proof, "/value")]);
+    let end = Instant::now() + Duration::from_secs(CONTEST.unsigned_abs() * 5);
+    while Instant::now() < end {
+        tokio::join!(looked(&both[0]), looked(&both[1]));
+        assert_eq!(holder(&both[0], host).await.unwrap().as_deref(), Some("sways-one"));
+    }
+    assert!(place.scene.server().records(&names[1], "A").await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -110,6 +110,50 @@ fn its_own_tenant_takes_a_name_back_by_the_record_that_still_stands() {
     assert_eq!(world.fly.serving(), ["app-acme"]);
 }
 
+/// The zone is the rival's: whatever the holder had set has gone.
+fn hijacked(world: &mut World) {
+    world.alias(1);
+    world.dns.texts = vec![world.proofs(1).text];
+}
+
+/// The zone is the holder's again.
+fn restored(world: &mut World) {
+    world.alias(0);
+    world.dns.texts.clear();
+}
+
+#[test]
+fn two_short_hijacks_take_no_name_however_far_apart() {
+    let mut world = two();
+    world.alias(0);
+    world.pass(60);
+    hijacked(&mut world);
+    world.pass(120);
+    assert!(world.record().unwrap().contest.is_some());
+    restored(&mut world);
+    world.pass(HOUR);
+    assert_eq!(world.record().unwrap().contest, None);
+    hijacked(&mut world);
+    world.pass(120);
+    assert_eq!(world.holder(), Some(0));
+    world.pass(HOUR);
+    assert_eq!(world.holder(), Some(1), "one that lasts takes it");
+}
+
+#[test]
+fn records_that_flip_all_the_time_take_no_name() {
+    let mut world = two();
+    world.alias(0);
+    world.pass(60);
+    for _ in 0..20 {
+        hijacked(&mut world);
+        world.pass(200);
+        restored(&mut world);
+        world.pass(200);
+        assert_eq!(world.holder(), Some(0));
+    }
+    assert_eq!(world.fly.serving(), ["app-acme"]);
+}
 /// What happens to the domain's DNS, and how long it stays so.
 #[derive(Clone, Copy, Debug)]
 enum Event {

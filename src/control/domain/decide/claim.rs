@@ -25,7 +25,7 @@ pub(super) fn held<'f>(now: Timestamp, facts: &'f Facts, host: &Hostname) -> Rea
     if let Some(refusal) = claim.and_then(|claim| namesake(facts, claim)) {
         return Err(refusal);
     }
-    let Ownership::Shown(method) = ownership(facts, host) else { return Err(Step::Rest(Rest::PendingDns)) };
+    let Ownership::Shown(method) = ownership(facts, host) else { return Err(unproved(facts, claim)) };
     let new = Box::new(proved(now, facts, method));
     match claim {
         None => Err(Step::Do(Effect::Claim(new))),
@@ -55,6 +55,18 @@ fn namesake(facts: &Facts, claim: &NameClaimSpec) -> Option<Step> {
         ours.name
     );
     Some(refused(facts, Refusal::new(reason::IDENTITY_CHANGED, message)))
+}
+
+/// A name that isn't shown to be this tenant's, or isn't any more: what it contested it contests no longer. Its record has
+/// to stand all the time, and the time begins anew with the next look that finds it.
+fn unproved(facts: &Facts, claim: Option<&NameClaimSpec>) -> Step {
+    let contest = claim.and_then(|claim| claim.domain.as_ref()?.contest.as_ref());
+    let ours = contest.is_some_and(|contest| contest.holder == facts.holder());
+    if ours && facts.known.sight.is_some() {
+        Step::Do(Effect::RecordContest(None))
+    } else {
+        Step::Rest(Rest::PendingDns)
+    }
 }
 
 fn proved(now: Timestamp, facts: &Facts, method: OwnershipMethod) -> DomainRecord {
