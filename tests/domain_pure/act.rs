@@ -48,7 +48,13 @@ impl World {
                 });
             }
             Effect::RecordContest(contest) => {
-                self.recorded(|record| record.contest.clone_from(contest));
+                self.recorded(|record| {
+                    let was_decided = record.contest.as_ref().is_some_and(|it| it.decide_time.is_some());
+                    if let (None, true, Some(route)) = (contest, was_decided, &mut record.route) {
+                        route.addresses.clear();
+                    }
+                    record.contest.clone_from(contest);
+                });
                 facts.known.deeds = Deeds::default();
                 facts.known.edge = None;
             }

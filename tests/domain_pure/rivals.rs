@@ -154,6 +154,36 @@ fn records_that_flip_all_the_time_take_no_name() {
     }
     assert_eq!(world.fly.serving(), ["app-acme"]);
 }
+
+#[test]
+fn a_holder_whose_record_is_back_at_the_last_moment_gets_back_what_was_taken() {
+    for visited in [[0, 1], [1, 0]] {
+        let mut world = two();
+        world.alias(0);
+        world.pass(60);
+        hijacked(&mut world);
+        world.pass(120);
+        world.now += 600;
+        // It is decided, and the rival is visited until nothing leads to the holder.
+        world.customers[1].known.asked = Asked::Now;
+        for _ in 0..20 {
+            if !world.fly.serving().is_empty() {
+                world.step(1, None);
+            }
+        }
+        assert_eq!((world.holder(), world.zone.len(), world.fly.serving().len()), (Some(0), 0, 0));
+        restored(&mut world);
+        for who in visited {
+            world.customers[who].known.asked = Asked::Now;
+            world.settle(who);
+        }
+        world.pass(2 * DAY);
+        assert_eq!(world.holder(), Some(0));
+        assert_eq!(world.fly.serving(), ["app-acme"], "{visited:?}: {:?}", world.writes);
+        assert!(world.zone.contains_key(&world.target(0)), "{visited:?}: {:?}", world.writes);
+    }
+}
+
 /// What happens to the domain's DNS, and how long it stays so.
 #[derive(Clone, Copy, Debug)]
 enum Event {

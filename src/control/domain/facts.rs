@@ -362,6 +362,7 @@ impl Facts {
         if self.known.rival.as_ref().map(|(_, tenant)| tenant) != other {
             self.known.proofs = None;
         }
+        self.taken_or_recorded();
         let recorded = self.record().and_then(|record| record.certificate.as_ref()?.fingerprint.clone());
         if recorded.is_some() && recorded == self.known.deeds.imported {
             self.known.deeds.imported = None;
@@ -371,6 +372,21 @@ impl Facts {
     /// How an ordered certificate's name is proved.
     pub fn challenge(&self) -> Challenge {
         self.domain.spec.certificate.challenge.unwrap_or_default()
+    }
+
+    /// Once a name is about to change hands, what stands under it may be taken away; and what is recorded of its addresses
+    /// is all that counts from then on.
+    fn taken_or_recorded(&mut self) {
+        let Some(record) = self.record() else { return };
+        let goes = record.contest.as_ref().is_some_and(|contest| contest.decide_time.is_some());
+        let recorded = record.route.as_ref().map(|route| &route.addresses);
+        let same = self.known.deeds.published.as_ref().is_some_and(|(_, done)| Some(done) == recorded);
+        if goes {
+            self.known.deeds = Deeds::default();
+            self.known.edge = None;
+        } else if same {
+            self.known.deeds.published = None;
+        }
     }
 
     /// Who we are, for claims.

@@ -62,10 +62,22 @@ pub(super) async fn contest(
         value["decideTime"] = json!(contest.decide_time);
         value
     });
-    write(ctx, facts, json!({"domain": {"contest": contest}})).await?;
+    let mut domain = json!({"contest": contest});
+    if contest.is_none() && was_taken(facts) {
+        domain["route"] = json!({"addresses": null});
+    }
+    write(ctx, facts, json!({"domain": domain})).await?;
     facts.known.deeds = Deeds::default();
     facts.known.edge = None;
     Ok(())
+}
+
+/// Whether something may have been taken from the name's holder: it was decided that the name changes hands.
+fn was_taken(facts: &Facts) -> bool {
+    let record = facts.cluster.claim.as_ref().and_then(|claim| claim.spec.domain.as_ref());
+    record.is_some_and(|it| {
+        it.route.is_some() && it.contest.as_ref().is_some_and(|contest| contest.decide_time.is_some())
+    })
 }
 
 /// Records since when the record that proves it has been missing.
