@@ -403,7 +403,7 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         r::RECORD_WRONG,
         "`status.records` of the CustomDomain: what was found",
-        "Set the record that is named, and remove what was found",
+        "Set the record that is named, and remove what was found, unless it is a TXT: others may stand beside it",
     ),
     entry(
         r::SERVERS_DISAGREE,

@@ -71,6 +71,19 @@ fn the_text_of_another_tenant_shows_nothing() {
 }
 
 #[test]
+fn nobody_is_asked_to_remove_another_name_s_text() {
+    let mut world = World::new("*.example.com", CertificateSource::Fly);
+    world.dns.texts.push("moorage-domain-verification=of-the-name-itself".into());
+    world.settle(0);
+    let text = message(&world);
+    assert!(
+        text.contains("TXT _moorage-challenge.example.com") && text.contains("of-the-name-itself"),
+        "{text}"
+    );
+    assert!(text.contains(&world.proofs(0).text) && !text.contains("remove"), "{text}");
+}
+
+#[test]
 fn a_name_and_its_wildcard_are_told_one_name_for_the_authority_s_texts() {
     let told = |host: &str| {
         let mut world = World::new(host, CertificateSource::Acme);

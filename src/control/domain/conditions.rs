@@ -221,6 +221,8 @@ fn told(facts: &Facts, record: &RecordStatus) -> Refusal {
     if record.state == RecordState::Missing {
         return Refusal::new(reason::RECORD_MISSING, format!("{kind} {} isn't set. {set}.", record.name));
     }
+    // Texts stand beside each other, and another may show that another name is its owner's.
+    let instead = if record.type_ == RecordType::Txt { "" } else { ", and remove what was found" };
     let proxy = if record.type_ == RecordType::Cname && takes_alias(facts) {
         " If a proxy of yours answers for it, leave that and set the TXT record in `status.records`."
     } else {
@@ -229,7 +231,7 @@ fn told(facts: &Facts, record: &RecordStatus) -> Refusal {
     Refusal::new(
         reason::RECORD_WRONG,
         format!(
-            "{kind} {} isn't as it should be: {} was found. {set}, and remove what was found.{proxy}",
+            "{kind} {} isn't as it should be: {} was found. {set}{instead}.{proxy}",
             record.name,
             record.found.join(", ")
         ),
