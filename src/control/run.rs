@@ -98,6 +98,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
     let (acme, lookout) = (acme(&parts)?, lookout(&parts));
     let providers = Providers::new(&parts.config.billing).map_err(RunError::Payments)?;
     let history = History::new(&parts.config.task_history);
+    let domain_memory = DomainMemory::new(parts.config.concurrency);
     let ctx = Arc::new(Context {
         kube: parts.kube,
         fly: parts.fly,
@@ -114,7 +115,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         memory,
         workspaces: WorkspaceMemory::default(),
         orders: OrderMemory::default(),
-        domains: DomainMemory::default(),
+        domains: domain_memory,
         receipts: Receipts::default(),
         providers,
         rollouts: rollout::board::Board::default(),

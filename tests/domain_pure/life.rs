@@ -11,6 +11,7 @@ use moorage::control::domain::decide::decide;
 use moorage::control::domain::edge::Problem;
 use moorage::control::domain::facts::{Advice, Asked, Renewal, RuntimeFact};
 use moorage::control::domain::step::{Effect, Look, Rest, Step, Waiting};
+use moorage::control::domain::schedule::wakes;
 use moorage::control::domain::view::view;
 use moorage::control::domain::{ordering, schedule};
 use moorage::control::runtime::facts::{Refusal, Trouble, TroubleClass};
@@ -531,4 +532,39 @@ fn a_runtime_that_is_only_missing_may_come_back() {
     assert_eq!(world.status(0).state, Some(DomainState::Error));
     let ready = condition::find(&world.status(0).conditions, ConditionType::Ready).cloned().unwrap();
     assert_eq!(ready.reason, reason::RUNTIME_NOT_FOUND);
+}
+
+#[test]
+fn a_renewal_waits_while_the_records_cannot_be_seen() {
+    let mut world = World::new("ai.example.com", CertificateSource::Acme);
+    world.settle(0);
+    world.set_listed(0);
+    world.now += 6;
+    active(&mut world);
+    world.dns.broken = true;
+    world.pass(61 * DAY);
+    assert_eq!(world.ca.certificates, 1);
+    world.dns.broken = false;
+    world.pass(DAY);
+    assert_eq!(world.ca.certificates, 2);
+}
+
+#[test]
+fn a_look_that_has_no_place_is_made_in_its_turn_and_holds_nothing_up() {
+    let mut world = World::new("ai.example.com", CertificateSource::Fly);
+    world.alias(0);
+    let crowd = |world: &mut World| {
+        world.customers[0].known.asked = Asked::Now;
+        world.customers[0].known.crowded_until = Some(at(world.now + 1));
+        world.settle(0)
+    };
+    assert_eq!(crowd(&mut world), Step::Rest(Rest::PendingDns));
+    assert_eq!((world.customers[0].looks, wakes(&world.facts(0))), (0, Some(at(world.now + 1))));
+    world.pass(2);
+    active(&mut world);
+    let looks = world.customers[0].looks;
+    assert_eq!(crowd(&mut world), Step::Rest(Rest::Active));
+    assert_eq!((world.customers[0].looks, wakes(&world.facts(0))), (looks, Some(at(world.now + 1))));
+    world.pass(2);
+    assert_eq!(world.customers[0].looks, looks + 1);
 }

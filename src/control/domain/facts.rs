@@ -170,6 +170,8 @@ pub struct Knowledge {
     pub sight: Option<Sighting>,
     /// When the next look at DNS may be made, after others had theirs.
     pub turn: Option<Timestamp>,
+    /// When a look at the customer's name servers may be tried again, since others are under way.
+    pub crowded_until: Option<Timestamp>,
     /// Somebody wants it looked at now.
     pub asked: Asked,
     /// The app's public addresses.

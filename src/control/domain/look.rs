@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fly_machines::types::IpKind;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
 use secrecy::SecretString;
@@ -12,6 +12,7 @@ use super::certificate::{Caa, CaaFact, Material, Shown};
 use super::edge::{EdgeFact, Hosted};
 use super::facts::{AddressFact, Asked, Facts, Sighting};
 use super::ownership::text_name;
+use super::places::Place;
 use super::step::Look;
 use super::verdict::{Ownership, ownership};
 use super::{failing, key, ordered, store, trouble};
@@ -24,6 +25,8 @@ use crate::domains::certificate::Certificate;
 use crate::domains::dns::{Sight, Text};
 use crate::domains::name::Hostname;
 
+/// Pause before another try where too many looks are under way.
+const CROWDED: SignedDuration = SignedDuration::from_secs(1);
 /// Largest value of a Secret that is looked at, in bytes.
 const LARGEST: usize = 512 * 1024;
 
@@ -65,9 +68,17 @@ async fn proofs(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A place for a look at the customer's name servers, or else it is noted when to try again.
+fn place<'c>(ctx: &'c Context, now: Timestamp, facts: &mut Facts) -> Option<Place<'c>> {
+    let place = ctx.domains.places.take(&facts.domain.namespace().unwrap_or_default());
+    facts.known.crowded_until = if place.is_none() { now.checked_add(CROWDED).ok() } else { None };
+    place
+}
+
 /// What the authoritative servers say. What they don't say is told in the status, and holds nothing else up.
 async fn dns(ctx: &Context, now: Timestamp, facts: &mut Facts) {
     let Ok(host) = facts.host.clone() else { return };
+    let Some(_place) = place(ctx, now, facts) else { return };
     let result = ctx.lookout.look(&host, &text_name(&host)).await;
     let before = facts.known.sight.take();
     let same = before.as_ref().is_some_and(|before| before.result.is_err() == result.is_err());
@@ -189,11 +200,12 @@ fn usable(now: Timestamp, host: &Hostname, name: &str, secret: Secret) -> Result
 
 /// Whether CAA records let the authority issue.
 async fn caa(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
-    let (Ok(host), Some(acme)) = (&facts.host, &ctx.acme) else { return Ok(()) };
+    let (Ok(host), Some(acme)) = (facts.host.clone(), &ctx.acme) else { return Ok(()) };
+    let Some(_place) = place(ctx, now, facts) else { return Ok(()) };
     let verdict = match ctx.lookout.caa(host.bare()).await {
         Ok(records) => {
             let spec = &facts.domain.spec.certificate;
-            let refusal = acme.forbidden(ctx, host, spec, records.as_ref()).await;
+            let refusal = acme.forbidden(ctx, &host, spec, records.as_ref()).await;
             refusal.map_err(|error| failing::failed(&error))?.map_or(Caa::Allows, Caa::Forbids)
         }
         Err(error) => Caa::Unseen(trouble::refusal(&error), unseen_before(facts).saturating_add(1)),

@@ -8,6 +8,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::facts::Knowledge;
 use super::ownership::Key;
+use super::places::Places;
 use crate::api::CustomDomain;
 use crate::control::remembered::{Entry, Remembered};
 use crate::control::runtime::facts::Refusal;
@@ -25,7 +26,7 @@ pub enum News {
 }
 
 /// What is remembered of all hostnames.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Memory {
     known: Remembered<CustomDomain, Knowledge>,
     wishes: Mutex<HashMap<String, Wishes>>,
@@ -34,6 +35,8 @@ pub struct Memory {
     busy: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     next_turn: Mutex<Option<Timestamp>>,
     key: Mutex<Option<Key>>,
+    /// Places for looks at customers' name servers.
+    pub places: Places,
 }
 
 /// What the last look at a hostname's records came to.
@@ -57,6 +60,19 @@ pub struct Wishes {
 }
 
 impl Memory {
+    /// Nothing is remembered yet. So many workers visit hostnames.
+    pub fn new(workers: u16) -> Self {
+        Self {
+            known: Remembered::default(),
+            wishes: Mutex::default(),
+            looked: Mutex::default(),
+            busy: Mutex::default(),
+            next_turn: Mutex::default(),
+            key: Mutex::default(),
+            places: Places::among(workers),
+        }
+    }
+
     /// Takes out what is remembered of an object, to be put back after its visit.
     pub fn take(&self, uid: &str) -> Entry<CustomDomain, Knowledge> {
         self.known.take(uid)
@@ -136,7 +152,7 @@ mod tests {
 
     #[test]
     fn two_hostnames_a_second_have_their_turn_however_many_ask() {
-        let memory = Memory::default();
+        let memory = Memory::new(32);
         let now = Timestamp::from_second(100).unwrap();
         let turns: Vec<_> = (0..5).map(|_| now.duration_until(memory.turn(now)).as_millis()).collect();
         assert_eq!(turns, [0, 500, 1000, 1500, 2000]);

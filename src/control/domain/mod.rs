@@ -26,6 +26,7 @@ pub mod observe;
 pub mod ordered;
 pub mod ordering;
 pub mod ownership;
+pub mod places;
 pub mod record;
 pub mod records;
 pub mod rotation;

@@ -26,6 +26,11 @@ pub fn is_due(now: Timestamp, facts: &Facts) -> bool {
     facts.known.asked == Asked::Now || next(facts).is_none_or(|next| next <= now)
 }
 
+/// How long it is until a look at the customer's name servers may be tried, if too many were under way.
+pub fn crowded(now: Timestamp, facts: &Facts) -> Option<SignedDuration> {
+    facts.known.crowded_until.filter(|until| *until > now).map(|until| now.duration_until(until))
+}
+
 /// When it is to be looked at again; `None` if it wasn't looked at yet and has to be.
 pub fn next(facts: &Facts) -> Option<Timestamp> {
     match &facts.known.sight {
@@ -112,7 +117,7 @@ pub fn wakes(facts: &Facts) -> Option<Timestamp> {
         None => next(facts),
     };
     let others = [certificate_wakes(facts), claim_wakes(facts)].concat();
-    others.into_iter().chain([look]).flatten().filter(|at| *at > facts.at).min()
+    others.into_iter().chain([look, facts.known.crowded_until]).flatten().filter(|at| *at > facts.at).min()
 }
 
 fn certificate_wakes(facts: &Facts) -> Vec<Option<Timestamp>> {

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::Facts;
 use super::super::records::label;
-use super::super::schedule::MISSES;
+use super::super::schedule::{self, MISSES};
 use super::super::step::{Effect, Look, Rest, Step};
 use super::super::verdict::{Ownership, is_anothers, is_still_anothers, ownership};
 use super::{Reached, leave, refused};
@@ -119,14 +119,22 @@ fn contested(now: Timestamp, facts: &Facts, claim: &NameClaimSpec, new: Box<Doma
 }
 
 /// The name isn't about to change hands: else nothing is done for its holder, unless its record is back.
-pub(super) fn undecided(facts: &Facts, host: &Hostname, record: &DomainRecord) -> Reached<()> {
+pub(super) fn undecided(
+    now: Timestamp,
+    facts: &Facts,
+    host: &Hostname,
+    record: &DomainRecord,
+) -> Reached<()> {
     let Some(contest) = record.contest.as_ref().filter(|contest| contest.decide_time.is_some()) else {
         return Ok(());
     };
     // What was seen before the other's record stood tells nothing; times are recorded to the second.
     let told = contest.since.saturating_add(SignedDuration::from_secs(1)).unwrap_or(contest.since);
     Err(match ownership(facts, host) {
-        _ if facts.known.sight.as_ref().is_none_or(|sight| sight.at < told) => Step::Look(Look::Dns),
+        _ if facts.known.sight.as_ref().is_none_or(|sight| sight.at < told) => {
+            let waits = schedule::crowded(now, facts).is_some();
+            if waits { Step::Rest(Rest::PendingDns) } else { Step::Look(Look::Dns) }
+        }
         Ownership::Shown(_) => Step::Do(Effect::RecordContest(None)),
         _ => Step::Rest(Rest::PendingDns),
     })

@@ -49,7 +49,7 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     looked(now, facts)?;
     route::told(facts, host)?;
     let record = claim::held(now, facts, host)?;
-    claim::undecided(facts, host, record)?;
+    claim::undecided(now, facts, host, record)?;
     claim::kept(now, facts, host, record)?;
     route::led(now, facts, record)?;
     if let Err(step) = certificate::in_service(now, facts, host, record) {
@@ -132,7 +132,7 @@ fn no_orders(facts: &Facts, host: &Hostname) -> Option<Refusal> {
 
 /// DNS was looked at as recently as it has to be.
 fn looked(now: Timestamp, facts: &Facts) -> Reached<()> {
-    if !schedule::is_due(now, facts) {
+    if !schedule::is_due(now, facts) || schedule::crowded(now, facts).is_some() {
         return Ok(());
     }
     let is_first = facts.known.sight.is_none();

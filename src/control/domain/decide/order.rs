@@ -100,7 +100,7 @@ fn begun(
     if let Some((refusal, left)) = ordering::backing_off(now, facts, record) {
         return Err(Step::Wait(Waiting::Order(refusal, left)));
     }
-    if !is_prepared(facts, host)? {
+    if !is_prepared(now, facts, host)? {
         return Ok(());
     }
     permitted(now, facts)?;
@@ -132,11 +132,13 @@ fn used_up(budget: Budget) -> Refusal {
 }
 
 /// Whether the records are there by which the authority will see what it wants.
-fn is_prepared(facts: &Facts, host: &Hostname) -> Reached<bool> {
-    let Some(seen) = facts.seen() else {
-        // What was looked at just now and couldn't be seen is looked at again in its time.
-        return if facts.known.sight.is_none() { Err(Step::Look(Look::Dns)) } else { Ok(false) };
+fn is_prepared(now: Timestamp, facts: &Facts, host: &Hostname) -> Reached<bool> {
+    let Some(sight) = &facts.known.sight else {
+        let waits = schedule::crowded(now, facts).is_some();
+        return if waits { Ok(false) } else { Err(Step::Look(Look::Dns)) };
     };
+    // What couldn't be seen is looked at again in its time.
+    let Ok(seen) = &sight.result else { return Ok(false) };
     Ok(match facts.challenge() {
         Challenge::Dns01 => {
             let there = seen.delegated.as_ref().ok().and_then(Option::as_ref);
@@ -149,7 +151,10 @@ fn is_prepared(facts: &Facts, host: &Hostname) -> Reached<bool> {
 /// CAA records let the authority issue.
 fn permitted(now: Timestamp, facts: &Facts) -> Reached<()> {
     let Some(caa) = facts.known.caa.as_ref().filter(|caa| caa.until() > now) else {
-        return Err(Step::Look(Look::Caa));
+        return Err(match schedule::crowded(now, facts) {
+            Some(left) => Step::Wait(Waiting::Order(in_its_turn(), left)),
+            None => Step::Look(Look::Caa),
+        });
     };
     match &caa.verdict {
         Caa::Allows => Ok(()),
@@ -158,6 +163,10 @@ fn permitted(now: Timestamp, facts: &Facts) -> Reached<()> {
             Err(Step::Wait(Waiting::Order(refusal.clone(), now.duration_until(caa.until()))))
         }
     }
+}
+
+fn in_its_turn() -> Refusal {
+    Refusal::new(reason::PENDING_CERT, "CAA records are looked at in a moment, in their turn.")
 }
 
 /// What is next for the order under way.
