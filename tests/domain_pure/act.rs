@@ -243,6 +243,8 @@ impl World {
                 }
                 stored.kept = moorage::control::domain::certificate::Kept::Secret;
                 self.stored = Some((stored.clone(), self.number()));
+                facts.known.order = None;
+                facts.known.shown = Shown::NotSet;
             }
             Effect::DropStored => {
                 self.stored = None;

@@ -535,6 +535,29 @@ fn a_runtime_that_is_only_missing_may_come_back() {
 }
 
 #[test]
+fn a_runtime_that_goes_amid_an_order_leaves_no_text_and_another_goes_on_with_it() {
+    for restarts in [0, 1] {
+        let mut world = World::new("ai.example.com", CertificateSource::Acme);
+        world.settle(0);
+        world.set_listed(0);
+        world.now += 6;
+        while world.texts.is_empty() {
+            world.step(0, None);
+        }
+        for _ in 0..restarts {
+            world.customers[0].known = Default::default();
+        }
+        world.customers[0].runtime = RuntimeFact::Going;
+        world.settle(0);
+        assert!(world.texts.is_empty(), "{restarts}: {:?}", world.writes);
+        world.customers[0].runtime = RuntimeFact::Standing { app: "app-rival".into() };
+        world.now += 6;
+        active(&mut world);
+        assert_eq!((world.ca.orders.len(), world.ca.certificates), (1, 1));
+    }
+}
+
+#[test]
 fn a_renewal_waits_while_the_records_cannot_be_seen() {
     let mut world = World::new("ai.example.com", CertificateSource::Acme);
     world.settle(0);

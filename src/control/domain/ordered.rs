@@ -304,6 +304,12 @@ pub(super) async fn clean(ctx: &Context, facts: &mut Facts) -> Result<(), Failur
     }
     stored.texts.clear();
     stored.answers.clear();
+    // An order that is under way still is taken up anew, and is shown its proofs again.
+    facts.known.order = None;
+    facts.known.shown = Shown::NotSet;
+    if let (Ok(host), Some(acme)) = (&facts.host, &ctx.acme) {
+        acme.take(&key_of(host));
+    }
     keep(ctx, facts).await
 }
 

@@ -184,6 +184,15 @@ pub(super) fn tidied(facts: &Facts) -> Reached<()> {
     }
 }
 
+/// Nothing is shown for an order that nobody goes on with. Each was counted, so where none is nothing was shown.
+pub(super) fn unshown(facts: &Facts, record: &DomainRecord) -> Reached<()> {
+    match &facts.known.stored {
+        None if record.ordering.is_some() => Err(Step::Look(Look::Stored)),
+        Some(stored) if stored.has_left() == Left::Proofs => Err(Step::Do(Effect::Clean)),
+        _ => Ok(()),
+    }
+}
+
 /// What was kept for ordering is forgotten once the certificate comes from elsewhere.
 pub(super) fn forgotten(facts: &Facts, record: &DomainRecord) -> Reached<()> {
     let orders = facts.domain.spec.certificate.source == CertificateSource::Acme;

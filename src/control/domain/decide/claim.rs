@@ -8,7 +8,7 @@ use super::super::records::label;
 use super::super::schedule::{self, MISSES};
 use super::super::step::{Effect, Look, Rest, Step};
 use super::super::verdict::{Ownership, is_anothers, is_still_anothers, ownership};
-use super::{Reached, leave, refused};
+use super::{Reached, certificate, leave, refused};
 use crate::api::NameClaimSpec;
 use crate::api::condition::whole_seconds;
 use crate::api::domain_record::{Contest, DomainRecord, OwnershipMethod, RouteRecord};
@@ -150,6 +150,7 @@ pub(super) fn kept(now: Timestamp, facts: &Facts, host: &Hostname, record: &Doma
         }
         (_, Some(since)) if since.duration_until(now) >= facts.cluster.settings.grace => {
             leave::detached(facts, record)?;
+            certificate::unshown(facts, record)?;
             Err(Step::Rest(Rest::PendingDns))
         }
         _ => Ok(()),

@@ -51,7 +51,13 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     let record = claim::held(now, facts, host)?;
     claim::undecided(now, facts, host, record)?;
     claim::kept(now, facts, host, record)?;
-    route::led(now, facts, record)?;
+    if let Err(step) = route::led(now, facts, record) {
+        // Nobody goes on with an order as long as there is no app.
+        if !is_doing(&step) {
+            certificate::unshown(facts, record)?;
+        }
+        return Err(step);
+    }
     if let Err(step) = certificate::in_service(now, facts, host, record) {
         // What is out of service is recorded as that, whatever is waited for until another is in its place.
         if record.certificate.is_some() && !is_doing(&step) {
