@@ -41,7 +41,7 @@ pub(super) fn at_hand<'f>(
     if stored.order.is_some() {
         // Without the records it would fail, and be tried again only after an hour.
         let is_unanswered = matches!(facts.known.order, Some(OrderFact::Proofs(_)));
-        if is_unanswered && !is_prepared(facts, host)? {
+        if is_unanswered && !is_prepared(now, facts, host)? {
             return Ok(standing);
         }
         return Err(progress(now, facts));
