@@ -145,7 +145,7 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         r::CHECKOUT_UNKNOWN,
         "`moorage billing pay-link NS/NAME`: the attempt's mark; look for it at the provider",
-        "Paid there: `moorage billing resolve` with the provider's id as the reference. Not there: place another order",
+        "Paid there: `moorage billing resolve` with the payment's id there as the reference, and of a registration its number as --registration. Not there: place another order",
     ),
     entry(
         r::PROVIDER_UNAUTHORIZED,

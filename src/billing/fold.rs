@@ -54,7 +54,9 @@ fn checkout(known: &KnownCheckout, order: &KnownOrder) -> Checkout {
 fn payments(receipts: &[Receipt]) -> Vec<Payment> {
     let mut paid: BTreeMap<&str, Payment> = BTreeMap::new();
     for receipt in receipts.iter().filter(|receipt| receipt.event == ReceiptEvent::Paid) {
-        paid.entry(&receipt.payment).or_insert_with(|| payment(receipt));
+        let known = paid.entry(&receipt.payment).or_insert_with(|| payment(receipt));
+        // The platform may have said what it pays for.
+        known.period = known.period.or(receipt.period);
     }
     for receipt in receipts {
         let Some(payment) = paid.get_mut(receipt.payment.as_str()) else { continue };

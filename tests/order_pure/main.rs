@@ -17,6 +17,7 @@ mod checkouts;
 mod counter;
 mod decisions;
 mod matrix;
+mod missed;
 mod model;
 mod oracle;
 mod payapp;

@@ -66,7 +66,7 @@ fn of_attempt(now: Timestamp, attempt: &AttemptRecord) -> Result<&str, String> {
         }
         (AttemptState::Opening, _) => Err("Its checkout is being opened; ask again in a moment.".into()),
         (AttemptState::Held, _) => Err(format!(
-            "The attempt {} was sent and nobody knows what came of it: look for it at the provider. If it was paid, `moorage billing resolve` with the provider's id as the reference; it is never sent again by itself.",
+            "The attempt {} was sent and nobody knows what came of it: look for it at the provider. If it was paid, `moorage billing resolve` with the payment's id there as the reference; it is never sent again by itself.",
             attempt.mark()
         )),
         (AttemptState::Closed | AttemptState::Expired, _) => Err(

@@ -34,9 +34,13 @@ const MAX_REASON: usize = 300;
 pub struct Resolve {
     /// The order, as NAMESPACE/NAME or by its UID.
     pub order: OrderName,
-    /// The platform's own reference, such as an invoice's number: the same reference counts once.
+    /// The platform's own reference, such as an invoice's number; of a payment that its provider has, the id there. The
+    /// same reference counts once.
     #[arg(long)]
     pub reference: String,
+    /// The registration at PayApp that it was paid for, by its `rebill_no`: it goes on. Left out: none.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "refunds")]
+    pub registration: Option<String>,
     /// Why: what was seen, and where.
     #[arg(long)]
     pub reason: String,
@@ -116,6 +120,13 @@ pub fn resolution(
         account.oddities.iter().find(|oddity| oddity.payment == resolve.reference).cloned()
     };
     let oddity = folded.as_ref().and_then(odd);
+    if is_new && is_told(&spec, standing) {
+        return Err(format!(
+            "it would pay for nothing more: {} told of `{}` itself, and it counts already",
+            order.provider.name(),
+            resolve.reference
+        ));
+    }
     match oddity {
         Some(oddity) if is_new => Err(format!(
             "it would pay for nothing ({:?}): the order is paid until {} already, or `{}` was vouched for under another name",
@@ -125,6 +136,14 @@ pub fn resolution(
         )),
         _ => Ok(Resolution { name, spec, before, after: folded.map(|account| account.paid_until) }),
     }
+}
+
+/// Whether the provider told of this very payment, and nothing is wrong with it.
+fn is_told(wanted: &PaymentReceiptSpec, standing: &[Receipt]) -> bool {
+    standing.iter().map(|receipt| &receipt.spec).any(|told| {
+        let is_same = (told.type_, &told.provider_id) == (wanted.type_, &wanted.provider_id);
+        is_same && told.provider != Provider::Manual && told.flags.is_empty()
+    })
 }
 
 /// It is written after all that stand, whatever this machine's clock says.
@@ -170,10 +189,22 @@ fn spec(
         note: Some(format!("resolved by {who} on {}: {reason}", time(now))),
         event: None,
         attempt: None,
-        subscription_id: None,
+        subscription_id: registration(resolve, order)?,
         pay_time: None,
         flags: Vec::new(),
     })
+}
+
+/// The registration that it was paid for is one of the order's.
+fn registration(resolve: &Resolve, order: &OrderRecord) -> Result<Option<String>, String> {
+    let Some(named) = &resolve.registration else { return Ok(None) };
+    let mut known = order.attempts.iter().filter(|_| order.provider == Provider::PayApp);
+    if known.any(|attempt| attempt.subscription_id.as_ref() == Some(named)) {
+        return Ok(Some(named.clone()));
+    }
+    Err(format!(
+        "the order has no registration `{named}` at PayApp; `moorage billing lookup -o json` shows its attempts"
+    ))
 }
 
 /// It begins at the end of what is paid for, or now.

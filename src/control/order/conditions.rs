@@ -101,6 +101,10 @@ fn declined(facts: &Facts) -> String {
 /// Money that came in for something else than what was asked for.
 fn flagged(facts: &Facts) -> String {
     let Some(order) = facts.record() else { return String::new() };
+    let receipts = &facts.cluster.receipts;
+    let is_approved = |id: &str| {
+        receipts.iter().any(|it| it.spec.provider == Provider::Manual && it.spec.provider_id == id)
+    };
     // What is odd at Stripe is told by what it says now.
     let is_odd = |spec: &PaymentReceiptSpec| {
         let is_stripes = spec.provider == Provider::Stripe;
@@ -108,10 +112,9 @@ fn flagged(facts: &Facts) -> String {
             && spec.order_uid == order.uid
             && spec.type_ == ReceiptType::Payment
             && !spec.flags.is_empty()
+            && !is_approved(&spec.provider_id)
     };
-    let mut odd: Vec<&str> = facts
-        .cluster
-        .receipts
+    let mut odd: Vec<&str> = receipts
         .iter()
         .filter(|receipt| is_odd(&receipt.spec))
         .map(|receipt| receipt.spec.provider_id.as_str())

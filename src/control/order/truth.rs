@@ -14,8 +14,8 @@ use crate::api::payment_receipt::{self as receipt, Provider, ReceiptType};
 use crate::api::plan;
 use crate::api::runtime_order::PaymentMode;
 use crate::billing::{
-    self, Attempt, Billing, Interval, KnownCheckout, KnownOrder, Money, OpenCheckout, Period, ProviderTruth,
-    ReceiptEvent,
+    self, Attempt, Billing, Interval, KnownCheckout, KnownOrder, Money, OpenCheckout, Payment, Period,
+    ProviderTruth, ReceiptEvent, Refunded,
 };
 
 /// A receipt, as it was created.
@@ -42,14 +42,42 @@ pub fn truth(
     receipts: &[Receipt],
     read: Option<&ProviderTruth>,
 ) -> Option<ProviderTruth> {
-    let mut truth = match order.provider {
-        Provider::PayApp => billing::fold(&known(order, told(order, receipts, Provider::PayApp))),
-        Provider::Stripe if is_asked(order) => read?.clone(),
-        Provider::Stripe | Provider::Manual => ProviderTruth::default(),
-    };
-    let approved = KnownOrder { receipts: told(order, receipts, Provider::Manual), ..KnownOrder::default() };
-    truth.payments.extend(billing::fold(&approved).payments);
-    Some(truth)
+    let approved = told(order, receipts, Provider::Manual);
+    Some(match order.provider {
+        // Of one payment that both tell of, PayApp knows more: what it tells comes first.
+        Provider::PayApp => {
+            let told = told(order, receipts, Provider::PayApp);
+            billing::fold(&known(order, told.into_iter().chain(approved).collect()))
+        }
+        Provider::Stripe if is_asked(order) => beside(order, read?.clone(), &by_receipts(approved)),
+        Provider::Stripe | Provider::Manual => by_receipts(approved),
+    })
+}
+
+fn by_receipts(receipts: Vec<billing::Receipt>) -> ProviderTruth {
+    billing::fold(&KnownOrder { receipts, ..KnownOrder::default() })
+}
+
+/// What the platform approved counts beside what the provider says, and under the provider's id it is that very payment.
+fn beside(order: &OrderRecord, mut truth: ProviderTruth, approved: &ProviderTruth) -> ProviderTruth {
+    for payment in &approved.payments {
+        match truth.payments.iter_mut().find(|told| told.id == payment.id) {
+            Some(told) => vouched(order, told, payment),
+            None => truth.payments.push(payment.clone()),
+        }
+    }
+    truth
+}
+
+/// A payment of another amount counts once a person approves it at the order's price.
+fn vouched(order: &OrderRecord, told: &mut Payment, approved: &Payment) {
+    if Money::of(order.price.amount, &order.price.currency).is_ok_and(|price| price == approved.amount) {
+        told.amount = approved.amount;
+    }
+    told.period = told.period.or(approved.period);
+    if told.refunded == Refunded::Nothing || approved.refunded == Refunded::All {
+        told.refunded = approved.refunded;
+    }
 }
 
 /// Whether there is anything that the provider could be asked about.
@@ -135,16 +163,18 @@ pub fn interval(interval: plan::Interval) -> Interval {
     }
 }
 
-/// The order's receipts of one provider, as they are put together. One with a flag tells nothing.
+/// The order's receipts of one provider, as they are put together. One with a flag pays for nothing, but what went back
+/// did so.
 fn told(order: &OrderRecord, receipts: &[Receipt], provider: Provider) -> Vec<billing::Receipt> {
     let ours = |receipt: &&Receipt| {
         let spec = &receipt.spec;
-        spec.order_uid == order.uid && spec.provider == provider && spec.flags.is_empty()
+        let counts = spec.flags.is_empty() || spec.type_ == ReceiptType::Refund;
+        spec.order_uid == order.uid && spec.provider == provider && counts
     };
     let mut ours: Vec<&Receipt> = receipts.iter().filter(ours).collect();
     ours.sort_by(|a, b| (a.at(), &a.name).cmp(&(b.at(), &b.name)));
     match provider {
-        Provider::Manual => approved(&ours),
+        Provider::Manual => approved(order, &ours),
         Provider::PayApp | Provider::Stripe => {
             ours.iter().filter_map(|receipt| event(order, receipt, receipt.spec.told()?)).collect()
         }
@@ -175,17 +205,21 @@ fn event(order: &OrderRecord, receipt: &Receipt, told: receipt::ReceiptEvent) ->
 
 /// What a person of the platform approved: one payment counts once, one refund too, and several refunds may add up to
 /// all of a payment.
-fn approved(receipts: &[&Receipt]) -> Vec<billing::Receipt> {
+fn approved(order: &OrderRecord, receipts: &[&Receipt]) -> Vec<billing::Receipt> {
     let mut paid: BTreeMap<&str, &Receipt> = BTreeMap::new();
     for receipt in receipts.iter().filter(|receipt| receipt.spec.type_ == ReceiptType::Payment) {
         paid.entry(&receipt.spec.provider_id).or_insert(receipt);
     }
     let payments =
-        paid.values().filter_map(|payment| by_hand(payment, ReceiptEvent::Paid, payment.spec.amount));
-    payments.chain(given_back(receipts, &paid)).collect()
+        paid.values().filter_map(|payment| by_hand(order, payment, ReceiptEvent::Paid, payment.spec.amount));
+    payments.chain(given_back(order, receipts, &paid)).collect()
 }
 
-fn given_back(receipts: &[&Receipt], paid: &BTreeMap<&str, &Receipt>) -> Vec<billing::Receipt> {
+fn given_back(
+    order: &OrderRecord,
+    receipts: &[&Receipt],
+    paid: &BTreeMap<&str, &Receipt>,
+) -> Vec<billing::Receipt> {
     let mut seen = BTreeSet::new();
     let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
     for receipt in receipts.iter().filter(|receipt| receipt.spec.type_ == ReceiptType::Refund) {
@@ -198,17 +232,28 @@ fn given_back(receipts: &[&Receipt], paid: &BTreeMap<&str, &Receipt>) -> Vec<bil
     let back = |(id, sum): (&str, i64)| {
         let payment = paid.get(id)?;
         let is_all = sum >= payment.spec.amount;
-        by_hand(payment, if is_all { ReceiptEvent::Refunded } else { ReceiptEvent::PartlyRefunded }, sum)
+        let event = if is_all { ReceiptEvent::Refunded } else { ReceiptEvent::PartlyRefunded };
+        by_hand(order, payment, event, sum)
     };
     sums.into_iter().filter_map(back).collect()
 }
 
-fn by_hand(payment: &Receipt, event: ReceiptEvent, amount: i64) -> Option<billing::Receipt> {
+fn by_hand(
+    order: &OrderRecord,
+    payment: &Receipt,
+    event: ReceiptEvent,
+    amount: i64,
+) -> Option<billing::Receipt> {
     let spec = &payment.spec;
+    // By the provider's own number it is what was paid at the page of an attempt.
+    let attempt = order.attempts.iter().find(|attempt| {
+        let of = spec.subscription_id.is_some() && attempt.subscription_id == spec.subscription_id;
+        of || attempt.checkout_id.as_ref() == Some(&spec.provider_id)
+    });
     Some(billing::Receipt {
         payment: spec.provider_id.clone(),
-        subscription: None,
-        attempt: None,
+        subscription: attempt.and_then(|attempt| attempt.subscription_id.clone()),
+        attempt: attempt.map(|attempt| attempt.number),
         event,
         amount: Money::of(amount, &spec.currency).ok()?,
         at: payment.at(),

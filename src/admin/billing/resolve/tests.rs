@@ -21,6 +21,7 @@ fn asked(reference: &str) -> Resolve {
     Resolve {
         order: OrderName::Uid("0b7e".into()),
         reference: reference.into(),
+        registration: None,
         reason: "seen on the statement".into(),
         amount: None,
         refunds: None,
@@ -85,4 +86,22 @@ fn only_what_was_vouched_for_goes_back_by_hand() {
         let refused = resolved(&back("invoice-1", Some(wrong)), &[standing(&paid)]).unwrap_err();
         assert!(refused.contains("at most 29.00 USD"), "{wrong}: {refused}");
     }
+}
+
+#[test]
+fn what_its_provider_told_of_isnt_vouched_for_and_a_registration_is_the_orders() {
+    let attempt = json!({"number": 1, "nonce": "n", "idempotencyKey": "k", "createTime": NOW, "amount": 2900,
+        "currency": "KRW", "state": "Open", "checkoutID": "770", "subscriptionID": "770"});
+    let mut order = order("Unpaid");
+    order.provider = Provider::PayApp;
+    order.price.currency = "KRW".into();
+    order.attempts = vec![serde_json::from_value(attempt).unwrap()];
+    let of = |registration: &str| Resolve { registration: Some(registration.into()), ..asked("3201") };
+    let made = resolution(now(), "paula", &of("770"), &order, &[]).unwrap();
+    assert_eq!(made.spec.subscription_id.as_deref(), Some("770"));
+    assert!(resolution(now(), "paula", &of("771"), &order, &[]).unwrap_err().contains("`771`"));
+    let mut told = standing(&made);
+    (told.name, told.spec.provider) = ("payapp-3201".into(), Provider::PayApp);
+    let again = resolution(now(), "paula", &asked("3201"), &order, &[told]);
+    assert!(again.unwrap_err().contains("counts already"));
 }
