@@ -73,6 +73,11 @@ pub struct OrderRecord {
     /// What was bought before the last change of the Plan: it funds the earlier size until the new one is in place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former: Option<FormerPrice>,
+    /// When it was seen that the difference for a dearer Plan went back: what was bought before is funded, until the dearer
+    /// one's whole price is paid.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference_return_time: Option<Timestamp>,
     /// When a notice of the provider's last asked for the order to be read again. Any replica writes it.
     #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -222,10 +227,20 @@ impl OrderRecord {
         self.phase == FundingPhase::Unpaid && !spent
     }
 
-    /// Whether it pays for this size: the one that is bought, or the smaller one before it, until that is changed.
+    /// Whether it pays for this size: the one that is bought, or the smaller one before it, until that is changed. Once the
+    /// difference went back it pays for the smaller alone.
     pub fn pays_for(&self, plan: &PinnedPlan) -> bool {
         let former = self.former.as_ref().map(|former| &former.price.plan);
-        self.price.plan == *plan || former == Some(plan)
+        match self.reduced_to() {
+            Some(reduced) => reduced == plan,
+            None => self.price.plan == *plan || former == Some(plan),
+        }
+    }
+
+    /// The smaller size that is left of what is bought, once the difference went back.
+    pub fn reduced_to(&self) -> Option<&PinnedPlan> {
+        let former = self.former.as_ref().filter(|_| self.difference_return_time.is_some());
+        former.map(|former| &former.price.plan)
     }
 }
 

@@ -159,6 +159,7 @@ fn a_change_of_a_subscription_that_has_ended_is_given_up() {
 fn a_difference_that_went_back_is_told() {
     for lost in [true, false] {
         let mut world = paid(PaymentMode::Subscription);
+        let before = world.record();
         ask(&mut world, "max", dear());
         world.run(None);
         assert_eq!(differences(&world), 1);
@@ -172,6 +173,20 @@ fn a_difference_that_went_back_is_told() {
         world.hint();
         assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled), "what is paid runs on");
         let told = world.condition("Paid");
-        assert!(told.contains("`pi_2`") && told.contains("went back"), "{told}");
+        assert!(told.contains("`pi_2`") && told.contains("the earlier size runs"), "{told}");
+        let record = world.record();
+        assert!(!record.pays_for(&record.price.plan) && record.pays_for(&before.price.plan));
+        // Asking for the earlier one again is no other order.
+        let mut back = world.clone();
+        ask(&mut back, "pro", plan());
+        assert_eq!(back.run(None), Step::Rest(Rest::Fulfilled));
+        // With the whole price the dearer one is paid.
+        world.now += 31 * DAY;
+        world.renew(true);
+        world.hint();
+        assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled));
+        let record = world.record();
+        assert!(record.pays_for(&record.price.plan), "{}", world.condition("Paid"));
+        assert!(!world.condition("Paid").contains("the earlier size"), "{}", world.condition("Paid"));
     }
 }

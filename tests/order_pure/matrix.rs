@@ -15,7 +15,7 @@ use moorage::control::order::truth::Receipt;
 use proptest::prelude::*;
 
 use crate::bank::{Session, money};
-use crate::oracle::reckon;
+use crate::oracle::{Size, reckon};
 use crate::post::Mail;
 use crate::world::{DAY, Fault, PRICE, World, dear};
 
@@ -144,7 +144,16 @@ pub fn check_always(world: &World) -> Result<(), String> {
     says(world.funded.len() <= 1, "two Runtimes were funded")?;
     says(world.bank.most_open <= 1, "two checkouts were open at once")?;
     let runs = world.order.is_some() && world.funds();
-    says(!runs || reckon(world).funds(world.now), "it runs and isn't paid")
+    let reckoned = reckon(world);
+    says(!runs || reckoned.funds(world.now), "it runs and isn't paid")?;
+    says(!runs || size(world) <= Some(reckoned.size), "its size isn't paid")
+}
+
+/// The larger of the sizes that are funded.
+fn size(world: &World) -> Option<Size> {
+    let record = world.claim.as_ref()?.spec.order.as_deref()?;
+    let price = &record.price.plan;
+    Some(if price.name == "max" && record.pays_for(price) { Size::Dearer } else { Size::Former })
 }
 
 /// What must hold at the end.
@@ -165,6 +174,9 @@ pub fn check_end(world: &World) -> Result<(), String> {
     let should_run = expected.funds();
     says(world.funds() == should_run && world.runtime.is_some() >= should_run, &|| {
         format!("it runs: {}; it should: {should_run}", world.funds())
+    })?;
+    says(!should_run || size(world) == Some(reckoned.size), &|| {
+        format!("{:?} is funded, and {:?} is paid", size(world), reckoned.size)
     })?;
     let told = world.condition("Paid");
     for payment in &reckoned.for_nothing {

@@ -21,6 +21,16 @@ pub struct Reckoning {
     taken_back_to: Option<i64>,
     /// Payments that pay for nothing and that nobody has given back.
     pub for_nothing: BTreeSet<String>,
+    /// The size that is paid for.
+    pub size: Size,
+}
+
+/// Which of the two Plans is paid for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd)]
+pub enum Size {
+    #[default]
+    Former,
+    Dearer,
 }
 
 /// A stretch of time in seconds.
@@ -50,15 +60,21 @@ pub fn reckon(world: &World) -> Reckoning {
     let once = world.order.as_ref().map(|order| order.spec.payment.mode) == Some(PaymentMode::OneTime);
     for (place, payment) in world.bank.payments.iter().enumerate() {
         if payment.purpose == Purpose::Change {
+            it.size = if has_gone_back(payment) { Size::Former } else { Size::Dearer };
             continue;
         }
         let (begins, ends) = stretch(payment);
         let again = it
             .paid_to
             .is_some_and(|paid| if once { begins < paid } else { ends <= paid || begins + DAY < paid });
-        let is_right = payment.amount.minor == asking(&world.bank.payments[..place]);
+        let asked = asking(&world.bank.payments[..place]);
+        let is_right = payment.amount.minor == asked;
         match (is_right && !again, has_gone_back(payment)) {
-            (true, false) => it.paid_to = Some(ends),
+            (true, false) => {
+                it.paid_to = Some(ends);
+                // The whole price pays for the size, whatever became of the difference before it.
+                it.size = if asked == DEAR { Size::Dearer } else { it.size };
+            }
             (true, true) => it.taken_back_to = it.taken_back_to.max(Some(ends)),
             (false, false) => {
                 it.for_nothing.insert(payment.id.clone());

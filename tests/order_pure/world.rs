@@ -384,6 +384,7 @@ impl World {
         self.recorded(|order| {
             (order.phase, order.paid_until, order.refund_time) =
                 (came.phase, came.paid_until, came.refund_time);
+            order.difference_return_time = came.difference_return_time;
         });
     }
 
@@ -528,6 +529,7 @@ impl World {
                 order.phase = standing.phase;
                 order.paid_until = standing.paid_until;
                 order.refund_time = standing.refund_time;
+                order.difference_return_time = standing.difference_return_time;
             }),
             Effect::RecordRuntime(uid) => {
                 self.funded.insert(uid.clone());

@@ -1,8 +1,12 @@
 //! Other sizes, full and lost hosts, migrations: what the customer left on the volume stays.
 
+use std::sync::Arc;
+
 use crate::world::{Fault, World, run, run_for, run_until, second};
 use moorage::api::NameRef;
 use moorage::api::condition::{ConditionType, find};
+use moorage::api::name_claim::PinnedPlan;
+use moorage::api::order_record::OrderRecord;
 use moorage::api::replacement::ReplacementCause;
 use moorage::api::runtime::{DeletionPolicy, HostLossPolicy, PowerState, Recovery};
 use moorage::control::runtime::decide::{decide, displaced};
@@ -315,6 +319,37 @@ fn what_nobody_pays_for_is_not_taken_on() {
     assert_eq!(reason(&world, ConditionType::Entitled), "PlanNotPaid");
     let status = world.runtime.status.as_ref().unwrap();
     assert_eq!(status.state, Some(moorage::api::state::RuntimeState::Running));
+}
+
+/// An order by which what it has was bought after a smaller Plan, and of which the difference went back.
+fn reduced(has: &PinnedPlan, to: &PinnedPlan) -> OrderRecord {
+    let price =
+        |plan| serde_json::json!({"plan": plan, "amount": 5800, "currency": "EUR", "interval": "Month"});
+    serde_json::from_value(serde_json::json!({
+        "uid": "order-1", "provider": "Stripe", "mode": "Subscription", "phase": "Paid", "price": price(has),
+        "former": {"price": price(to), "endTime": "2026-01-01T00:00:00Z"},
+        "differenceReturnTime": "2026-01-02T00:00:00Z"}))
+    .unwrap()
+}
+
+#[test]
+fn a_size_of_which_the_difference_went_back_gives_way_to_the_earlier_one() {
+    let mut world = running();
+    let has = world.identity().pin.plan.clone();
+    let small = PinnedPlan { name: "narrow".into(), volume_gb: 5, ..has.clone() };
+    world.order_required = true;
+    let mut order = reduced(&has, &small);
+    world.order = Some(Arc::new(order.clone()));
+    let Rest::Awaiting(refusal) = run(&mut world, None) else { panic!("the larger size isn't paid") };
+    assert!(refusal.message.contains("It runs on with `narrow`"), "{}", refusal.message);
+    assert_eq!(world.identity().pin.plan.name, "narrow");
+    assert_eq!(reason(&world, ConditionType::Entitled), "PlanNotPaid");
+    assert_eq!(world.machine.as_ref().unwrap().phase, MachinePhase::Started);
+    assert_eq!(world.content(), "diary");
+    order.difference_return_time = None;
+    world.order = Some(Arc::new(order));
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.identity().pin.plan, has);
 }
 
 #[test]

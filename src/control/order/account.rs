@@ -54,7 +54,7 @@ pub enum OddityKind {
     Disputed,
     /// All of it went back, and the time that it was for is paid by others or over.
     Returned,
-    /// The difference for a dearer Plan went back, which is a part of what the Plan costs.
+    /// The difference for a dearer Plan went back: the earlier one is paid for, until the whole price of the dearer is.
     DifferenceReturned,
     /// It came when the Runtime was gone: it pays for nothing.
     TooLate,
@@ -64,7 +64,14 @@ pub enum OddityKind {
 pub fn account(order: &OrderRecord, truth: &ProviderTruth) -> Account {
     let mut payments: Vec<&Payment> = truth.payments.iter().collect();
     payments.sort_by(|a, b| (a.paid_at, &a.id).cmp(&(b.paid_at, &b.id)));
-    let mut fold = Fold { order, truth, account: Account::default(), run: None, returned: Vec::new() };
+    let mut fold = Fold {
+        order,
+        truth,
+        account: Account::default(),
+        run: None,
+        returned: Vec::new(),
+        reduced: Vec::new(),
+    };
     for payment in &payments {
         fold.payment(payment);
     }
@@ -73,6 +80,7 @@ pub fn account(order: &OrderRecord, truth: &ProviderTruth) -> Account {
     fold.account.subscription = own.or_else(|| order.subscription_id.clone()).or_else(first);
     fold.invoiced();
     fold.went_back();
+    fold.told_of_differences(OddityKind::DifferenceReturned);
     fold.account
 }
 
@@ -85,6 +93,8 @@ struct Fold<'o> {
     run: Option<(Timestamp, i32)>,
     /// What went back whole, with the end of the time that it had paid for.
     returned: Vec<(Timestamp, String)>,
+    /// Differences that went back, since a whole price was last paid.
+    reduced: Vec<String>,
 }
 
 /// A time that a payment pays for.
@@ -130,6 +140,9 @@ impl Fold<'_> {
         self.account.paid_until = Some(until);
         self.run = run;
         self.own(payment);
+        if !self.is_former(payment) {
+            self.told_of_differences(OddityKind::Returned);
+        }
     }
 
     fn told(&mut self, payment: &Payment, state: PaymentState) {
@@ -140,16 +153,21 @@ impl Fold<'_> {
         }
     }
 
-    /// One that nobody asked for pays for nothing, and what goes back of one is a part of the price.
+    /// One that nobody asked for pays for nothing, and without one that went back the dearer Plan isn't paid.
     fn difference(&mut self, payment: &Payment) {
         let asked = self.order.former.is_some() || self.order.change.is_some();
         match payment.state() {
             PaymentState::Refunded | PaymentState::Lost if asked => {
-                self.odd(payment, OddityKind::DifferenceReturned);
+                self.reduced.push(payment.id.clone());
             }
             PaymentState::Paid if !asked => self.odd(payment, OddityKind::AmountMismatch),
             state => self.told(payment, state),
         }
+    }
+
+    fn told_of_differences(&mut self, kind: OddityKind) {
+        let told = std::mem::take(&mut self.reduced).into_iter();
+        self.account.oddities.extend(told.map(|payment| Oddity { payment, kind }));
     }
 
     fn own(&mut self, payment: &Payment) {
@@ -162,9 +180,13 @@ impl Fold<'_> {
     fn is_right(&self, payment: &Payment) -> bool {
         let of = payment.subscription.as_ref().and_then(|id| self.subscription(id));
         let invoiced = payment.period.is_some() && of.is_some_and(|it| self.has_our_price(it));
+        invoiced || self.is_former(payment) || is_price(&self.order.price, payment.amount)
+    }
+
+    /// The price before the Plan was changed, paid before it was.
+    fn is_former(&self, payment: &Payment) -> bool {
         let former = self.order.former.as_ref().filter(|former| payment.paid_at <= former.end_time);
-        let was_price = former.is_some_and(|former| is_price(&former.price, payment.amount));
-        invoiced || was_price || is_price(&self.order.price, payment.amount)
+        former.is_some_and(|former| is_price(&former.price, payment.amount))
     }
 
     /// The time that it pays for; none if that was paid already.

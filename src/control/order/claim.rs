@@ -47,8 +47,9 @@ pub async fn record_standing(ctx: &Context, facts: &Facts, standing: &Recorded) 
 
 /// What is written of where the funding stands.
 pub fn standing_patch(standing: &Recorded) -> serde_json::Value {
-    let Recorded { phase, paid_until, refund_time } = standing;
-    json!({"order": {"phase": phase, "paidUntil": paid_until, "refundTime": refund_time}})
+    let Recorded { phase, paid_until, refund_time, difference_return_time } = standing;
+    let (refunded, reduced) = (refund_time, difference_return_time);
+    json!({"order": {"phase": phase, "paidUntil": paid_until, "refundTime": refunded, "differenceReturnTime": reduced}})
 }
 
 /// Records the Runtime that it funds.

@@ -146,7 +146,7 @@ fn oddities(account: &Account) -> String {
         (OddityKind::Returned, "went back after another was made for the same time, or when its time was over"),
         (
             OddityKind::DifferenceReturned,
-            "for the dearer Plan went back, which runs on until the next interval is due: set `spec.planRef` of the Runtime back, or delete the order",
+            "for the dearer Plan went back: the earlier size runs until the whole price of the dearer is paid, with the next interval. Delete the order, and nothing more is collected",
         ),
     ]
     .map(|(kind, what)| match names(kind) {

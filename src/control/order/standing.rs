@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::account::Account;
+use super::account::{Account, OddityKind};
 use crate::api::condition::whole_seconds;
 use crate::api::order_record::OrderRecord;
 use crate::api::runtime_order::FundingPhase;
@@ -38,12 +38,19 @@ pub struct Recorded {
     pub paid_until: Option<Timestamp>,
     /// When it was seen that the money went back for the time that it is now.
     pub refund_time: Option<Timestamp>,
+    /// When it was seen that the difference for a dearer Plan went back, which nothing else pays for.
+    pub difference_return_time: Option<Timestamp>,
 }
 
 impl Recorded {
     /// What is recorded of an order.
     pub fn of(order: &OrderRecord) -> Self {
-        Self { phase: order.phase, paid_until: order.paid_until, refund_time: order.refund_time }
+        Self {
+            phase: order.phase,
+            paid_until: order.paid_until,
+            refund_time: order.refund_time,
+            difference_return_time: order.difference_return_time,
+        }
     }
 }
 
@@ -76,11 +83,13 @@ impl Account {
 
     /// What is to be recorded of it.
     pub fn recorded(&self, now: Timestamp, order: &OrderRecord, patience: Patience) -> Recorded {
-        let since = || order.refund_time.unwrap_or_else(|| whole_seconds(now));
+        let since = |known: Option<Timestamp>| known.unwrap_or_else(|| whole_seconds(now));
+        let is_reduced = self.oddities.iter().any(|it| it.kind == OddityKind::DifferenceReturned);
         Recorded {
             phase: self.standing(now, order, patience).phase,
             paid_until: self.paid_until,
-            refund_time: self.refunded(now).map(|_| since()),
+            refund_time: self.refunded(now).map(|_| since(order.refund_time)),
+            difference_return_time: is_reduced.then(|| since(order.difference_return_time)),
         }
     }
 }

@@ -60,6 +60,8 @@ pub struct World {
     pub snapshots: u32,
     pub policy: EffectivePolicy,
     pub order_required: bool,
+    /// The order with the best right to it.
+    pub order: Option<Arc<moorage::api::order_record::OrderRecord>>,
     /// The Blueprint, with its generation.
     pub blueprint: (i64, BlueprintSpec),
     /// What its image's tag was last seen to stand for.
@@ -188,6 +190,7 @@ impl World {
                 ..EffectivePolicy::unselected(10)
             },
             order_required: false,
+            order: None,
             blueprint: (1, blueprint()),
             newest_image: None,
             brake: false,
@@ -252,7 +255,7 @@ impl World {
         let mut facts = Facts {
             runtime: Arc::new(self.runtime.clone()),
             cluster: Cluster {
-                order: None,
+                order: self.order.clone(),
                 workspace: None,
                 plan: self.plan_named(named).map(|plan| (named.to_owned(), plan)),
                 pinned_plan: pinned.and_then(|name| self.plan_named(&name)),

@@ -53,7 +53,8 @@ pub(super) fn wish(facts: &Facts, order: &OrderRecord) -> Option<Price> {
     let runtime = facts.standing_runtime()?;
     let funded = order.funds.as_ref().and_then(|funds| funds.uid.clone());
     let changes = order.provider == Provider::Stripe && order.mode == PaymentMode::Subscription;
-    if !changes || funded.is_none() || funded != runtime.uid() {
+    // Beside a difference that went back no other is asked for.
+    if !changes || order.difference_return_time.is_some() || funded.is_none() || funded != runtime.uid() {
         return None;
     }
     let named = runtime.spec.plan_ref.as_ref()?;

@@ -54,6 +54,7 @@ fn bought(facts: &Facts) -> Reached<OrderRecord> {
         endings: Vec::new(),
         change: None,
         former: None,
+        difference_return_time: None,
         notice_time: None,
     })
 }

@@ -93,7 +93,8 @@ pub(super) fn fundable(facts: &Facts) -> Reached<()> {
     let recorded = facts.record().map(|record| record.price.plan.name.as_str());
     let bought = recorded.unwrap_or(&facts.order.spec.plan_ref.name);
     let changes = facts.record().is_some_and(|record| change::wish(facts, record).is_some());
-    if plan == bought || changes {
+    let reduced = facts.record().and_then(|record| record.reduced_to()).map(|plan| plan.name.as_str());
+    if plan == bought || reduced == Some(plan) || changes {
         return Ok(());
     }
     Err(refused(

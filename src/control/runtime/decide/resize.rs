@@ -33,6 +33,9 @@ pub(in crate::control::runtime) enum Wish {
 /// What the spec asks for beside the pin. Without `planRef` the pin stays.
 pub(in crate::control::runtime) fn wish(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Wish {
     let pin = &identity.pin;
+    if let Some(reduced) = reduced(facts, &pin.plan) {
+        return Wish::Another(Box::new(reduced.clone()));
+    }
     let Some(named) = &facts.runtime.spec.plan_ref else { return Wish::None };
     if named.name == pin.plan.name {
         return Wish::None;
@@ -58,6 +61,12 @@ pub(in crate::control::runtime) fn wish(now: Timestamp, facts: &Facts, identity:
         return Wish::Refused(no_room_for(name, &pin.plan.name));
     }
     Wish::Another(Box::new(wanted.plan))
+}
+
+/// The size that is still paid in place of the one that it has, of which the difference went back.
+fn reduced<'f>(facts: &'f Facts, has: &PinnedPlan) -> Option<&'f PinnedPlan> {
+    let order = facts.cluster.order.as_ref().filter(|order| order.phase.funds())?;
+    order.reduced_to().filter(|reduced| *has == order.price.plan && *reduced != has)
 }
 
 fn not_paid(plan: &str, runs: &str) -> Refusal {
