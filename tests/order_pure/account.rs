@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use moorage::api::order_record::OrderRecord;
-use moorage::api::payment_receipt::Period;
+use moorage::api::payment_receipt::{Period, Provider};
+use moorage::api::plan::Interval;
 use moorage::api::runtime_order::{FundingPhase, PaymentMode};
 use moorage::control::order::account::{Account, OddityKind};
 use moorage::control::order::truth::{Receipt, truth};
@@ -41,6 +42,18 @@ fn a_month_ends_on_its_day_and_the_days_of_a_run_dont_drift() {
     assert_eq!(until(std::slice::from_ref(&first)), day(2026, 2, 28));
     assert_eq!(until(&[first.clone(), second.clone()]), day(2026, 3, 31));
     assert_eq!(until(&[first, second, third]), day(2026, 4, 30));
+}
+
+#[test]
+fn a_month_at_payapp_ends_on_its_day_in_seoul() {
+    let mut order = record(PaymentMode::OneTime);
+    // Half past midnight on the 31st of January in Seoul.
+    let paid = [paid_on("1", "2026-01-30T15:30:00Z".parse().unwrap())];
+    assert_eq!(account(&order, &paid).paid_until, Some("2026-02-28T15:30:00Z".parse().unwrap()));
+    order.provider = Provider::PayApp;
+    assert_eq!(account(&order, &paid).paid_until, Some("2026-02-27T15:30:00Z".parse().unwrap()));
+    order.price.interval = Interval::Year;
+    assert_eq!(account(&order, &paid).paid_until, Some("2027-01-30T15:30:00Z".parse().unwrap()));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 use moorage::api::payment_receipt::Provider;
 use moorage::billing::{
@@ -74,8 +74,14 @@ pub fn money(minor: i64, currency: &str) -> Money {
     Money::of(minor, currency).unwrap()
 }
 
-pub fn month_after(start: Timestamp) -> Timestamp {
-    start.to_zoned(TimeZone::UTC).checked_add(1.month()).unwrap().timestamp()
+/// The same day of the next month, by the calendar of whoever takes the payment: PayApp's is Seoul's, and from the 29th on
+/// it takes the last day.
+pub fn month_after(kind: Provider, start: Timestamp) -> Timestamp {
+    let zone = if kind == Provider::PayApp { TimeZone::fixed(Offset::constant(9)) } else { TimeZone::UTC };
+    let begins = start.to_zoned(zone);
+    let later = begins.checked_add(1.month()).unwrap();
+    let is_last = kind == Provider::PayApp && begins.day() > 28;
+    if is_last { later.last_of_month().unwrap().timestamp() } else { later.timestamp() }
 }
 
 /// Whether a payment is for a subscription.
@@ -223,7 +229,7 @@ impl Bank {
         }
         let ours = self.subscriptions.iter_mut().find(|it| Some(&it.id) == subscription.as_ref());
         if let Some(it) = ours.filter(|it| it.state == SubscriptionState::Incomplete) {
-            let end = Some(month_after(at(now)));
+            let end = Some(month_after(self.kind, at(now)));
             match to {
                 Session::Complete => {
                     (it.state, it.paid_until, it.period_end) = (SubscriptionState::Active, end, end);
@@ -235,7 +241,8 @@ impl Bank {
         if to != Session::Complete {
             return;
         }
-        let period = subscription.is_some().then(|| Period { start: at(now), end: month_after(at(now)) });
+        let end = month_after(self.kind, at(now));
+        let period = subscription.is_some().then(|| Period { start: at(now), end });
         self.paid(now, PRICE, Purpose::First, period, subscription);
         let number = self.sessions[place].number;
         self.payments.last_mut().unwrap().attempt = Some(number);
@@ -307,7 +314,7 @@ impl Bank {
         let is_missed = self.kind == Provider::PayApp && begins.as_second() + 3 * DAY < now;
         let begins = if is_missed { at(now) } else { begins };
         let price = it.price.map_or(PRICE, |price| price.minor);
-        let period = Period { start: begins, end: month_after(begins) };
+        let period = Period { start: begins, end: month_after(self.kind, begins) };
         let id = it.id.clone();
         if self.kind == Provider::Stripe {
             it.period_end = Some(period.end);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use moorage::api::payment_receipt::Provider;
 use moorage::api::runtime_order::{FundingPhase, PaymentMode};
 use moorage::billing::{Dispute, Payment, Purpose, Refunded};
 
@@ -46,11 +47,11 @@ fn asking(before: &[Payment]) -> i64 {
 }
 
 /// The time that a payment would be for.
-fn stretch(payment: &Payment) -> Stretch {
+fn stretch(kind: Provider, payment: &Payment) -> Stretch {
     let paid_at = payment.paid_at.as_second();
     match &payment.period {
         Some(period) => (period.start.as_second(), period.end.as_second()),
-        None => (paid_at, month_after(at(paid_at)).as_second()),
+        None => (paid_at, month_after(kind, at(paid_at)).as_second()),
     }
 }
 
@@ -63,7 +64,7 @@ pub fn reckon(world: &World) -> Reckoning {
             it.size = if has_gone_back(payment) { Size::Former } else { Size::Dearer };
             continue;
         }
-        let (begins, ends) = stretch(payment);
+        let (begins, ends) = stretch(world.bank.kind, payment);
         let again = it
             .paid_to
             .is_some_and(|paid| if once { begins < paid } else { ends <= paid || begins + DAY < paid });

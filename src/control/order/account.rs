@@ -2,12 +2,15 @@
 //! of the currency's smallest unit, and the time comes in.
 
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Span, Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use crate::api::order_record::{OrderRecord, Price};
+use crate::api::payment_receipt::Provider;
 use crate::api::plan::Interval;
 use crate::api::runtime_order::PaymentMode;
-use crate::billing::{Money, Payment, PaymentState, ProviderTruth, Purpose, Subscription, SubscriptionState};
+use crate::billing::{
+    Money, Payment, PaymentState, ProviderTruth, Purpose, Subscription, SubscriptionState, payapp,
+};
 
 /// How long after the end of a period the provider may take to collect the next, with the subscription in force:
 /// Stripe lets an invoice rest for an hour.
@@ -215,7 +218,22 @@ impl Fold<'_> {
             _ => (paid_at, 0),
         };
         let run = (start, count.saturating_add(1));
-        Covered { until: after(start, self.order.price.interval, run.1), run: Some(run) }
+        Covered { until: self.after(start, run.1), run: Some(run) }
+    }
+
+    /// The same day so many intervals later, or the last of its month. PayApp's days are Seoul's.
+    fn after(&self, start: Timestamp, count: i32) -> Timestamp {
+        let months = match self.order.price.interval {
+            Interval::Month => count,
+            Interval::Year => count.saturating_mul(12),
+        };
+        match self.order.provider {
+            Provider::PayApp => payapp::months_after(start, months),
+            Provider::Stripe | Provider::Manual => {
+                let later = start.to_zoned(TimeZone::UTC).checked_add(months.months());
+                later.map_or(Timestamp::MAX, |end| end.timestamp())
+            }
+        }
     }
 
     /// What the provider says that the subscription's invoices have paid, where nothing was to be charged for one.
@@ -261,13 +279,4 @@ impl Fold<'_> {
 
 fn is_price(price: &Price, amount: Money) -> bool {
     amount.minor == price.amount && amount.currency.code() == price.currency
-}
-
-/// The same day so many intervals later, or the last of its month.
-fn after(start: Timestamp, interval: Interval, count: i32) -> Timestamp {
-    let span: Span = match interval {
-        Interval::Month => count.months(),
-        Interval::Year => count.years(),
-    };
-    start.to_zoned(TimeZone::UTC).checked_add(span).map_or(Timestamp::MAX, |end| end.timestamp())
 }
