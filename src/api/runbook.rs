@@ -125,7 +125,7 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         r::PLAN_NOT_PAID,
         "`moorage billing lookup -n NS`",
-        "Place an order for the larger Plan, or set the earlier one; it runs on meanwhile",
+        "A subscription at Stripe is changed by itself. Else delete the order that funds it, and place one for that Plan with `runtimeRef`, which takes over once it is paid; or set the earlier Plan. It runs on meanwhile",
     ),
     entry(
         r::PROVIDER_NOT_CONFIGURED,
@@ -175,12 +175,12 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         r::RUNTIME_FUNDED,
         "`moorage billing lookup -n NS`: by which order",
-        "Delete the order, and refund what it was paid",
+        "Delete the order, and refund what it was paid. One for another Plan takes over once it is paid, if the one that funds it is deleted instead",
     ),
     entry(
         r::PLAN_DIFFERS,
         "`spec.planRef` of the Runtime and of the order",
-        "Set the Runtime's to the order's, or place another order",
+        "Set the Runtime's to the order's; or delete the order, and place another with `runtimeRef`. What was paid runs on until that one is",
     ),
     entry(
         r::AMOUNT_MISMATCH,

@@ -3,12 +3,12 @@
 use anyhow::ensure;
 use kube::api::DeleteParams;
 use serde_json::json;
-use testbed::eventually;
+use testbed::{Identity, apply, eventually};
 
 use crate::shop::{
     ends_in_days, get, grace_ends_in, order, order_new, pay, record, refund, removed, tenant, tenant_in, wait,
 };
-use crate::support::{SOON, condition, reason, start, text};
+use crate::support::{SOON, Tenant, condition, reason, start, text};
 
 #[tokio::test]
 async fn a_paid_order_makes_its_runtime_and_says_how_far_it_is() {
@@ -119,6 +119,61 @@ async fn a_deleted_order_funds_what_it_was_paid_for_to_its_end() {
     .await
     .unwrap();
     assert_ne!(text(&record(&tenant, "first").await.unwrap(), "/spec/order/uid"), uid);
+}
+
+/// A Plan that costs more than `openclaw-basic`, under a name that the namespace may use.
+async fn larger(tenant: &Tenant<'_>) {
+    let spec = json!({"cpuKind": "Shared", "cpus": 4, "memoryMB": 4096, "volumeGB": 10, "amount": 5900,
+        "currency": "USD", "interval": "Month"});
+    let plan = json!({"apiVersion": "moorage.dev/v1alpha1", "kind": "Plan", "metadata": {"name": "late"},
+        "spec": spec});
+    let platform = tenant.cluster.client(&Identity::Admin).await.unwrap();
+    apply(&platform, &plan.to_string()).await.unwrap();
+}
+
+async fn until_order(tenant: &Tenant<'_>, name: &str, why: &str) {
+    eventually(&format!("the order {name}: {why}"), SOON, async || {
+        let order = get(tenant, name).await?;
+        ensure!(reason(&order) == why, "{}", order["status"]);
+        Ok(())
+    })
+    .await
+    .unwrap();
+}
+
+async fn until_size(tenant: &Tenant<'_>, plan: &str, entitled: &str) {
+    eventually(&format!("the Runtime runs with {plan}"), SOON, async || {
+        let runtime = tenant.get("ops").await?;
+        let status = &runtime["status"];
+        ensure!(text(&runtime, "/status/pinned/plan") == plan, "{status}");
+        ensure!(condition(&runtime, "Entitled")["reason"] == entitled, "{status}");
+        ensure!(status["state"] == "running", "{status}");
+        Ok(())
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn another_plan_is_another_order_that_takes_over_once_it_is_paid() {
+    let tenant = tenant("order-more").await;
+    larger(&tenant).await;
+    order_new(&tenant, "first", "ops").await.unwrap();
+    wait(&tenant, "first", "pending_payment").await.unwrap();
+    pay(&tenant, "first", "order-more-1", json!({})).await.unwrap();
+    wait(&tenant, "first", "running").await.unwrap();
+    tenant.patch("ops", json!({"spec": {"planRef": {"name": "late"}}})).await.unwrap();
+    until_size(&tenant, "openclaw-basic", "PlanNotPaid").await;
+    until_order(&tenant, "first", "PlanDiffers").await;
+    let another = json!({"planRef": {"name": "late"}, "runtimeRef": {"name": "ops"}});
+    order(&tenant, "second", another).await.unwrap();
+    until_order(&tenant, "second", "RuntimeFunded").await;
+    removed(&tenant, "first").await;
+    until_order(&tenant, "second", "AwaitingPayment").await;
+    until_size(&tenant, "openclaw-basic", "PlanNotPaid").await;
+    pay(&tenant, "second", "order-more-2", json!({"amount": 5900})).await.unwrap();
+    wait(&tenant, "second", "running").await.unwrap();
+    until_size(&tenant, "late", "Allowed").await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use moorage::api::runtime_order::{FundingPhase, PaymentMode, StepName, StepState
 use moorage::api::state::OrderState;
 use moorage::api::{name_claim::Confirm, reason};
 use moorage::control::order::facts::Remains;
+use moorage::control::order::funding;
 use moorage::control::order::step::{Rest, Step, Waiting};
 
 use crate::world::{DAY, Fault, PRICE, World, payment, refund, runtime};
@@ -204,6 +205,45 @@ fn another_orders_runtime_isnt_funded_twice() {
     world.receipts.push(payment("1", world.now));
     assert_eq!(reason_of(&world.run(None)), reason::RUNTIME_FUNDED);
     assert!(!world.funds());
+}
+
+#[test]
+fn one_that_was_given_up_gives_way_to_one_for_another_plan_once_that_is_paid() {
+    let mut first = paid();
+    first.delete_order();
+    first.run(None);
+    let first = first.claim.unwrap();
+    let with = |phase| {
+        let mut world = paid();
+        world.recorded(|order| {
+            (order.uid, order.phase) = ("order-2".into(), phase);
+            order.price.plan.name = "max".into();
+        });
+        world.claimed(|claim| claim.name = "order-2".into());
+        let mut claim = std::sync::Arc::unwrap_or_clone(world.claim.unwrap());
+        claim.metadata.name = Some("order.order-2".into());
+        std::sync::Arc::new(claim)
+    };
+    let best = |phase| {
+        let second = with(phase);
+        let best = funding::best([first.clone(), second]).unwrap();
+        funding::record(&best).unwrap().price.plan.name.clone()
+    };
+    for (phase, has, is_kept, gives_way) in [
+        (FundingPhase::Unpaid, "pro", false, true),
+        (FundingPhase::Paid, "max", true, true),
+        (FundingPhase::PastDue, "max", true, true),
+        (FundingPhase::Suspended, "pro", true, true),
+        (FundingPhase::Refunded, "pro", true, true),
+        (FundingPhase::Ended, "pro", false, false),
+    ] {
+        let second = with(phase);
+        assert_eq!((best(phase).as_str(), funding::keeps(&second)), (has, is_kept), "{phase:?}");
+        let ours = funding::record(&second);
+        assert_eq!(funding::gives_way(&first, ours, "max"), gives_way, "{phase:?}");
+        assert!(!funding::gives_way(&first, ours, "pro"), "the same would be paid twice");
+        assert!(!funding::gives_way(&second, None, "pro"), "one that stands gives way to nobody");
+    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::account::{Account, account};
 use super::claim::{PAID_FOR_NOTHING, standing_patch, write};
 use super::endings::with;
-use super::funding::record;
+use super::funding::{keeps, record};
 use super::leftover::{Readings, end, unwanted};
 use super::observe::patience;
 use super::runtime;
@@ -87,7 +87,7 @@ async fn settle(
     let funded = order.funds.as_ref().and_then(|funds| Some((&funds.name, funds.uid.as_ref()?)));
     if let (FundingPhase::Ended, Some((name, uid))) = (phase, funded)
         && order.runtime_gone_time.is_none()
-        && !is_funded_by_another(ctx, uid)
+        && !is_kept_for_another(ctx, uid)
         && stands(ctx, &claim.spec.holder.namespace, name, uid)
     {
         return runtime::delete(ctx, &claim.spec.holder.namespace, name, uid).await;
@@ -138,11 +138,8 @@ fn account_of(ctx: &Context, order: &OrderRecord, read: Option<&ProviderTruth>) 
     )
 }
 
-fn is_funded_by_another(ctx: &Context, runtime: &str) -> bool {
-    ctx.claims
-        .orders_of_runtime(runtime)
-        .iter()
-        .any(|other| record(other).is_some_and(|order| order.phase.funds()))
+fn is_kept_for_another(ctx: &Context, runtime: &str) -> bool {
+    ctx.claims.orders_of_runtime(runtime).iter().any(|other| keeps(other))
 }
 
 fn stands(ctx: &Context, namespace: &str, name: &str, uid: &str) -> bool {

@@ -8,6 +8,7 @@ use kube::ResourceExt;
 
 use crate::api::name_claim::ClaimType;
 use crate::api::order_record::OrderRecord;
+use crate::api::runtime_order::FundingPhase;
 use crate::api::{NameClaim, NameClaimSpec};
 
 /// Keys of orders' claims, by what is asked for.
@@ -102,16 +103,30 @@ fn path(namespace: &str, name: &str) -> String {
     format!("{namespace}/{name}")
 }
 
-/// The order with the best right to a Runtime: one that is paid, and of several the oldest.
+/// The order with the best right to a Runtime.
 pub fn best(candidates: impl IntoIterator<Item = Arc<NameClaim>>) -> Option<Arc<NameClaim>> {
     candidates.into_iter().min_by_key(|claim| rank(claim))
 }
 
-/// Among orders, the lower has the better right.
-pub fn rank(claim: &NameClaim) -> (bool, Timestamp, String) {
+/// Among orders, the lower has the better right: one that is paid, and of several one that wasn't given up.
+pub fn rank(claim: &NameClaim) -> (bool, bool, Timestamp, String) {
     let funds = record(claim).is_some_and(|order| order.phase.funds());
     let created = claim.creation_timestamp().map_or(Timestamp::MAX, |time| time.0);
-    (!funds, created, claim.name_any())
+    (!funds, claim.spec.tombstone.is_some(), created, claim.name_any())
+}
+
+/// Whether an order was given up and leaves its Runtime to ours, if that is for another Plan: it funds the Runtime until
+/// ours is paid, and again once ours is over.
+pub fn gives_way(claim: &NameClaim, ours: Option<&OrderRecord>, plan: &str) -> bool {
+    let is_over = ours.is_some_and(OrderRecord::is_over);
+    let is_other = || record(claim).is_some_and(|order| order.price.plan.name != plan);
+    claim.spec.tombstone.is_some() && !is_over && is_other()
+}
+
+/// Whether a Runtime's data is kept for an order: it is paid, or may be paid again.
+pub fn keeps(claim: &NameClaim) -> bool {
+    let kept = |phase| matches!(phase, FundingPhase::Suspended | FundingPhase::Refunded);
+    record(claim).is_some_and(|order| order.phase.funds() || kept(order.phase))
 }
 
 /// What is recorded of the order.

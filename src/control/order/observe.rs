@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
 use super::facts::{Cluster, Facts, Knowledge, Remains, Settings};
-use super::funding::{rank, record};
+use super::funding::{gives_way, rank, record};
 use super::standing::Patience;
 use crate::api::runtime_order::FundingPhase;
 use crate::api::{NameClaim, PlanSpec, Runtime, RuntimeOrder};
@@ -44,7 +44,7 @@ pub fn cluster(ctx: &Context, order: &RuntimeOrder) -> Cluster {
         remains: claim.as_ref().map_or(Remains::Nothing, |claim| remains(ctx, claim)),
         receipts: uid.map(|uid| ctx.receipts.of(&uid)).unwrap_or_default(),
         funded_by: runtime.as_ref().and_then(|runtime| funded_by(ctx, runtime)),
-        rival: runtime.as_ref().and_then(|runtime| rival(ctx, runtime, claim.as_deref())),
+        rival: runtime.as_ref().and_then(|runtime| rival(ctx, runtime, order, claim.as_deref())),
         wish: runtime.as_ref().and_then(|runtime| wish(ctx, runtime)),
         providers: ctx.providers.configured(),
         settings: settings(&ctx.config),
@@ -92,15 +92,19 @@ fn remains(ctx: &Context, claim: &NameClaim) -> Remains {
 
 /// Another order that funds the Runtime, or can be paid again for it: ours has the better right only if it is recorded,
 /// and older.
-fn rival(ctx: &Context, runtime: &Runtime, own: Option<&NameClaim>) -> Option<String> {
+fn rival(ctx: &Context, runtime: &Runtime, order: &RuntimeOrder, own: Option<&NameClaim>) -> Option<String> {
     let uid = runtime.uid()?;
+    let recorded = own.and_then(record);
+    let bought = recorded.map_or(&order.spec.plan_ref.name, |order| &order.price.plan.name);
     let ours = own.filter(|claim| {
         let funds = record(claim).and_then(|order| order.funds.as_ref());
         funds.is_some_and(|funds| funds.uid.as_ref() == Some(&uid))
     });
     let others = ctx.claims.orders_of_runtime(&uid).into_iter().filter(|claim| {
         let other = own.is_none_or(|own| own.name_any() != claim.name_any());
-        other && record(claim).is_some_and(|order| order.phase.funds() || can_be_paid_again(ctx, claim))
+        other
+            && !gives_way(claim, recorded, bought)
+            && record(claim).is_some_and(|order| order.phase.funds() || can_be_paid_again(ctx, claim))
     });
     let best = others.min_by_key(|claim| rank(claim))?;
     ours.is_none_or(|ours| rank(&best) < rank(ours)).then(|| best.spec.holder.name.clone())
