@@ -136,7 +136,7 @@ const OPERATOR: &str = "
 | `moorage status`: no operator acts | `kubectl get pods -n moorage-system`, their logs, the lease `moorage` | Start it; what runs goes on running without it |
 | objects under `new` | the same | The same |
 | `moorage status`: not shown | what the line says: a right, or a definition that isn't there | Bind `moorage-platform`, or install the chart |
-| `moorage status`: vanished orders | `moorage billing lookup -n NS`: what they were paid for; whether a cluster is being restored | Restored: apply their manifests, and confirm the takeovers. Else what is paid is funded to its end by itself; end the subscription at the provider, where `lookup` shows its id |
+| `moorage status`: vanished orders | `moorage billing lookup -n NS`: what they were paid for; whether a cluster is being restored | Restored: apply their manifests, and confirm the takeovers. Else what is paid is funded to its end by itself, and what funds nothing is closed and ended; end a subscription sooner at the provider, where `lookup` shows its id |
 | apps that nobody claims | `moorage orphans` | `moorage orphans remove APP` once nobody misses it |
 | a payment that the provider has and `moorage billing lookup` hasn't | the provider's dashboard | `moorage billing resolve`, with the provider's id as the reference, and of a registration at PayApp its number as `--registration` |
 ";

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use testbed::eventually;
 
 use crate::checkout::ask_to_read_claim;
-use crate::scene::{Scene, bought, receipts};
+use crate::scene::{Scene, bought, place, receipts};
+use crate::shop::record;
 use crate::support::{SOON, Tenant, text};
 
 /// Takes the order away while the operator, which would put its finalizer back, looks elsewhere.
@@ -68,4 +69,38 @@ async fn what_is_renewed_extends_it_and_what_goes_back_stops_it() {
     ask_to_read_claim(&tenant, &key).await;
     let stopped = tenant.wait("ops", "stopped", |object| object["status"]["state"] == "stopped");
     tokio::time::timeout(Duration::from_secs(120), stopped).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn nobody_is_charged_for_what_vanished_and_funds_nothing() {
+    let scene = Scene::start(json!({})).await.unwrap();
+    let tenant = scene.tenant("stripped-gone").await;
+    bought(&scene, &tenant, "ops", "Subscription").await;
+    tenant.wait_ready("ops", "running").await.unwrap();
+    place(&tenant, "new", "OneTime").await;
+    let session = scene.session(&tenant, "new").await;
+    let paid = text(&record(&tenant, "ops").await.unwrap(), "/metadata/name").to_owned();
+    let unpaid = text(&record(&tenant, "new").await.unwrap(), "/metadata/name").to_owned();
+    for name in ["ops", "new"] {
+        stripped(&scene, &tenant, name).await;
+    }
+    tenant.delete("ops", "Delete").await.unwrap();
+    let long = Duration::from_secs(150);
+    eventually("the page is closed, and its order given up", long, async || {
+        let now = claim(&tenant, &unpaid).await?;
+        ensure!(text(&now, "/spec/tombstone/message").contains("before it was paid"), "{now}");
+        Ok(())
+    })
+    .await
+    .unwrap();
+    assert_eq!(scene.counted("session.expire", &session).await, 1);
+    eventually("its Runtime has gone, and nothing is renewed", long, async || {
+        let now = claim(&tenant, &paid).await?;
+        ensure!(now["spec"]["order"]["phase"] == "Ended", "{now}");
+        let subscription = text(&now, "/spec/order/subscriptionID");
+        ensure!(scene.counted("subscription.cancel_at_period_end", subscription).await == 1);
+        Ok(())
+    })
+    .await
+    .unwrap();
 }

@@ -24,4 +24,5 @@ mod payapp;
 mod polls;
 mod post;
 mod sequences;
+mod vanished;
 mod world;

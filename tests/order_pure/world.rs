@@ -365,17 +365,14 @@ impl World {
 
     /// What goes on of an order that is gone, as it is followed by its claim.
     pub fn follow(&mut self) {
-        let Some(claim) = self.claim.clone().filter(|it| self.order.is_none() && it.spec.tombstone.is_some())
-        else {
-            return;
-        };
+        let Some(claim) = self.claim.clone().filter(|_| self.order.is_none()) else { return };
         self.bank.pass(self.now);
         let read = self.shown();
         if self.bank.kind == Provider::Stripe {
             while let Some(receipt) = unstored(&claim.spec, self.record_ref(), &read, &self.receipts) {
                 self.store(receipt);
             }
-            for (id, when) in unwanted(&claim.spec, self.record_ref(), &read) {
+            for (id, when) in unwanted(at(self.now), &claim.spec, self.record_ref(), &read) {
                 self.bank.end(id, self.now, when == Ending::AtPeriodEnd);
             }
         }

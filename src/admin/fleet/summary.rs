@@ -236,8 +236,8 @@ fn to_confirm(seen: &Seen) -> ToConfirm {
     ToConfirm { deletions: confirm::held(claims).len(), takeovers: takeovers.len() }
 }
 
-/// An order whose finalizer was taken off goes without a word: what it was paid for is funded to its end, but nobody
-/// ends its subscription.
+/// An order whose finalizer was taken off goes without a word: what it was paid for is funded to its end, and its
+/// subscription ends only then, or once its Runtime has gone too.
 fn vanished_orders(seen: &Seen) -> Vec<String> {
     let (Some(claims), Some(orders)) = (seen.claims.read(), seen.orders.read()) else { return Vec::new() };
     let standing: HashSet<(String, String)> =

@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::account::{Account, account};
-use super::claim::{PAID_FOR_NOTHING, standing_patch, write};
+use super::claim::{PAID_FOR_NOTHING, gone_patch, standing_patch, write};
 use super::endings::with;
 use super::funding::{keeps, record};
 use super::leftover::{Readings, end, unwanted};
@@ -20,6 +20,7 @@ use super::runtime;
 use super::standing::Recorded;
 use super::trouble::failure;
 use super::truth::truth;
+use super::vanished::{Due, Missing};
 use crate::api::NameClaim;
 use crate::api::condition::whole_seconds;
 use crate::api::order_record::{EndingTime, OrderRecord};
@@ -35,7 +36,7 @@ const PAUSE: Duration = Duration::from_secs(30);
 
 /// Goes round until `shutdown`.
 pub async fn follow(ctx: Arc<Context>, shutdown: CancellationToken) {
-    let mut readings = Readings::default();
+    let (mut readings, mut missing) = (Readings::default(), Missing::default());
     loop {
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
@@ -47,8 +48,17 @@ pub async fn follow(ctx: Arc<Context>, shutdown: CancellationToken) {
         let now = ctx.clock.now();
         let left: Vec<_> = ctx.claims.of_orders().into_iter().filter(|claim| is_left(&ctx, claim)).collect();
         readings.keep(&left.iter().filter_map(|claim| Some(record(claim)?.uid.clone())).collect::<Vec<_>>());
+        missing.keep(&left);
         for claim in left {
-            if let Err(failure) = settle(&ctx, now, &claim, &mut readings).await {
+            let done = match missing.due(&ctx, now, &claim).await {
+                Some(Due::GiveUp) => {
+                    missing.give_up(&ctx, &claim).await;
+                    Ok(())
+                }
+                Some(Due::RecordGone) => write(&ctx, &claim, gone_patch(now)).await,
+                None => settle(&ctx, now, &claim, &mut readings).await,
+            };
+            if let Err(failure) = done {
                 tracing::info!(
                     reason = failure.reason,
                     "a deleted order can't be settled; it is tried again"
@@ -114,7 +124,9 @@ async fn registrations_ended(
         return Ok(());
     }
     let Some(truth) = truth(order, &ctx.receipts.of(&order.uid), None) else { return Ok(()) };
-    let Some((id, when)) = unwanted(&claim.spec, order, &truth).into_iter().next() else { return Ok(()) };
+    let Some((id, when)) = unwanted(now, &claim.spec, order, &truth).into_iter().next() else {
+        return Ok(());
+    };
     if !readings.is_turn(now, order) {
         return Ok(());
     }

@@ -62,7 +62,12 @@ pub async fn record_runtime(ctx: &Context, facts: &Facts, uid: &str) -> Result<(
 /// Records that the Runtime has gone.
 pub async fn record_gone(ctx: &Context, now: Timestamp, facts: &Facts) -> Result<(), Failure> {
     let Some(standing) = &facts.cluster.claim else { return Ok(()) };
-    write(ctx, standing, json!({"order": {"runtimeGoneTime": whole_seconds(now)}})).await
+    write(ctx, standing, gone_patch(now)).await
+}
+
+/// What is written of a Runtime that has gone.
+pub fn gone_patch(now: Timestamp) -> serde_json::Value {
+    json!({"order": {"runtimeGoneTime": whole_seconds(now)}})
 }
 
 /// Gives the claim up. What was paid stays recorded, and goes on to fund the Runtime.

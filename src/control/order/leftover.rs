@@ -75,7 +75,7 @@ impl Readings {
         if let Some(read) = self.0.get(&order.uid).filter(stands) {
             return Ok(Some(Arc::clone(&read.truth)));
         }
-        let truth = Arc::new(settled(ctx, claim, order).await?);
+        let truth = Arc::new(settled(ctx, now, claim, order).await?);
         let (notice, phase) = (order.notice_time, order.phase);
         let read = Reading { at: now, notice, phase, truth: Arc::clone(&truth) };
         self.0.insert(order.uid.clone(), read);
@@ -103,6 +103,7 @@ fn has_ended(truth: &ProviderTruth) -> bool {
 /// Reads it, stores what was paid and went back, and has nothing further collected that isn't wanted.
 async fn settled(
     ctx: &Context,
+    now: Timestamp,
     claim: &NameClaimSpec,
     order: &OrderRecord,
 ) -> Result<ProviderTruth, Failure> {
@@ -117,7 +118,7 @@ async fn settled(
         let Some(receipt) = unstored(claim, order, &truth, &ctx.receipts.of(&order.uid)) else { break };
         store(ctx, &receipt).await?;
     }
-    for (subscription, when) in unwanted(claim, order, &truth) {
+    for (subscription, when) in unwanted(now, claim, order, &truth) {
         client.end_subscription(&end(order, subscription, when)).await.map_err(told)?;
     }
     Ok(truth)
@@ -138,13 +139,16 @@ pub fn unstored(
 }
 
 /// What is to be collected no further. An order that was never given up may come back from a backup, and nothing is ended
-/// before its time.
+/// before its time; what is paid is used up where only its Runtime has gone.
 pub fn unwanted<'t>(
+    now: Timestamp,
     claim: &NameClaimSpec,
     order: &OrderRecord,
     truth: &'t ProviderTruth,
 ) -> Vec<(&'t str, Ending)> {
+    let is_paid = order.runtime_gone_time.is_some() && order.paid_until.is_some_and(|until| now < until);
     let when = match (order.phase, &claim.tombstone) {
+        (FundingPhase::Ended, _) if is_paid => Ending::AtPeriodEnd,
         (FundingPhase::Ended, _) => Ending::Now,
         (_, Some(_)) => Ending::AtPeriodEnd,
         (_, None) => return Vec::new(),

@@ -34,6 +34,7 @@ pub mod steps;
 pub mod store;
 pub mod trouble;
 pub mod truth;
+pub mod vanished;
 pub mod view;
 mod view_money;
 pub mod visit;

@@ -80,7 +80,7 @@ fn funded_by(ctx: &Context, runtime: &Runtime) -> Option<String> {
 }
 
 /// What is left of the Runtime that an order is recorded to fund: its slug's claim, by its own UID or by the order's.
-fn remains(ctx: &Context, claim: &NameClaim) -> Remains {
+pub(super) fn remains(ctx: &Context, claim: &NameClaim) -> Remains {
     let Some(order) = record(claim) else { return Remains::Nothing };
     let Some(uid) = order.funds.as_ref().and_then(|funds| funds.uid.as_ref()) else {
         return Remains::Nothing;
