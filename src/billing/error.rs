@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// The longest part of a provider's own words that is kept, in characters.
 const QUOTED: usize = 200;
+/// What stands in the place of what opens something.
+const REDACTED: &str = "[redacted]";
 /// What begins a word that opens something.
 const SECRETS: [&str; 8] = ["sk_", "rk_", "pk_", "whsec_", "linkkey", "linkval", "Bearer", "Basic"];
 
@@ -202,6 +204,17 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
+/// Somebody else's words without these secrets, as they are and as they stand in a form.
+pub(super) fn without(words: &str, secrets: &[&str]) -> String {
+    let in_form = |secret: &&str| form_urlencoded::byte_serialize(secret.as_bytes()).collect::<String>();
+    let mut all: Vec<String> = secrets.iter().map(in_form).collect();
+    all.extend(secrets.iter().map(|secret| (*secret).to_owned()));
+    // What is a part of another goes after it.
+    all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    let all = all.iter().filter(|secret| !secret.is_empty());
+    all.fold(words.to_owned(), |words, secret| words.replace(secret.as_str(), REDACTED))
+}
+
 /// Somebody else's words: bounded, on one line, and without anything that opens something.
 pub(super) fn quoted(words: &str) -> String {
     let mut line = String::new();
@@ -214,7 +227,7 @@ pub(super) fn quoted(words: &str) -> String {
             line.push(' ');
         }
         let is_secret = SECRETS.iter().any(|mark| word.contains(mark));
-        line.push_str(if is_secret { "[redacted]" } else { word });
+        line.push_str(if is_secret { REDACTED } else { word });
     }
     line
 }
@@ -228,6 +241,16 @@ mod tests {
         assert_eq!(quoted("Invalid API Key: sk_test_canary\n\0now"), "Invalid API Key: [redacted] now");
         assert!(quoted(&"long ".repeat(1000)).chars().count() <= QUOTED + 1);
         assert_eq!(quoted(&"x".repeat(1000)), "…");
+    }
+
+    #[test]
+    fn a_known_secret_goes_whatever_stands_around_it() {
+        let secrets = ["canary", "canary+/= 2", ""];
+        for words in ["invalid key canary", "(canary+/= 2)", "key=canary%2B%2F%3D+2&x", "canarycanary"] {
+            let left = without(words, &secrets);
+            assert!(left.contains(REDACTED) && !left.contains("canary") && !left.contains("%2F"), "{left}");
+        }
+        assert_eq!(without("nothing of it", &secrets), "nothing of it");
     }
 
     #[test]

@@ -19,10 +19,10 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::ensure;
-use runtime_support::start;
+use runtime_support::{Tenant, start};
 use serde_json::json;
 use testbed::survey::leaks;
-use testbed::{BillingSim, BillingSimOptions, Identity, Payments, Rig, eventually, platform};
+use testbed::{BillingSim, BillingSimOptions, Identity, Payments, Rig, apply, eventually, platform};
 use webhook_support::{completed, paid, record_order, registered, signature};
 
 const ORDER: &str = "00000000-0000-4000-8000-00000000aaaa";
@@ -73,6 +73,49 @@ impl Outside {
     }
 }
 
+/// A Plan that PayApp can take payments for.
+const WON: &str = r"
+apiVersion: moorage.dev/v1alpha1
+kind: Plan
+metadata: {name: sold}
+spec:
+  {displayName: Sold, cpuKind: Shared, cpus: 2, memoryMB: 2048, volumeGB: 3, amount: 19900, currency: KRW,
+   interval: Month}
+";
+
+/// An order whose page PayApp refuses to open, in words that repeat what it was sent.
+async fn refused(rig: &Rig, sim: &BillingSim) {
+    let keys = keys();
+    let body = format!(
+        "state=0&errno=70010&errorMessage=invalid+key+{}+({})",
+        keys.payapp_linkkey, keys.payapp_linkval
+    );
+    let matching = json!({"method": "POST", "route": "/oapi/apiLoad.html"});
+    let action = json!({"kind": "status", "status": 200, "when": "before", "body": body});
+    sim.send("faults", &json!({"match": matching, "action": action})).await.unwrap();
+    apply(&rig.client().await.unwrap(), WON).await.unwrap();
+    let tenant = Tenant::new(&rig.cluster, &rig.fly, "canary").await.unwrap();
+    let of = |kind: &'static str, name: &'static str, spec: serde_json::Value| {
+        let tenant = &tenant;
+        async move { tenant.apply("moorage.dev/v1alpha1", kind, name, json!({"spec": spec})).await.unwrap() }
+    };
+    let member = json!({"kind": "User", "name": "ada-canary", "role": "Owner"});
+    of("Workspace", "acme", json!({"displayName": "Acme", "subdomain": "canary", "members": [member]})).await;
+    let runtime = json!({"name": "ops", "slug": tenant.slug("ops")});
+    let payment = json!({"provider": "PayApp"});
+    of("RuntimeOrder", "ops", json!({"planRef": {"name": "sold"}, "runtime": runtime, "payment": payment}))
+        .await;
+    let orders = tenant.api("moorage.dev/v1alpha1", "RuntimeOrder").await.unwrap();
+    eventually("what PayApp said is told", Duration::from_secs(60), async || {
+        let order = serde_json::to_value(orders.get("ops").await?)?;
+        let told = order["status"]["conditions"].to_string();
+        ensure!(told.contains("invalid key [redacted] ([redacted])"), "{told}");
+        Ok(())
+    })
+    .await
+    .unwrap();
+}
+
 async fn nowhere(rig: &Rig, outside: &Outside) {
     let client = rig.client().await.unwrap();
     let keys = keys();
@@ -105,6 +148,7 @@ async fn keys_stay_where_they_are() {
     assert_eq!(outside.event(&keys.stripe_secret, completed(STRIPE_ORDER, "1")).await, 200);
     assert_eq!(outside.event("whsec_guessed", completed(STRIPE_ORDER, &keys.stripe_secret)).await, 400);
     assert_eq!(outside.event(&keys.stripe_secret, keys.stripe_secret.clone()).await, 400);
+    refused(&rig, &sim).await;
     nowhere(&rig, &outside).await;
 
     // A file that can't be a key leaves the one that was; at a start there is none, and the reason is told.

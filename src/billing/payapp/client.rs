@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::notice::Merchant;
-use crate::billing::error::{Error, ErrorClass, Facts, Replay, quoted};
+use crate::billing::error::{Error, ErrorClass, Facts, Replay, quoted, without};
 use crate::billing::exchange::{Answer, Lost, exchange};
 use crate::billing::form::{CONTENT_TYPE, Form};
 
@@ -107,15 +107,22 @@ impl PayApp {
             let class = if lost == Lost::NotSent { ErrorClass::Unreachable } else { ErrorClass::Unknown };
             Error::new(operation, class, lost.cause())
         })?;
-        understood(operation, &answer)
+        let secrets = [
+            linkkey.expose_secret(),
+            self.merchant.linkval.expose_secret(),
+            self.options.notice_url.as_str(),
+        ];
+        understood(operation, &answer, &secrets)
             .inspect_err(|error| tracing::debug!(?error, "a command to PayApp failed"))
     }
 }
 
-fn understood(operation: &'static str, answer: &Answer) -> Result<Accepted, Error> {
+/// What an answer means. Its own words may repeat what was sent, in whatever way: none of `secrets` is quoted.
+fn understood(operation: &'static str, answer: &Answer, secrets: &[&str]) -> Result<Accepted, Error> {
     let fail = |class, code: Option<&str>, cause: &str| {
         let status = Some(answer.status);
-        let (code, cause) = (code.map(quoted), quoted(cause));
+        let told = |words: &str| quoted(&without(words, secrets));
+        let (code, cause) = (code.map(told), told(cause));
         let replay = Replay::Fresh;
         Error::with(Facts { class, operation, status, code, request_id: None, replay, cause })
     };
