@@ -6,8 +6,8 @@ use serde_json::json;
 use testbed::{Identity, eventually, platform};
 
 use crate::scene::{Scene, bought, place, receipts};
-use crate::shop::{get, record, removed, wait};
-use crate::support::{SOON, condition, text};
+use crate::shop::{get, order, record, removed, wait};
+use crate::support::{SOON, condition, reason, text};
 
 #[tokio::test]
 async fn a_paid_checkout_makes_one_runtime_and_leaves_a_receipt() {
@@ -33,6 +33,39 @@ async fn a_paid_checkout_makes_one_runtime_and_leaves_a_receipt() {
     );
     let runtime = tenant.wait_ready("ops", "running").await.unwrap();
     assert_eq!(condition(&runtime, "Entitled")["status"], "True");
+}
+
+#[tokio::test]
+async fn a_slug_that_another_took_isnt_to_be_paid_any_more() {
+    let scene = Scene::shared().await;
+    let (first, second) = (scene.tenant("slug-first").await, scene.tenant("slug-second").await);
+    let wanted =
+        json!({"runtime": {"name": "ops", "slug": "wanted-by-two"}, "payment": {"provider": "Stripe"}});
+    for tenant in [&first, &second] {
+        order(tenant, "ops", wanted.clone()).await.unwrap();
+    }
+    let session = scene.session(&second, "ops").await;
+    scene.pay(&first, "ops").await;
+    wait(&first, "ops", "running").await.unwrap();
+    eventually("the other page is closed", SOON, async || {
+        let late = get(&second, "ops").await?;
+        ensure!(reason(&late) == "NameTaken", "{}", late["status"]);
+        ensure!(late["status"]["checkout"].is_null(), "{}", late["status"]);
+        Ok(())
+    })
+    .await
+    .unwrap();
+    assert_eq!(scene.counted("session.expire", &session).await, 1);
+    // A third finds it taken from the beginning.
+    let third = scene.tenant("slug-third").await;
+    order(&third, "ops", wanted).await.unwrap();
+    let refused = eventually("it is refused", SOON, async || {
+        let refused = get(&third, "ops").await?;
+        ensure!(reason(&refused) == "NameTaken", "{}", refused["status"]);
+        Ok(refused)
+    });
+    let refused = refused.await.unwrap();
+    assert_eq!(scene.sessions_of(text(&refused, "/metadata/uid")).await, 0);
 }
 
 #[tokio::test]

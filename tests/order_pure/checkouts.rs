@@ -10,6 +10,8 @@ use moorage::api::{annotation, reason};
 use moorage::billing::{Dispute, Refunded, SubscriptionState};
 use moorage::control::order::decide::decide;
 use moorage::control::order::step::{Effect, Rest, Step};
+use moorage::control::policy::Suspension;
+use moorage::control::runtime::facts::Refusal;
 
 use crate::bank::{Recurs, Session, Sight};
 use crate::world::{DAY, Fault, World, at, payment, runtime};
@@ -53,6 +55,24 @@ fn an_attempt_is_recorded_opened_and_recorded_again() {
     assert_eq!((checkout.url.as_str(), checkout.attempt), ("https://pay.example/cs_1", 1));
     assert!(checkout.expire_time.is_some());
     assert_eq!(state(&world), OrderState::PendingPayment);
+}
+
+#[test]
+fn a_page_is_closed_once_what_it_buys_cant_be_had() {
+    let taken: fn(&mut World) = |world| {
+        world.obstacle = Some(Refusal::new(reason::NAME_TAKEN, "The slug `x` is taken. Choose another."));
+    };
+    let suspended: fn(&mut World) = |world| world.suspension = Suspension::Suspended;
+    for (happens, why) in [(taken, reason::NAME_TAKEN), (suspended, reason::AWAITING_RESUME)] {
+        let mut world = stripe(PaymentMode::OneTime);
+        world.run(None);
+        happens(&mut world);
+        assert_eq!(reason_of(&world.run(None)), why);
+        assert_eq!(world.bank.open_now(), 0, "{why}");
+        (world.obstacle, world.suspension) = (None, Suspension::Active);
+        assert_eq!(reason_of(&world.run(None)), reason::AWAITING_PAYMENT);
+        assert_eq!(world.bank.open_now(), 1, "{why}");
+    }
 }
 
 #[test]

@@ -8,6 +8,8 @@ use moorage::api::{name_claim::Confirm, reason};
 use moorage::control::order::facts::Remains;
 use moorage::control::order::funding;
 use moorage::control::order::step::{Rest, Step, Waiting};
+use moorage::control::policy::Suspension;
+use moorage::control::runtime::facts::Refusal;
 
 use crate::world::{DAY, Fault, PRICE, World, payment, refund, runtime};
 
@@ -124,6 +126,14 @@ fn what_couldnt_be_had_isnt_to_be_paid() {
     let mut free = world();
     free.plan.as_mut().unwrap().requires_order = false;
     assert_eq!(reason_of(&free.run(None)), reason::PLAN_NEEDS_NO_ORDER);
+    let mut suspended = world();
+    suspended.suspension = Suspension::Suspended;
+    assert_eq!(reason_of(&suspended.run(None)), reason::AWAITING_RESUME);
+    let mut refused = world();
+    refused.obstacle = Some(Refusal::new(reason::NAME_TAKEN, "The slug `x` is taken. Choose another."));
+    assert_eq!(reason_of(&refused.run(None)), reason::NAME_TAKEN);
+    let told = refused.condition("Ready");
+    assert!(told.contains("is taken") && told.contains("place another"), "{told}");
 }
 
 #[test]

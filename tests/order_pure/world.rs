@@ -32,8 +32,8 @@ use moorage::control::order::step::{Effect, Rest, Step, Waiting};
 use moorage::control::order::trouble::{failure, lost};
 use moorage::control::order::truth::{Receipt, absent, known, truth};
 use moorage::control::order::view::view;
-use moorage::control::policy::EffectivePolicy;
-use moorage::control::runtime::facts::NamespaceFact;
+use moorage::control::policy::{EffectivePolicy, Suspension};
+use moorage::control::runtime::facts::{NamespaceFact, Refusal};
 use moorage::control::runtime::trouble::Failure;
 use moorage::control::setback;
 use moorage::engine::config::Mode;
@@ -74,6 +74,8 @@ pub struct World {
     pub workspace: Option<Arc<Workspace>>,
     pub plan: Option<PlanSpec>,
     pub rival: Option<String>,
+    pub obstacle: Option<Refusal>,
+    pub suspension: Suspension,
     pub funded_by: Option<String>,
     pub remains: Remains,
     pub slugs: i32,
@@ -228,6 +230,8 @@ impl World {
             workspace: Some(workspace().into()),
             plan: Some(plan()),
             rival: None,
+            obstacle: None,
+            suspension: Suspension::Active,
             funded_by: None,
             remains: Remains::Nothing,
             slugs: 0,
@@ -256,7 +260,7 @@ impl World {
                 claim: self.claim.clone(),
                 workspace: self.workspace.clone(),
                 plan: self.plan.clone(),
-                policy: EffectivePolicy::unselected(10),
+                policy: EffectivePolicy { suspension: self.suspension, ..EffectivePolicy::unselected(10) },
                 slugs: self.slugs,
                 open_orders: self.open_orders,
                 receipts: self.receipts.clone(),
@@ -264,6 +268,7 @@ impl World {
                 funded_by: self.funded_by.clone(),
                 remains: self.remains,
                 rival: self.rival.clone(),
+                obstacle: self.obstacle.clone(),
                 wish: self.wish.clone(),
                 providers: self.providers.clone(),
                 settings: Settings {

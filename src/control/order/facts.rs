@@ -18,7 +18,7 @@ use crate::api::state::RuntimeState;
 use crate::api::{NameClaim, ORDER_FINALIZER, PlanSpec, Runtime, RuntimeOrder, Workspace};
 use crate::billing::{Checkout, CheckoutState, OpenCheckout, ProviderTruth};
 use crate::control::policy::EffectivePolicy;
-use crate::control::runtime::facts::{NamespaceFact, Trouble};
+use crate::control::runtime::facts::{NamespaceFact, Refusal, Trouble};
 use crate::engine::config::Mode;
 
 /// Everything that `decide` sees.
@@ -55,6 +55,8 @@ pub struct Cluster {
     pub runtime: Option<Arc<Runtime>>,
     /// The order by which that Runtime was last funded, as the Runtime's claim has it.
     pub funded_by: Option<String>,
+    /// What the Runtime that it is for would be refused for, whatever is paid; looked at while nothing is.
+    pub obstacle: Option<Refusal>,
     /// What is left of the Runtime that it was last recorded to fund.
     pub remains: Remains,
     /// Another order that funds that Runtime or can be paid again for it, and has the better right to it.

@@ -8,12 +8,14 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::facts::{Cluster, Facts, Knowledge, Remains, Settings};
 use super::funding::{gives_way, rank, record};
+use super::runtime::wanted;
 use super::standing::Patience;
 use crate::api::runtime_order::FundingPhase;
 use crate::api::{NameClaim, PlanSpec, Runtime, RuntimeOrder};
 use crate::control::context::Context;
-use crate::control::runtime::facts::NamespaceFact;
-use crate::control::runtime::observe::{policy, workspace};
+use crate::control::runtime::decide::claim as runtime_claim;
+use crate::control::runtime::facts::{self as runtime_facts, NamespaceFact, Refusal};
+use crate::control::runtime::observe::{self as runtime_observe, policy, workspace};
 use crate::engine::config::Config;
 
 /// The facts at the start of a visit.
@@ -43,6 +45,7 @@ pub fn cluster(ctx: &Context, order: &RuntimeOrder) -> Cluster {
         open_orders: ctx.claims.open_orders_in(&namespace),
         remains: claim.as_ref().map_or(Remains::Nothing, |claim| remains(ctx, claim)),
         receipts: uid.map(|uid| ctx.receipts.of(&uid)).unwrap_or_default(),
+        obstacle: obstacle(ctx, order, claim.as_deref(), runtime.as_ref()),
         funded_by: runtime.as_ref().and_then(|runtime| funded_by(ctx, runtime)),
         rival: runtime.as_ref().and_then(|runtime| rival(ctx, runtime, order, claim.as_deref())),
         wish: runtime.as_ref().and_then(|runtime| wish(ctx, runtime)),
@@ -65,6 +68,22 @@ fn runtime(ctx: &Context, order: &RuntimeOrder, namespace: &str) -> Option<Arc<R
     let made = order.spec.runtime.as_ref().map(|runtime| runtime.name.as_str());
     let name = made.or(order.spec.runtime_ref.as_ref().map(|reference| reference.name.as_str()))?;
     ctx.stores.runtimes.get(&ObjectRef::new(name).within(namespace))
+}
+
+/// What the Runtime that is declared, or that it would make, would be refused for. What is paid is had already.
+fn obstacle(
+    ctx: &Context,
+    order: &RuntimeOrder,
+    claim: Option<&NameClaim>,
+    runtime: Option<&Arc<Runtime>>,
+) -> Option<Refusal> {
+    let phase = claim.and_then(record).map_or(FundingPhase::Unpaid, |record| record.phase);
+    if phase != FundingPhase::Unpaid {
+        return None;
+    }
+    let runtime = runtime.cloned().or_else(|| wanted(order).map(Arc::new))?;
+    let facts = runtime_observe::gather(ctx, runtime, runtime_facts::Knowledge::default());
+    runtime_claim::obstacle(ctx.clock.now(), &facts)
 }
 
 /// The Plan that the Runtime's own spec names.

@@ -76,6 +76,13 @@ fn funding_changed(ctx: &Context, claim: &NameClaim, order: &OrderRecord) {
     }
 }
 
+/// Has the orders visited that ask for a slug which is taken now: nobody is to pay for it any more.
+pub fn slug_taken(ctx: &Context, slug: &str) {
+    ctx.triggers.orders.visit_all(&ctx.stores.orders, |order| {
+        order.spec.runtime.as_ref().is_some_and(|runtime| runtime.slug.as_deref() == Some(slug))
+    });
+}
+
 /// Has every order of a namespace visited.
 pub fn visit_namespace(ctx: &Context, namespace: &str) {
     for name in ctx.index.orders.in_namespace(namespace) {

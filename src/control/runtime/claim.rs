@@ -17,6 +17,7 @@ use crate::api::name_claim::{ClaimType, Deletion, DeletionPhase, Holder, Runtime
 use crate::api::{FIELD_MANAGER, NameClaim, NameClaimSpec, label_key, reason};
 use crate::control::brake::Room;
 use crate::control::context::Context;
+use crate::control::order::wire::slug_taken;
 
 /// Claims the slug. Creating what exists fails, which is the lock.
 pub async fn create(ctx: &Context, facts: &mut Facts, new: &NewClaim) -> Result<(), Failure> {
@@ -42,6 +43,7 @@ pub async fn create(ctx: &Context, facts: &mut Facts, new: &NewClaim) -> Result<
     };
     drop(reservation);
     take_in(ctx, facts, standing);
+    slug_taken(ctx, &new.slug);
     Ok(())
 }
 

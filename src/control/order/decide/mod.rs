@@ -21,6 +21,7 @@ use crate::api::payment_receipt::Provider;
 use crate::api::reason;
 use crate::api::runtime_order::FundingPhase;
 use crate::billing::ProviderTruth;
+use crate::control::policy::Suspension;
 use crate::control::runtime::facts::{NamespaceFact, Refusal};
 use crate::control::{hold, setback};
 use crate::engine::config::Mode;
@@ -143,6 +144,9 @@ fn offered(
 
 /// Nobody is asked to pay for what couldn't be had.
 fn payable(facts: &Facts) -> Reached<()> {
+    if facts.cluster.policy.suspension == Suspension::Suspended {
+        return Err(refused(facts, suspended()));
+    }
     if let Some(waits) = no_workspace(facts) {
         return Err(Step::Rest(Rest::Awaiting(waits)));
     }
@@ -158,7 +162,25 @@ fn payable(facts: &Facts) -> Reached<()> {
             ),
         ));
     }
-    fulfil::fundable(facts)
+    fulfil::fundable(facts)?;
+    facts.cluster.obstacle.as_ref().map_or(Ok(()), |why| Err(refused(facts, unobtainable(facts, why))))
+}
+
+fn suspended() -> Refusal {
+    Refusal::new(
+        reason::AWAITING_RESUME,
+        "The platform has suspended this namespace. Ask the platform to resume it; nothing is to be paid before.",
+    )
+}
+
+/// What an order asks for can't be changed, and what a declared Runtime does can.
+fn unobtainable(facts: &Facts, why: &Refusal) -> Refusal {
+    let way = if facts.order.spec.runtime.is_some() {
+        "Nothing is to be paid before; an order can't be changed: place another, or declare the Runtime, and order it by `runtimeRef`."
+    } else {
+        "Nothing is to be paid before."
+    };
+    Refusal { message: format!("{} {way}", why.message), ..why.clone() }
 }
 
 /// What is missing of a Workspace with a member, in one word and a sentence.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::facts::{ClaimFact, Facts, Refusal};
-use super::super::resolve::Resolved;
+use super::super::resolve::{Resolved, resolve};
 use super::super::step::{Effect, NewClaim, Rest, Step};
 use super::super::survey;
 use super::{Reached, power, refused, warm};
@@ -61,6 +61,17 @@ fn standing<'c>(now: Timestamp, facts: &Facts, claim: &'c NameClaimSpec) -> Stan
         _ if same_name && claim.type_ == ClaimType::Slug => Standing::Changed,
         _ => Standing::Taken,
     }
+}
+
+/// What a Runtime that nothing stands of would be refused for, whoever pays for it. One that an earlier of its name may
+/// become again is the platform's to confirm, once it is declared.
+pub(in crate::control) fn obstacle(now: Timestamp, facts: &Facts) -> Option<Refusal> {
+    let resolved = match resolve(facts) {
+        Ok(resolved) => resolved,
+        Err(refusal) => return Some(refusal),
+    };
+    let ClaimFact::Held(claim) = &facts.cluster.claim else { return None };
+    matches!(standing(now, facts, claim), Standing::Taken).then(|| taken(&resolved))
 }
 
 fn claim_it(facts: &Facts, resolved: &Resolved) -> Step {

@@ -5,7 +5,7 @@
 //! every stage is reached rests.
 
 mod brake;
-pub(super) mod claim;
+pub(in crate::control) mod claim;
 mod destroy;
 pub mod displaced;
 mod drift;
