@@ -49,6 +49,7 @@ fn count(ctx: &Context) {
     ctx.metrics.runtimes(STATES.map(|(state, word)| (word, is_in(state))));
     ctx.metrics.objects_in_backoff("Runtime", ctx.memory.in_backoff());
     ctx.metrics.deletions_held(ctx.claims.held_deletions().len());
+    ctx.metrics.receipts_flagged(ctx.receipts.unsettled());
 }
 
 /// Counts Runtimes whose recorded Machine this process hasn't compared with what is declared.

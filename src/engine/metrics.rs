@@ -48,6 +48,7 @@ struct Inner {
     runtimes: Family<StateLabel, Gauge>,
     runtimes_unverified: Gauge,
     deletions_held: Gauge,
+    receipts_flagged: Gauge,
     orphan_apps: Gauge,
     /// Without labels; there is none until a certificate is known.
     certificate_expiry: Family<Vec<(String, String)>, Gauge>,
@@ -90,6 +91,7 @@ impl Metrics {
             runtimes: Family::default(),
             runtimes_unverified: Gauge::default(),
             deletions_held: Gauge::default(),
+            receipts_flagged: Gauge::default(),
             orphan_apps: Gauge::default(),
             certificate_expiry: Family::default(),
             warm_apps: Family::default(),
@@ -140,6 +142,11 @@ impl Metrics {
     /// How many deletions wait for the platform, now.
     pub fn deletions_held(&self, deletions: usize) {
         self.0.deletions_held.set(gauge(deletions));
+    }
+
+    /// How many payments pay for nothing, and nobody has dealt with, now.
+    pub fn receipts_flagged(&self, receipts: usize) {
+        self.0.receipts_flagged.set(gauge(receipts));
     }
 
     /// When the base domain's certificate ends.
@@ -262,6 +269,11 @@ impl Inner {
             "deletions_held",
             "Deletions held by the brake until the platform confirms them",
             self.deletions_held.clone(),
+        );
+        to.register(
+            "receipts_flagged",
+            "Payments that pay for nothing, and that were neither refunded nor approved by hand",
+            self.receipts_flagged.clone(),
         );
         to.register("warm_apps", "Apps made ahead, in each state", self.warm_apps.clone());
         to.register("warm_apps_given", "Warm apps given to Runtimes", self.warm_apps_given.clone());

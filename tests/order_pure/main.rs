@@ -19,6 +19,7 @@ mod decisions;
 mod matrix;
 mod missed;
 mod model;
+mod notices;
 mod oracle;
 mod payapp;
 mod polls;

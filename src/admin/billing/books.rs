@@ -9,7 +9,9 @@ use kube::{Api, Client, ResourceExt};
 use crate::admin::{AdminError, pages};
 use crate::api::name_claim::ClaimType;
 use crate::api::order_record::OrderRecord;
+use crate::api::payment_receipt::ReceiptFlag;
 use crate::api::{NameClaim, PaymentReceipt};
+use crate::control::order::flagged::unsettled;
 use crate::control::order::truth::Receipt;
 
 /// An order, as a person names it.
@@ -115,6 +117,21 @@ pub async fn receipts(client: &Client, order_uid: &str) -> Result<Vec<Receipt>, 
     let mut all: Vec<Receipt> = all.into_iter().map(receipt).collect();
     all.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
     Ok(all)
+}
+
+/// Payments of orders of which nothing is recorded, and that nobody has dealt with, the oldest first.
+pub async fn strangers(client: &Client) -> Result<Vec<Receipt>, AdminError> {
+    let all: Vec<PaymentReceipt> =
+        pages(&Api::all(client.clone()), &ListParams::default(), "PaymentReceipts").await?;
+    let all: Vec<Receipt> = all.into_iter().map(receipt).collect();
+    let unsettled = unsettled(all.iter().map(|receipt| &receipt.spec));
+    let is_strange = |receipt: &&Receipt| {
+        receipt.spec.flags.contains(&ReceiptFlag::UnknownOrder)
+            && unsettled.iter().any(|spec| **spec == receipt.spec)
+    };
+    let mut strange: Vec<Receipt> = all.iter().filter(is_strange).cloned().collect();
+    strange.sort_by(|a, b| (a.created, &a.name).cmp(&(b.created, &b.name)));
+    Ok(strange)
 }
 
 fn receipt(object: PaymentReceipt) -> Receipt {

@@ -51,6 +51,8 @@ pub struct Book {
     pub runtimes: Vec<Funding>,
     /// What was paid before Moorage.
     pub past: Vec<Entry>,
+    /// Payments that name an order of which nothing is recorded: nobody knows whose they are.
+    pub strangers: Vec<Entry>,
     /// The billing configuration in force, or why it isn't known.
     pub configuration: Result<Value, String>,
 }
@@ -67,6 +69,8 @@ pub struct Order {
     pub record: Value,
     /// When it was deleted, if it was.
     pub deleted: Option<Timestamp>,
+    /// What was left to say of it then.
+    pub last_words: Option<String>,
     /// Its receipts, the oldest first.
     pub receipts: Vec<Entry>,
 }
@@ -114,8 +118,9 @@ pub async fn run(client: Client, lookup: &Lookup, print: impl Fn(String)) -> Res
         orders.push((order, receipts));
     }
     let past = books::receipts(&client, &import::order_uid(&tenant)).await?;
+    let strangers = books::strangers(&client).await?;
     let configuration = configuration(&client, &lookup.operator_namespace).await;
-    let book = book((tenant, namespace), orders, &mine, &past, configuration);
+    let book = book((tenant, namespace), orders, &mine, &past, &strangers, configuration);
     match lookup.output {
         Output::Json => print(output::json(&book)?),
         Output::Table => lines(&book).into_iter().for_each(print),
@@ -158,6 +163,7 @@ pub fn book(
     orders: Vec<(Claimed, Vec<Receipt>)>,
     claims: &[NameClaim],
     past: &[Receipt],
+    strangers: &[Receipt],
     configuration: Result<Value, String>,
 ) -> Book {
     let runtimes = claims.iter().filter_map(|claim| funding(claim, &orders)).collect();
@@ -166,7 +172,11 @@ pub fn book(
     orders.sort_by(|a, b| (&a.name, &a.uid).cmp(&(&b.name, &b.uid)));
     let past =
         past.iter().map(|receipt| entry(receipt, "kept for the record, funds nothing".into())).collect();
-    Book { tenant, namespace, orders, runtimes, past, configuration }
+    let strangers = strangers.iter().map(|receipt| {
+        let named = format!("names the order {}, of which nothing is recorded", receipt.spec.order_uid);
+        entry(receipt, format!("{named}: funds nothing, refund it"))
+    });
+    Book { tenant, namespace, orders, runtimes, past, strangers: strangers.collect(), configuration }
 }
 
 fn order(claimed: &Claimed, receipts: &[Receipt]) -> Order {
@@ -178,6 +188,7 @@ fn order(claimed: &Claimed, receipts: &[Receipt]) -> Order {
         uid: claimed.record.uid.clone(),
         record: serde_json::to_value(&claimed.record).unwrap_or_default(),
         deleted: claimed.claim.spec.tombstone.as_ref().map(|stone| stone.release_time),
+        last_words: claimed.claim.spec.tombstone.as_ref().map(|stone| stone.message.clone()),
         receipts: entries.collect(),
     }
 }
@@ -258,6 +269,7 @@ fn lines(book: &Book) -> Vec<String> {
     for order in &book.orders {
         lines.push(String::new());
         lines.extend(wrapped(0, &heading(order)));
+        lines.extend(order.last_words.iter().flat_map(|words| wrapped(2, words)));
         entries(&mut lines, &order.receipts);
     }
     if book.orders.is_empty() {
@@ -266,6 +278,10 @@ fn lines(book: &Book) -> Vec<String> {
     if !book.past.is_empty() {
         lines.extend([String::new(), "Before Moorage:".to_owned()]);
         entries(&mut lines, &book.past);
+    }
+    if !book.strangers.is_empty() {
+        lines.extend([String::new(), "Of no known order, whoever paid it:".to_owned()]);
+        entries(&mut lines, &book.strangers);
     }
     let mut runtimes = Table::new(&["RUNTIME", "PLAN", "WHY IT MAY RUN"]);
     book.runtimes.iter().for_each(|it| runtimes.row([it.name.clone(), it.plan.clone(), it.why.clone()]));

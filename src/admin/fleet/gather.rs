@@ -8,7 +8,8 @@ use kube::{Api, Client};
 use super::Status;
 use crate::admin::{AdminError, FlyFile, list};
 use crate::api::{
-    Blueprint, CustomDomain, NameClaim, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy,
+    Blueprint, CustomDomain, NameClaim, PaymentReceipt, Plan, Runtime, RuntimeOrder, Workspace,
+    WorkspacePolicy,
 };
 use crate::control::strays::is_stray;
 use crate::rights;
@@ -41,6 +42,8 @@ pub struct Seen {
     pub policies: Part<Vec<WorkspacePolicy>>,
     /// Claims.
     pub claims: Part<Vec<NameClaim>>,
+    /// What was paid.
+    pub receipts: Part<Vec<PaymentReceipt>>,
     /// The operator's lease, if there is one.
     pub lease: Part<Option<Lease>>,
     /// Names of apps at Fly that nobody claims.
@@ -112,6 +115,7 @@ pub(super) async fn seen(client: &Client, status: &Status) -> Result<Seen, Admin
         plans: list(client, "Plans").await.into(),
         blueprints: list(client, "Blueprints").await.into(),
         policies: list(client, "WorkspacePolicies").await.into(),
+        receipts: list(client, "PaymentReceipts").await.into(),
         orphans: orphans(status, &claims).await,
         claims,
         lease: lease.map_err(AdminError::kubernetes("read the operator's lease")).into(),

@@ -15,6 +15,7 @@ use crate::api::name_claim::ClaimType;
 use crate::api::{
     Blueprint, CustomDomain, NameClaim, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy,
 };
+use crate::control::order::flagged::unsettled;
 
 /// A lease that wasn't renewed for so many seconds has no holder that acts.
 const STALE: i64 = 60;
@@ -41,6 +42,8 @@ pub struct Fleet {
     pub to_confirm: ToConfirm,
     /// Orders of which only the claim is left, as `namespace/name (uid)`.
     pub vanished_orders: Vec<String>,
+    /// How many payments pay for nothing, and nobody has dealt with, if receipts could be read.
+    pub flagged_receipts: Option<usize>,
     /// Names of apps at Fly that nobody claims, if they were counted.
     pub orphans: Option<Vec<String>>,
     /// What couldn't be read, and why.
@@ -141,6 +144,10 @@ pub fn summarise(now: Timestamp, seen: &Seen) -> Fleet {
         waiting: troubles(all().filter_map(|row| Some((row, waiting(row)?)))),
         to_confirm: to_confirm(seen),
         vanished_orders: vanished_orders(seen),
+        flagged_receipts: seen
+            .receipts
+            .read()
+            .map(|all| unsettled(all.iter().map(|receipt| &receipt.spec)).len()),
         orphans: seen.orphans.read().cloned(),
         unread: unread(seen),
         hints: Vec::new(),
@@ -274,6 +281,7 @@ fn unread(seen: &Seen) -> Vec<String> {
         seen.blueprints.unread(),
         seen.policies.unread(),
         seen.claims.unread(),
+        seen.receipts.unread(),
         seen.lease.unread(),
         seen.orphans.unread(),
     ];
@@ -298,6 +306,11 @@ fn hints(seen: &Seen, fleet: &Fleet) -> Vec<String> {
         !fleet.vanished_orders.is_empty(),
         "Orders vanished and left their claims, as where a finalizer was taken off or a cluster is being restored: \
          docs/runbook.md says what to do about their subscriptions.",
+    );
+    hint(
+        fleet.flagged_receipts.is_some_and(|count| count > 0),
+        "Payments came that pay for nothing: `moorage billing lookup` shows them. Refund each at its provider, or \
+         approve it by `moorage billing resolve` with the payment's id as the reference.",
     );
     hint(
         !fleet.stalled.is_empty(),

@@ -25,6 +25,9 @@ pub fn lines(fleet: &Fleet) -> Vec<String> {
         let names = fleet.vanished_orders.join(", ");
         counts.row(["Vanished orders".to_owned(), fleet.vanished_orders.len().to_string(), names]);
     }
+    if let Some(flagged) = fleet.flagged_receipts.filter(|count| *count > 0) {
+        counts.row(["Flagged receipts".to_owned(), flagged.to_string(), "pay for nothing".to_owned()]);
+    }
     if let Some(orphans) = &fleet.orphans {
         counts.row(["Orphans".to_owned(), orphans.len().to_string(), orphans.join(" ")]);
     }

@@ -121,6 +121,10 @@ pub fn news(old: &[Condition], new: &[Condition]) -> Option<News> {
         if type_ == ConditionType::Reconciling && reason != reason::AWAITING_CONFIRM {
             continue;
         }
+        // An order that isn't paid says so in a warning of its own, with its deadlines.
+        if type_ == ConditionType::Ready && reason == reason::PAST_DUE {
+            return None;
+        }
         if reason_of(old, type_).as_ref() == Some(&reason) {
             return None;
         }

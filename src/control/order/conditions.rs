@@ -1,7 +1,10 @@
 //! The conditions of an order, from the outcome of a visit. Pure.
 
+use jiff::Timestamp;
+
 use super::account::{Account, OddityKind};
 use super::facts::Facts;
+use super::notices::{SOON, is_soon};
 use super::standing::Standing;
 use crate::api::PaymentReceiptSpec;
 use crate::api::condition::{ConditionStatus, ConditionType, Wanted};
@@ -25,11 +28,18 @@ pub enum Outcome {
 }
 
 /// Every condition that is wanted.
-pub fn conditions(facts: &Facts, standing: Option<&Standing>, outcome: &Outcome) -> Vec<Wanted> {
+pub fn conditions(
+    now: Timestamp,
+    facts: &Facts,
+    standing: Option<&Standing>,
+    outcome: &Outcome,
+) -> Vec<Wanted> {
     let phase = standing.map(|standing| standing.phase).unwrap_or_default();
     let mut wanted = summary(outcome);
     wanted.push(checkout_open(facts, phase, outcome));
-    let mut paid = paid(phase, &facts.account().unwrap_or_default());
+    let patience = facts.cluster.settings.patience;
+    let soon = standing.filter(|standing| is_soon(now, standing, patience)).map_or("", |_| SOON);
+    let mut paid = paid(phase, soon, &facts.account().unwrap_or_default());
     paid.message.push_str(&declined(facts));
     paid.message.push_str(&flagged(facts));
     wanted.push(paid);
@@ -67,7 +77,7 @@ fn checkout_open(facts: &Facts, phase: FundingPhase, outcome: &Outcome) -> Wante
     Wanted::new(type_, ConditionStatus::False, reason::CHECKOUT_CLOSED, "There is nothing to pay now.")
 }
 
-fn paid(phase: FundingPhase, account: &Account) -> Wanted {
+fn paid(phase: FundingPhase, soon: &str, account: &Account) -> Wanted {
     let (status, reason, message) = match phase {
         FundingPhase::Unpaid => (ConditionStatus::False, reason::UNPAID, "It isn't paid yet."),
         FundingPhase::Paid => (ConditionStatus::True, reason::PAID, "It is paid."),
@@ -81,10 +91,14 @@ fn paid(phase: FundingPhase, account: &Account) -> Wanted {
             reason::SUSPENDED,
             "It isn't paid, and its Runtime is stopped. Pay before `status.subscription.deleteTime`: the Runtime is deleted then.",
         ),
-        FundingPhase::Refunded => (ConditionStatus::False, reason::REFUNDED, "The money went back."),
+        FundingPhase::Refunded => (
+            ConditionStatus::False,
+            reason::REFUNDED,
+            "The money went back, and its Runtime is stopped. It is deleted at `status.subscription.deleteTime`.",
+        ),
         FundingPhase::Ended => (ConditionStatus::False, reason::ENDED, "It is over."),
     };
-    Wanted::new(ConditionType::Paid, status, reason, format!("{message}{}", oddities(account)))
+    Wanted::new(ConditionType::Paid, status, reason, format!("{message}{soon}{}", oddities(account)))
 }
 
 /// A dearer Plan that the customer's bank wouldn't pay for.

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use kube::ResourceExt;
 use tokio::sync::watch;
 
+use super::flagged::unsettled;
 use super::truth::Receipt;
 use crate::api::PaymentReceipt;
 use crate::engine::watch::Change;
@@ -27,6 +28,12 @@ impl Receipts {
     /// The receipts of an order.
     pub fn of(&self, order_uid: &str) -> Vec<Receipt> {
         self.lock().by_order.get(order_uid).map(|all| all.values().cloned().collect()).unwrap_or_default()
+    }
+
+    /// How many payments pay for nothing, and nobody has dealt with.
+    pub fn unsettled(&self) -> usize {
+        let state = self.lock();
+        unsettled(state.by_order.values().flat_map(BTreeMap::values).map(|receipt| &receipt.spec)).len()
     }
 
     /// Takes in what the watch saw.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::facts::Facts;
+use super::notices::warning;
 use crate::api::RuntimeOrder;
 use crate::api::runtime_order::RuntimeOrderStatus;
 use crate::control::context::Context;
@@ -30,4 +31,8 @@ fn announce(ctx: &Context, facts: &Facts, written: &RuntimeOrder) {
         order.status.as_ref().map(|status| status.conditions.clone()).unwrap_or_default()
     };
     ctx.history.announcer.tell(written, &conditions(&facts.order), &conditions(written));
+    let old = facts.order.status.clone().unwrap_or_default();
+    if let Some(news) = written.status.as_ref().and_then(|new| warning(&old, new)) {
+        ctx.history.announcer.say(written, news);
+    }
 }

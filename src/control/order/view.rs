@@ -41,7 +41,7 @@ pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeOrderStatus
             .map(|funds| NameRef::new(&funds.name)),
         conditions: condition::merge(
             &old.conditions,
-            conditions(facts, standing.as_ref(), &outcome),
+            conditions(now, facts, standing.as_ref(), &outcome),
             generation,
             now,
         ),

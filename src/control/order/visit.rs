@@ -12,6 +12,7 @@ use super::act::act;
 use super::decide::decide;
 use super::facts::Facts;
 use super::look::look;
+use super::notices::soon_at;
 use super::observe::{cluster, gather};
 use super::pay;
 use super::record::record;
@@ -111,9 +112,12 @@ fn pause(now: Timestamp, facts: &Facts, step: &Step) -> SignedDuration {
         Step::Rest(Rest::Refused(_, again)) => *again,
         _ => facts.cluster.settings.slow_retry,
     };
-    let changes = facts.standing(now).and_then(|standing| standing.next);
+    let standing = facts.standing(now);
+    let changes = standing.and_then(|standing| standing.next);
+    let patience = facts.cluster.settings.patience;
+    let notice = standing.and_then(|it| soon_at(&it, patience)).filter(|at| *at > now);
     let reads = facts.record().and_then(|order| reading::next(facts, order));
-    let next = [changes, reads, portal::ends(now, facts)].into_iter().flatten().min();
+    let next = [changes, notice, reads, portal::ends(now, facts)].into_iter().flatten().min();
     // A reading that couldn't be made yet is no reason to hurry.
     let next = next.map(|next| now.duration_until(next).max(SignedDuration::from_secs(1)));
     match step {

@@ -32,7 +32,7 @@ fn receipt(name: &str, amount: i64) -> Receipt {
 fn shown(receipts: Vec<Receipt>) -> Book {
     let order = books::claimed(ordered("Paid")).unwrap();
     let known = Ok(json!({"graceSeconds": 5, "stripe": {"secretKeyFile": "/etc/key"}}));
-    book(("tenant-1".into(), "acme".into()), vec![(order, receipts)], &[ordered("Paid")], &[], known)
+    book(("tenant-1".into(), "acme".into()), vec![(order, receipts)], &[ordered("Paid")], &[], &[], known)
 }
 
 #[test]
@@ -55,7 +55,25 @@ fn everything_is_told_in_lines_that_fit() {
 
 #[test]
 fn a_tenant_without_orders_is_told_so() {
-    let book = book(("t".into(), "acme".into()), Vec::new(), &[], &[], Err("no".into()));
+    let book = book(("t".into(), "acme".into()), Vec::new(), &[], &[], &[], Err("no".into()));
     let text = lines(&book).join("\n");
     assert!(text.contains("No order was ever placed here.") && text.contains("not known: no"), "{text}");
+}
+
+#[test]
+fn what_nobody_can_be_charged_with_and_what_was_left_to_say_is_told() {
+    let mut given_up = ordered("Paid");
+    given_up.spec.tombstone = serde_json::from_value(
+        json!({"releaseTime": "2026-11-22T12:00:00Z", "message": "It funds nothing. Give the money back."}),
+    )
+    .unwrap();
+    let order = books::claimed(given_up).unwrap();
+    let mut stranger = receipt("1001", 2900);
+    stranger.spec.order_uid = "never-heard-of".into();
+    let orders = vec![(order, Vec::new())];
+    let book = book(("t".into(), "acme".into()), orders, &[], &[], &[stranger], Err("no".into()));
+    let text = lines(&book).join(" ");
+    for part in ["Give the money back.", "Of no known order", "1001", "never-heard-of", "refund it"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }

@@ -47,6 +47,7 @@ fn seen(runtimes: Vec<Runtime>) -> Seen {
         blueprints: Part::Read(Vec::new()),
         policies: Part::Read(Vec::new()),
         claims: Part::Read(Vec::new()),
+        receipts: Part::Read(Vec::new()),
         lease: Part::Read(Some(lease("2026-11-21T11:59:50.000000Z"))),
         orphans: Part::Read(Vec::new()),
     }
@@ -128,4 +129,17 @@ fn a_lease_that_nobody_renews_is_told() {
     assert!(fleet.hints[0].contains("No operator acts"), "{:?}", fleet.hints);
     let none = Seen { lease: Part::Read(None), ..seen(Vec::new()) };
     assert_eq!(summarise(now(), &none).operator, Leader::None);
+}
+
+#[test]
+fn money_that_pays_for_nothing_is_counted_and_told() {
+    let mut all = seen(Vec::new());
+    assert_eq!(summarise(now(), &all).flagged_receipts, Some(0));
+    let spec = json!({"type": "Payment", "provider": "PayApp", "providerID": "1001", "orderUID": "gone",
+        "amount": 19900, "currency": "KRW", "flags": ["UnknownOrder"]});
+    all.receipts = Part::Read(vec![object("PaymentReceipt", "odd", &spec, "", &[])]);
+    let fleet = summarise(now(), &all);
+    assert_eq!(fleet.flagged_receipts, Some(1));
+    let text = lines(&fleet).join(" ");
+    assert!(text.contains("Flagged receipts") && text.contains("moorage billing lookup"), "{text}");
 }
