@@ -15,6 +15,12 @@ pub fn short_hash(parts: &[&str], length: usize) -> String {
     base32(&hasher.finalize()).chars().take(length).collect()
 }
 
+/// A number that depends on nothing but the text, and is spread evenly over many texts.
+pub fn scattered(text: &str) -> u16 {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(2).fold(0, |number, byte| (number << 8) | u16::from(*byte))
+}
+
 fn base32(bytes: &[u8]) -> String {
     let (mut text, mut buffer, mut bits) = (String::with_capacity(52), 0_u32, 0_u32);
     for byte in bytes {

@@ -9,6 +9,7 @@ use moorage::api::state::OrderState;
 use moorage::api::{annotation, reason};
 use moorage::billing::{Dispute, Refunded, SubscriptionState};
 use moorage::control::order::decide::decide;
+use moorage::control::order::portal;
 use moorage::control::order::step::{Effect, Rest, Step};
 use moorage::control::policy::Suspension;
 use moorage::control::runtime::facts::Refusal;
@@ -430,6 +431,17 @@ fn the_customers_own_page_is_opened_on_request_and_its_link_goes_again() {
     let calls = world.ledger.len();
     world.run(None);
     assert_eq!(world.ledger.len(), calls, "once a request");
+    for second in 1..=5 {
+        ask(&mut world, now + second);
+        world.run(None);
+    }
+    assert_eq!(world.ledger.len(), calls, "one a minute");
+    assert_eq!(link(&world), None, "what was asked for later waits");
+    assert_eq!(portal::turn(at(world.now), &world.facts()), Some(at(now + 60)));
+    world.now += 60;
+    world.run(None);
+    assert_eq!(world.ledger.len(), calls + 1);
+    assert!(link(&world).is_some());
     world.now += 15 * 60;
     world.run(None);
     assert_eq!(link(&world), None);
@@ -437,7 +449,7 @@ fn the_customers_own_page_is_opened_on_request_and_its_link_goes_again() {
     world.run(None);
     assert_eq!(
         world.ledger.iter().filter(|effect| **effect == "OpenPortal").count(),
-        1,
+        2,
         "an old one asks for nothing"
     );
     let mut app = World::by(Provider::PayApp, PaymentMode::OneTime);

@@ -54,7 +54,7 @@ impl World {
             Effect::ChangeSubscription => self.change_at_provider(reply),
             Effect::OpenPortal { customer, request } => {
                 let url = Some(format!("https://portal.example/{customer}"));
-                self.known.portal = Some(Portal { request: *request, url, problem: None });
+                self.known.portal = Some(Portal { at: at(self.now), request: *request, url, problem: None });
             }
             _ if reply == Reply::Refused => {}
             effect => self.write_down(effect, reply),

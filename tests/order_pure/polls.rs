@@ -4,11 +4,12 @@ use jiff::SignedDuration;
 use moorage::api::payment_receipt::Provider;
 use moorage::api::runtime_order::{FundingPhase, PaymentMode};
 use moorage::billing::Refunded;
+use moorage::control::order::facts::FirstReading;
 use moorage::control::order::reading;
-use moorage::control::order::step::{Rest, Step};
+use moorage::control::order::step::{Rest, Step, Waiting};
 
 use crate::bank::Session;
-use crate::world::{DAY, World};
+use crate::world::{DAY, World, at};
 
 fn placed(mode: PaymentMode) -> World {
     let mut world = World::by(Provider::Stripe, mode);
@@ -45,6 +46,69 @@ fn a_page_is_read_briskly_at_first_and_ever_more_seldom() {
     world.now += 3 * 3_600;
     world.run(None);
     assert_eq!(pause(&world), Some(SignedDuration::from_mins(20)));
+}
+
+/// Another process finds what is paid, and knows nothing else.
+fn restarted(world: &World) -> World {
+    let mut world = world.clone();
+    world.known = Default::default();
+    world.known.first = FirstReading::Since(at(world.now));
+    world
+}
+
+#[test]
+fn after_a_start_what_is_paid_is_read_one_after_the_other() {
+    let mut world = placed(PaymentMode::Subscription);
+    world.visit(Session::Complete);
+    world.hint();
+    assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled));
+    world.now += DAY;
+    world.run(None);
+    let (mut turns, told) = (Vec::new(), world.status());
+    for order in 0..100 {
+        let mut world = restarted(&world);
+        world.recorded(|record| record.uid = format!("order-{order}"));
+        assert_eq!(world.run(None), Step::Wait(Waiting::Turn));
+        assert_eq!((&world.status(), &world.known.read), (&told, &None), "what was said stands");
+        let turn = reading::next(&world.facts(), world.record_ref()).unwrap();
+        turns.push(turn.as_second() - world.now);
+    }
+    let quarters = turns.iter().fold([0; 4], |mut all, turn| {
+        all[usize::try_from(*turn / 901).unwrap()] += 1;
+        all
+    });
+    assert!(quarters.iter().all(|quarter| (10..=40).contains(quarter)), "{quarters:?}");
+    let mut world = restarted(&world);
+    world.run(None);
+    world.now += 3_601;
+    assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled));
+    assert!(world.known.read.is_some(), "its turn has come");
+    world.known.read = None;
+    assert_eq!(world.step(None), Step::ReadProvider, "what is forgotten after a call is read at once");
+}
+
+#[test]
+fn after_a_start_what_something_may_have_happened_to_is_read_at_once() {
+    let mut paid = placed(PaymentMode::Subscription);
+    paid.visit(Session::Complete);
+    paid.hint();
+    paid.run(None);
+    paid.now += DAY;
+    let cases: [fn(&mut World); 5] = [
+        |world| world.hint(),
+        |world| world.runtime = None,
+        |world| world.now += 40 * DAY,
+        |world| world.delete_order(),
+        |world| world.ask_for("large", crate::world::dear()),
+    ];
+    for (number, happens) in cases.into_iter().enumerate() {
+        let mut world = paid.clone();
+        happens(&mut world);
+        let mut world = restarted(&world);
+        assert_eq!(world.step(None), Step::ReadProvider, "{number}");
+    }
+    let open = placed(PaymentMode::OneTime);
+    assert_eq!(restarted(&open).step(None), Step::ReadProvider, "somebody waits at the page");
 }
 
 #[test]

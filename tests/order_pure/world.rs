@@ -25,7 +25,9 @@ use moorage::billing::payapp::Notice;
 use moorage::billing::{Ending, Error, ErrorClass, ProviderTruth};
 use moorage::control::order::account::account;
 use moorage::control::order::decide::decide;
-use moorage::control::order::facts::{CallOutcome, Cluster, Facts, Knowledge, Reading, Remains, Settings};
+use moorage::control::order::facts::{
+    CallOutcome, Cluster, Facts, FirstReading, Knowledge, Reading, Remains, Settings,
+};
 use moorage::control::order::leftover::{unstored, unwanted};
 use moorage::control::order::standing::Patience;
 use moorage::control::order::step::{Effect, Rest, Step, Waiting};
@@ -364,6 +366,7 @@ impl World {
             return self.fails(lost);
         }
         let (notice, truth) = (record.notice_time, truth.into());
+        self.known.first = FirstReading::Done;
         self.known.read = Some(Reading { at: at(self.now), notice, truth });
         self.known.trouble = None;
     }

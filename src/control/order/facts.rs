@@ -98,6 +98,8 @@ pub struct Settings {
 /// What was read or went wrong. Nothing in here is needed after a restart.
 #[derive(Clone, Debug, Default)]
 pub struct Knowledge {
+    /// Whether this process has read it yet.
+    pub first: FirstReading,
     /// When the API server said that there is no such Runtime. A cache alone proves no absence.
     pub runtime_missing_at: Option<Timestamp>,
     /// What the provider said when it was last asked.
@@ -112,9 +114,23 @@ pub struct Knowledge {
     pub trouble: Option<Trouble>,
 }
 
+/// Whether this process has asked an order's provider yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FirstReading {
+    /// Nothing is known: it is asked at once.
+    #[default]
+    Unknown,
+    /// It was first visited then, and not asked about yet.
+    Since(Timestamp),
+    /// It was asked.
+    Done,
+}
+
 /// The customer's own page at the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Portal {
+    /// When it was opened, or couldn't be.
+    pub at: Timestamp,
     /// The request that it answers, by its time.
     pub request: Timestamp,
     /// Its address.

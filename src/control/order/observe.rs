@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
-use super::facts::{Cluster, Facts, Knowledge, Remains, Settings};
+use super::facts::{Cluster, Facts, FirstReading, Knowledge, Remains, Settings};
 use super::funding::{gives_way, rank, record};
 use super::runtime::wanted;
 use super::standing::Patience;
@@ -19,7 +19,10 @@ use crate::control::runtime::observe::{self as runtime_observe, policy, workspac
 use crate::engine::config::Config;
 
 /// The facts at the start of a visit.
-pub fn gather(ctx: &Context, order: Arc<RuntimeOrder>, known: Knowledge) -> Facts {
+pub fn gather(ctx: &Context, order: Arc<RuntimeOrder>, mut known: Knowledge) -> Facts {
+    if known.first == FirstReading::Unknown {
+        known.first = FirstReading::Since(ctx.clock.now());
+    }
     let cluster = cluster(ctx, &order);
     let mut facts = Facts { order, cluster, known };
     if facts.cluster.runtime.is_some() {

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::facts::{CallOutcome, Facts, Portal, Reading};
+use super::facts::{CallOutcome, Facts, FirstReading, Portal, Reading};
 use super::outcome::{self, Close, Shown, tells_no_more};
 use super::trouble::{failure, goes_on, lost};
 use super::truth::{absent, billing_of, identity, interval, known, opened};
@@ -86,6 +86,7 @@ pub async fn read(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<()
     if let Some(payment) = absent(&counter.order, &facts.cluster.receipts, &truth) {
         return Err(lost(counter.order.provider, payment));
     }
+    facts.known.first = FirstReading::Done;
     facts.known.read = Some(Reading { at: now, notice: counter.order.notice_time, truth: truth.into() });
     Ok(())
 }
@@ -232,7 +233,7 @@ pub async fn portal(
         Ok(_) => (None, Some("The provider has no such page for this customer.".to_owned())),
         Err(error) => (None, Some(counter.failure(&error).message)),
     };
-    facts.known.portal = Some(Portal { request, url, problem });
+    facts.known.portal = Some(Portal { at: ctx.clock.now(), request, url, problem });
     Ok(())
 }
 

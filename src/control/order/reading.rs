@@ -5,11 +5,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::facts::{Facts, Reading};
+use super::decide::is_served;
+use super::facts::{Facts, FirstReading, Reading};
+use super::portal;
 use super::truth::is_asked;
 use crate::api::order_record::{AttemptState, OrderRecord};
 use crate::api::runtime_order::FundingPhase;
 use crate::billing::{ProviderTruth, SubscriptionState};
+use crate::engine::hash::scattered;
 
 /// Time after a checkout was opened in which most customers pay, and the pause between two readings in it.
 const AT_THE_CHECKOUT: SignedDuration = SignedDuration::from_mins(10);
@@ -30,16 +33,45 @@ pub fn is_due(now: Timestamp, facts: &Facts, order: &OrderRecord) -> bool {
     next(facts, order).is_some_and(|next| next <= now)
 }
 
-/// When the provider is asked again, if it is; in the past, if it was never asked.
+/// When the provider is asked again, if it is; in the past, if it is to be asked now.
 pub fn next(facts: &Facts, order: &OrderRecord) -> Option<Timestamp> {
     if !is_asked(order) {
         return None;
     }
-    let Some(read) = facts.known.read.as_ref().filter(|read| read.notice == order.notice_time) else {
+    let Some(read) = &facts.known.read else { return Some(first(facts, order)) };
+    if read.notice != order.notice_time {
         return Some(Timestamp::MIN);
-    };
+    }
     let pause = pause(read, facts.cluster.settings.poll, order)?;
     Some(read.at.saturating_add(pause).unwrap_or(Timestamp::MAX))
+}
+
+/// When it is read for the first time by this process. After a start everything that is paid would be read at once, and
+/// those who wait at a page behind it: what is paid waits for its turn, unless something is to be done for it.
+fn first(facts: &Facts, order: &OrderRecord) -> Timestamp {
+    let whole = facts.cluster.settings.poll.checked_mul(SELDOM).unwrap_or_default();
+    let FirstReading::Since(since) = facts.known.first else { return Timestamp::MIN };
+    if !may_wait(since, whole, facts, order) {
+        return Timestamp::MIN;
+    }
+    let share = i64::from(scattered(&order.uid)).saturating_mul(whole.as_secs()) / i64::from(u16::MAX);
+    let turn = since.saturating_add(SignedDuration::from_secs(share)).unwrap_or(since);
+    order.paid_until.map_or(Timestamp::MIN, |until| turn.min(until))
+}
+
+/// Whether what is recorded of an order that is paid stands for a while: nothing is under way, nobody asks for anything,
+/// and no notice came lately.
+fn may_wait(since: Timestamp, whole: SignedDuration, facts: &Facts, order: &OrderRecord) -> bool {
+    let is_settled = order.attempts.iter().all(|attempt| attempt.state.is_over())
+        && order.endings.iter().all(|ending| ending.done_time.is_some())
+        && order.change.is_none();
+    let is_noticed = order.notice_time.is_some_and(|notice| notice.duration_until(since) < whole);
+    order.phase == FundingPhase::Paid
+        && is_settled
+        && !is_noticed
+        && !facts.is_deleted()
+        && !portal::is_asked_after(since, facts)
+        && is_served(facts, order)
 }
 
 /// Whether what was read is so new that a change may be recorded of it. What needn't be asked is always new.

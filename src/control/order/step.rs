@@ -115,6 +115,8 @@ pub enum Waiting {
     RuntimeGone,
     /// The Runtime, to be declared again: what stands at Fly wasn't given up.
     RuntimeBack,
+    /// Its turn to be read: many are paid, and a provider is asked about them one after the other.
+    Turn,
     /// The end of the namespace, which removes the order too.
     Namespace,
     /// The pause after something went wrong.

@@ -48,13 +48,16 @@ pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &RuntimeOrderStatus
     }
 }
 
-/// What was at rest stays so while the API server is in trouble.
+/// What was at rest stays so while the API server is in trouble, and until it is read again after a start.
 fn keeps_its_word(facts: &Facts, step: &Step, old: &RuntimeOrderStatus) -> bool {
     // A key that isn't taken is the platform's to mend: what the customer has paid isn't less for it.
     let passes = |it: &Trouble| it.class == TroubleClass::Transient || OURS.contains(&it.reason);
     let passing = facts.known.trouble.as_ref().is_some_and(passes);
-    matches!(step, Step::Wait(Waiting::Retry(_)))
-        && passing
+    let is_kept = match step {
+        Step::Wait(Waiting::Retry(_)) => passing,
+        step => *step == Step::Wait(Waiting::Turn),
+    };
+    is_kept
         && facts.generation() == old.observed_generation
         && condition::is_true(&old.conditions, ConditionType::Ready)
         && !facts.is_deleted()
@@ -202,6 +205,9 @@ fn doing(facts: &Facts, step: &Step) -> Refusal {
             reason::PENDING,
             "The Runtime that it funds isn't there, and what is left of it wasn't given up. Declare it again; or it is taken down from its claim.",
         ),
+        Step::Wait(Waiting::Turn) => {
+            Refusal::new(reason::PENDING, "It is paid, and its provider is asked about it soon.")
+        }
         Step::Wait(Waiting::Namespace) => Refusal::new(reason::DESTROYING, "The namespace is being deleted."),
         _ if facts.is_deleted() => Refusal::new(reason::DESTROYING, "It is being given up."),
         _ if facts.record().is_none() => Refusal::new(reason::PENDING, "Its price is being recorded."),

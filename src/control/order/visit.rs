@@ -117,7 +117,8 @@ fn pause(now: Timestamp, facts: &Facts, step: &Step) -> SignedDuration {
     let patience = facts.cluster.settings.patience;
     let notice = standing.and_then(|it| soon_at(&it, patience)).filter(|at| *at > now);
     let reads = facts.record().and_then(|order| reading::next(facts, order));
-    let next = [changes, notice, reads, portal::ends(now, facts)].into_iter().flatten().min();
+    let pages = [portal::ends(now, facts), portal::turn(now, facts)];
+    let next = [changes, notice, reads].into_iter().chain(pages).flatten().min();
     // A reading that couldn't be made yet is no reason to hurry.
     let next = next.map(|next| now.duration_until(next).max(SignedDuration::from_secs(1)));
     match step {

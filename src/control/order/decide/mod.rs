@@ -99,10 +99,21 @@ fn read(now: Timestamp, facts: &Facts, record: &OrderRecord) -> Reached<Option<(
     if reading::is_due(now, facts, record) {
         return Err(Step::ReadProvider);
     }
-    Ok(facts.truth().map(|truth| {
-        let account = account(record, &truth);
-        (truth, account)
-    }))
+    match facts.truth() {
+        Some(truth) => {
+            let account = account(record, &truth);
+            Ok(Some((truth, account)))
+        }
+        // It is read when its turn comes, and what is paid stays so meanwhile.
+        None if record.phase == FundingPhase::Paid => Err(Step::Wait(Waiting::Turn)),
+        None => Ok(None),
+    }
+}
+
+/// Whether what it funds serves, and nobody asks for another Plan: by what is recorded nothing is to be done.
+pub(super) fn is_served(facts: &Facts, record: &OrderRecord) -> bool {
+    fulfil::fulfilled(facts, record) == Ok(Step::Rest(Rest::Fulfilled))
+        && change::wish(facts, record).is_none()
 }
 
 /// The claim says where the funding stands: Runtimes read it there.
