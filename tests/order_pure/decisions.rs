@@ -401,3 +401,15 @@ fn a_namespace_has_so_many_orders_that_arent_paid_and_no_more() {
     world.receipts.push(payment("1", world.now));
     assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled));
 }
+
+#[test]
+fn a_step_doesnt_wait_for_what_is_done() {
+    let message = |world: &World| {
+        let steps = world.status().steps;
+        steps.into_iter().find(|step| step.name == StepName::Codex).unwrap().message
+    };
+    let mut waits = world();
+    waits.run(None);
+    assert!(message(&waits).starts_with("Waits for the Runtime to serve"), "{}", message(&waits));
+    assert!(message(&paid()).starts_with("The Runtime serves."), "{}", message(&paid()));
+}

@@ -9,12 +9,14 @@ use crate::api::state::RuntimeState;
 
 /// Every step, in order.
 pub fn steps(facts: &Facts, phase: FundingPhase, reached: &Step) -> Vec<OrderStep> {
+    let runtime = runtime(facts, phase);
+    let codex = codex(&runtime);
     let judged = [
         account(facts),
         workspace(facts),
         checkout(phase, reached),
-        runtime(facts, phase),
-        waits(StepName::Codex, "Waits for the Runtime to serve; then it is signed in to its model provider."),
+        runtime,
+        codex,
         waits(StepName::Ready, "Waits for the sign-in; then a first conversation is tried."),
     ];
     let mut open = false;
@@ -97,6 +99,17 @@ fn runtime(facts: &Facts, phase: FundingPhase) -> OrderStep {
         }
         _ => runs(name, "The Runtime is being made."),
     }
+}
+
+/// Nothing tells yet whether it is signed in.
+fn codex(runtime: &OrderStep) -> OrderStep {
+    let message = match runtime.state {
+        StepState::Completed => {
+            "The Runtime serves. Sign it in to its model provider; that isn't seen from here."
+        }
+        _ => "Waits for the Runtime to serve; then it is signed in to its model provider.",
+    };
+    waits(StepName::Codex, message)
 }
 
 fn step(name: StepName, state: StepState, message: &str) -> OrderStep {
