@@ -27,10 +27,10 @@ mod tests {
 
     use super::*;
 
-    fn receipt(type_: &str, provider: &str, id: &str, more: serde_json::Value) -> PaymentReceiptSpec {
+    fn receipt(type_: &str, provider: &str, id: &str, more: &serde_json::Value) -> PaymentReceiptSpec {
         let mut spec = json!({"type": type_, "provider": provider, "providerID": id, "orderUID": "order-1",
             "amount": 2900, "currency": "USD"});
-        json_patch::merge(&mut spec, &more);
+        json_patch::merge(&mut spec, more);
         serde_json::from_value(spec).unwrap()
     }
 
@@ -38,14 +38,14 @@ mod tests {
     fn what_went_back_or_was_approved_isnt_told_any_more() {
         let flagged = json!({"flags": ["FundsNothing"]});
         let all = [
-            receipt("Payment", "Stripe", "pi_good", json!({})),
-            receipt("Payment", "Stripe", "pi_odd", flagged.clone()),
-            receipt("Payment", "PayApp", "1001", flagged.clone()),
-            receipt("Payment", "PayApp", "1002", flagged.clone()),
-            receipt("Payment", "PayApp", "1003", json!({"flags": ["UnknownOrder"]})),
-            receipt("Refund", "PayApp", "1001", json!({"refunds": "1001", "event": "Refunded"})),
-            receipt("Refund", "Stripe", "pi_odd", json!({"refunds": "pi_odd", "event": "PartlyRefunded"})),
-            receipt("Payment", "Manual", "1002", json!({"note": "approved"})),
+            receipt("Payment", "Stripe", "pi_good", &json!({})),
+            receipt("Payment", "Stripe", "pi_odd", &flagged),
+            receipt("Payment", "PayApp", "1001", &flagged),
+            receipt("Payment", "PayApp", "1002", &flagged),
+            receipt("Payment", "PayApp", "1003", &json!({"flags": ["UnknownOrder"]})),
+            receipt("Refund", "PayApp", "1001", &json!({"refunds": "1001", "event": "Refunded"})),
+            receipt("Refund", "Stripe", "pi_odd", &json!({"refunds": "pi_odd", "event": "PartlyRefunded"})),
+            receipt("Payment", "Manual", "1002", &json!({"note": "approved"})),
         ];
         let left: Vec<&str> = unsettled(all.iter()).iter().map(|spec| spec.provider_id.as_str()).collect();
         assert_eq!(left, ["pi_odd", "1003"]);
