@@ -439,7 +439,7 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         r::DEADLINE_EXCEEDED,
         "`moorage deployments -n NS`: at which step it stands; `fly logs -a APP`",
-        "`moorage recover NS/NAME`; slow retries go on meanwhile",
+        "`moorage recover NS/NAME`, which also stops and starts a Machine that Fly has left between two states; slow retries go on meanwhile",
     ),
     entry(
         r::INTERNAL_ERROR,
