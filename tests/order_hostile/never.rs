@@ -53,7 +53,10 @@ async fn a_dearer_plan_after_a_cheap_order_is_not_taken_on() {
     tenant.patch("ops", json!({"spec": {"planRef": {"name": DEARER}}})).await.unwrap();
     let unpaid = |object: &serde_json::Value| condition(object, "Entitled")["reason"] == "PlanNotPaid";
     let object = tenant.wait("ops", "PlanNotPaid", unpaid).await.unwrap();
-    assert!(text(&condition(&object, "Entitled"), "/message").contains("place one for `openclaw-pro`"), "{object}");
+    assert!(
+        text(&condition(&object, "Entitled"), "/message").contains("place one for `openclaw-pro`"),
+        "{object}"
+    );
     assert_eq!(object["status"]["pinned"]["plan"], "openclaw-basic");
     assert_eq!(object["status"]["external"], before["status"]["external"]);
 }

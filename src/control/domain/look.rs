@@ -24,9 +24,10 @@ use crate::control::runtime::trouble::{Failure, Pace};
 use crate::domains::certificate::Certificate;
 use crate::domains::dns::{Sight, Text};
 use crate::domains::name::Hostname;
+use crate::engine::hash::scattered;
 
-/// Pause before another try where too many looks are under way.
-const CROWDED: SignedDuration = SignedDuration::from_secs(1);
+/// Shortest pause before another try where too many looks are under way; it is up to a second longer.
+const CROWDED: SignedDuration = SignedDuration::from_millis(500);
 /// Largest value of a Secret that is looked at, in bytes.
 const LARGEST: usize = 512 * 1024;
 
@@ -71,8 +72,14 @@ async fn proofs(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
 /// A place for a look at the customer's name servers, or else it is noted when to try again.
 fn place<'c>(ctx: &'c Context, now: Timestamp, facts: &mut Facts) -> Option<Place<'c>> {
     let place = ctx.domains.places.take(&facts.domain.namespace().unwrap_or_default());
-    facts.known.crowded_until = if place.is_none() { now.checked_add(CROWDED).ok() } else { None };
+    facts.known.crowded_until = if place.is_none() { now.checked_add(crowded(facts)).ok() } else { None };
     place
+}
+
+/// Another pause for each hostname: if all came back at once, few would find a place each time, and it would then be free.
+fn crowded(facts: &Facts) -> SignedDuration {
+    let share = scattered(&facts.domain.uid().unwrap_or_default());
+    CROWDED + SignedDuration::from_millis(i64::from(share) * 1000 / i64::from(u16::MAX))
 }
 
 /// What the authoritative servers say. What they don't say is told in the status, and holds nothing else up.
