@@ -223,10 +223,13 @@ fn wake(ctx: &Context, machine: &OrgMachine) {
     if strange {
         ctx.memory.survey(&holder.uid);
     }
+    let left_behind = is_left_behind(&claim.spec, &machine.id);
     let mut news = true;
     ctx.memory.change(&holder.uid, |entry| {
-        // One that a move left behind may serve again: it isn't waited for any longer.
-        entry.known.moving.left_next = None;
+        if left_behind {
+            // It may serve again: it isn't waited for any longer.
+            entry.known.moving.left_next = None;
+        }
         if let Known::Present(known) = &entry.known.machine {
             news = known.id != machine.id
                 || known.state != machine.state.as_str()
@@ -240,6 +243,12 @@ fn wake(ctx: &Context, machine: &OrgMachine) {
         let reference = kube::runtime::reflector::ObjectRef::new(&holder.name).within(&holder.namespace);
         ctx.triggers.runtimes.visit_ref(reference);
     }
+}
+
+/// Whether a move left this Machine behind, on a host that didn't answer.
+fn is_left_behind(claim: &NameClaimSpec, machine: &str) -> bool {
+    let displaced = claim.runtime.iter().flat_map(|identity| &identity.displaced);
+    displaced.into_iter().any(|left| left.machine_id.as_deref() == Some(machine))
 }
 
 /// Goes round the Runtimes at rest, one after the other, until `shutdown`: health checks, and whatever the

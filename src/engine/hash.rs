@@ -1,5 +1,6 @@
-//! Short, stable names made from longer ones.
+//! Short, stable names made from longer ones, and parts of a time.
 
+use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
@@ -15,10 +16,11 @@ pub fn short_hash(parts: &[&str], length: usize) -> String {
     base32(&hasher.finalize()).chars().take(length).collect()
 }
 
-/// A number that depends on nothing but the text, and is spread evenly over many texts.
-pub fn scattered(text: &str) -> u16 {
+/// A part of the time that depends on nothing but the text, and is spread evenly over many texts.
+pub fn share_of(whole: SignedDuration, text: &str) -> SignedDuration {
     let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(2).fold(0, |number, byte| (number << 8) | u16::from(*byte))
+    let share = digest.iter().take(2).fold(0_i32, |number, byte| (number << 8) | i32::from(*byte));
+    whole * share / i32::from(u16::MAX)
 }
 
 fn base32(bytes: &[u8]) -> String {

@@ -24,7 +24,7 @@ use crate::control::runtime::trouble::{Failure, Pace};
 use crate::domains::certificate::Certificate;
 use crate::domains::dns::{Sight, Text};
 use crate::domains::name::Hostname;
-use crate::engine::hash::scattered;
+use crate::engine::hash::share_of;
 
 /// Shortest pause before another try where too many looks are under way; it is up to a second longer.
 const CROWDED: SignedDuration = SignedDuration::from_millis(500);
@@ -78,8 +78,7 @@ fn place<'c>(ctx: &'c Context, now: Timestamp, facts: &mut Facts) -> Option<Plac
 
 /// Another pause for each hostname: if all came back at once, few would find a place each time, and it would then be free.
 fn crowded(facts: &Facts) -> SignedDuration {
-    let share = scattered(&facts.domain.uid().unwrap_or_default());
-    CROWDED + SignedDuration::from_millis(i64::from(share) * 1000 / i64::from(u16::MAX))
+    CROWDED + share_of(SignedDuration::from_secs(1), &facts.domain.uid().unwrap_or_default())
 }
 
 /// What the authoritative servers say. What they don't say is told in the status, and holds nothing else up.

@@ -11,6 +11,7 @@ use super::step::{Rest, Step, Waiting};
 use super::verdict::{Ownership, is_anothers, ownership};
 use crate::api::custom_domain::CertificateSource;
 use crate::domains::budget::Verdict;
+use crate::engine::hash::share_of;
 
 /// The shortest pause between two visits that nothing but time asks for.
 const LEAST: SignedDuration = SignedDuration::from_millis(200);
@@ -55,9 +56,7 @@ fn is_settled(facts: &Facts) -> bool {
 
 /// A part of the time between two looks, another for each hostname: after a restart not all are looked at together.
 fn spread(facts: &Facts) -> SignedDuration {
-    let uid = facts.domain.uid().unwrap_or_default();
-    let share = uid.bytes().fold(7_i64, |sum, byte| (sum * 31 + i64::from(byte)) % 997);
-    facts.cluster.settings.recheck * i32::try_from(share).unwrap_or_default() / 997
+    share_of(facts.cluster.settings.recheck, &facts.domain.uid().unwrap_or_default())
 }
 
 fn pause(facts: &Facts, sight: &Sighting) -> SignedDuration {

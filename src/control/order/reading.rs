@@ -12,7 +12,7 @@ use super::truth::is_asked;
 use crate::api::order_record::{AttemptState, OrderRecord};
 use crate::api::runtime_order::FundingPhase;
 use crate::billing::{ProviderTruth, SubscriptionState};
-use crate::engine::hash::scattered;
+use crate::engine::hash::share_of;
 
 /// Time after a checkout was opened in which most customers pay, and the pause between two readings in it.
 const AT_THE_CHECKOUT: SignedDuration = SignedDuration::from_mins(10);
@@ -54,8 +54,7 @@ fn first(facts: &Facts, order: &OrderRecord) -> Timestamp {
     if !may_wait(since, whole, facts, order) {
         return Timestamp::MIN;
     }
-    let share = i64::from(scattered(&order.uid)).saturating_mul(whole.as_secs()) / i64::from(u16::MAX);
-    let turn = since.saturating_add(SignedDuration::from_secs(share)).unwrap_or(since);
+    let turn = since.saturating_add(share_of(whole, &order.uid)).unwrap_or(since);
     order.paid_until.map_or(Timestamp::MIN, |until| turn.min(until))
 }
 

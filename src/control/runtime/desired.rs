@@ -190,8 +190,8 @@ pub fn machine_config(
     Ok(config)
 }
 
-/// The mounts of a Machine that stands, each at the path where its volume is wanted now: Fly changes a mount's path with
-/// an update, and never its volume.
+/// The mounts of a Machine that stands, each at the path where its volume is wanted now. Fly's documents say that an
+/// update can't change a mount's volume, and nothing of its path: should that be refused, the status tells so.
 pub fn mounts(standing: Vec<fly::Mount>, wanted: &[fly::Mount]) -> Vec<fly::Mount> {
     let moved = |mut mount: fly::Mount| {
         if let Some(same) = wanted.iter().find(|wanted| wanted.volume == mount.volume) {
