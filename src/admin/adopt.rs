@@ -1,7 +1,8 @@
 //! `moorage adopt`: an app that was made by hand becomes a Runtime. Nothing is made at Fly.
 //!
 //! The Runtime is made first, held by the annotation `moorage.dev/paused`, so that it makes nothing of its own; then
-//! the claim, which says what stands; then the hold is taken off. A command that dies between is run again.
+//! the claim, which says what stands; then the hold is taken off. A command that dies between is run again, and goes on
+//! from there. Where the Plan needs an order, it ends before the claim: a claimed Runtime that nothing funds is stopped.
 
 use clap::Args;
 use fly_machines::types::{ListMachines, Machine, Volume};
@@ -10,8 +11,12 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::json;
 
 use super::{AdminError, FlyFile, claims};
-use crate::api::name_claim::{ClaimType, Holder, Pin, PinnedPlan, RuntimeIdentity};
-use crate::api::{Blueprint, FIELD_MANAGER, NameClaim, NameClaimSpec, Plan, Runtime, annotation, label_key};
+use crate::api::name_claim::{ClaimType, Holder, Pin, RuntimeIdentity};
+use crate::api::{
+    Blueprint, BlueprintSpec, FIELD_MANAGER, NameClaim, NameClaimSpec, Plan, PlanSpec, Runtime, annotation,
+    label_key,
+};
+use crate::control::runtime::desired::{PORT_ENV, TOKEN_ENV};
 use crate::control::runtime::resolve::pin;
 use crate::engine::hash::short_hash;
 
@@ -39,6 +44,9 @@ pub struct Adopt {
     /// Its Blueprint.
     #[arg(long, default_value = "openclaw")]
     pub blueprint: String,
+    /// Lets go of the Machine's own variables, which a Runtime's configuration doesn't have.
+    #[arg(long)]
+    pub drop_env: bool,
 }
 
 /// What stands in the app.
@@ -48,39 +56,88 @@ struct Found {
     volume: Volume,
 }
 
+/// What it will run.
+struct Wanted {
+    plan: PlanSpec,
+    blueprint: BlueprintSpec,
+    blueprint_generation: i64,
+}
+
 /// Adopts, and says what it did.
 ///
 /// # Errors
-/// Why the app can't be adopted; then nothing has changed.
+/// Why the app can't be adopted, or not yet; then nothing has changed at Fly, and nothing is claimed.
 pub async fn run(client: Client, adopt: &Adopt, print: impl Fn(String)) -> Result<(), AdminError> {
     let (config, fly) = adopt.fly.connect()?;
-    if let Some(claim) = claims(&client).await?.iter().find(|claim| names(claim, &adopt.app)) {
-        let holder = &claim.spec.holder;
-        return Err(refused(format!(
-            "the app `{}` is the Runtime {}/{} already (NameClaim {})",
-            adopt.app,
-            holder.namespace,
-            holder.name,
-            claim.name_any()
-        )));
-    }
-    let found = look(&fly, &config.fly.organization, &adopt.app).await?;
-    let pin = pinned(&client, adopt, &found).await?;
-    let runtime = held(&client, adopt).await?;
-    print(format!("made: Runtime {}/{}, held", adopt.namespace, adopt.name));
-    let identity = identity(&config.cluster_id, adopt, &found, &runtime, pin);
-    claim(&client, adopt, &runtime, identity).await?;
-    print(format!("claimed: {} is what stands under it", adopt.app));
+    let claims = claims(&client).await?;
+    let identity = match claims.iter().find(|claim| names(claim, &adopt.app)) {
+        Some(claim) => begun(&client, adopt, claim).await?,
+        None => {
+            let found = look(&fly, &config.fly.organization, &adopt.app).await?;
+            let wanted = wanted(&client, adopt, &found).await?;
+            let runtime = held(&client, adopt).await?;
+            print(format!("made: Runtime {}/{}, held", adopt.namespace, adopt.name));
+            funded(adopt, &wanted.plan, &runtime, &claims)?;
+            let identity =
+                identity(&config.cluster_id, adopt, &found, &runtime, pinned(adopt, &wanted, &found));
+            claim(&client, adopt, &runtime, identity.clone()).await?;
+            print(format!("claimed: {} is what stands under it", adopt.app));
+            identity
+        }
+    };
     let free = json!({"metadata": {"annotations": {annotation::PAUSED: null}}});
     runtimes(&client, adopt)
         .patch(&adopt.name, &PatchParams::default(), &Patch::Merge(free))
         .await
         .map_err(AdminError::kubernetes("let the Runtime go on"))?;
     print(format!(
-        "adopted: Machine {} is restarted once into the Blueprint's configuration; volume {} and the app's own secrets are kept",
-        found.machine.id, found.volume.id
+        "adopted: Machine {} is restarted once into the Blueprint's configuration, on the image that it runs; volume {} and the app's own secrets are kept",
+        identity.machine_id.unwrap_or_default(),
+        identity.volume_id.unwrap_or_default()
     ));
     Ok(())
+}
+
+/// What an earlier run of this command claimed, whose Runtime is still held.
+async fn begun(client: &Client, adopt: &Adopt, claim: &NameClaim) -> Result<RuntimeIdentity, AdminError> {
+    let holder = &claim.spec.holder;
+    let runtime = runtimes(client, adopt).get_opt(&adopt.name).await;
+    let runtime = runtime.map_err(AdminError::kubernetes("read the Runtime"))?;
+    let is_its = runtime.as_ref().is_some_and(|runtime| runtime.uid().as_ref() == Some(&holder.uid));
+    match &claim.spec.runtime {
+        Some(identity) if is_its && runtime.as_ref().is_some_and(is_held) => {
+            Ok(RuntimeIdentity::clone(identity))
+        }
+        _ => Err(refused(format!(
+            "the app `{}` is the Runtime {}/{} already (NameClaim {})",
+            adopt.app,
+            holder.namespace,
+            holder.name,
+            claim.name_any()
+        ))),
+    }
+}
+
+fn is_held(runtime: &Runtime) -> bool {
+    runtime.annotations().get(annotation::PAUSED).is_some_and(|it| it == "true")
+}
+
+/// The Plan needs no order, or one funds the Runtime.
+fn funded(adopt: &Adopt, plan: &PlanSpec, runtime: &Runtime, claims: &[NameClaim]) -> Result<(), AdminError> {
+    let funds = |claim: &NameClaim| {
+        let order = claim.spec.order.as_ref().filter(|order| order.phase.funds());
+        let funded = order.and_then(|order| order.funds.as_ref()).and_then(|funds| funds.uid.as_ref());
+        funded.is_some() && funded == runtime.metadata.uid.as_ref()
+    };
+    if !plan.requires_order || claims.iter().any(funds) {
+        return Ok(());
+    }
+    Err(refused(format!(
+        "not adopted yet: the Plan `{plan}` needs an order, and without one the Machine would be stopped. The Runtime {namespace}/{name} stands, held, and the app is as it was. Place a RuntimeOrder in `{namespace}` with `spec.planRef.name: {plan}` and `spec.runtimeRef.name: {name}`; once it is paid, run this command again",
+        plan = adopt.plan,
+        namespace = adopt.namespace,
+        name = adopt.name,
+    )))
 }
 
 fn refused(message: impl Into<String>) -> AdminError {
@@ -129,8 +186,8 @@ async fn look(fly: &fly_machines::Client, organization: &str, name: &str) -> Res
     Ok(Found { network: app.network, machine, volume })
 }
 
-/// What it will run: the Plan's size with the volume that stands, and the Blueprint.
-async fn pinned(client: &Client, adopt: &Adopt, found: &Found) -> Result<Pin, AdminError> {
+/// Plan and Blueprint, if what stands fits them.
+async fn wanted(client: &Client, adopt: &Adopt, found: &Found) -> Result<Wanted, AdminError> {
     let plan: Plan = Api::all(client.clone())
         .get(&adopt.plan)
         .await
@@ -147,10 +204,37 @@ async fn pinned(client: &Client, adopt: &Adopt, found: &Found) -> Result<Pin, Ad
             adopt.blueprint, blueprint.spec.mount_path
         )));
     }
-    let generation = blueprint.metadata.generation.unwrap_or_default();
-    let made = pin(&adopt.plan, &plan.spec, &adopt.blueprint, generation, &blueprint.spec);
-    let volume_gb = i32::try_from(found.volume.size_gb).unwrap_or(made.plan.volume_gb);
-    Ok(Pin { plan: PinnedPlan { volume_gb, ..made.plan.clone() }, ..made })
+    let own = own_env(&found.machine, &blueprint.spec);
+    if !own.is_empty() && !adopt.drop_env {
+        return Err(refused(format!(
+            "its Machine has variables that a Runtime's configuration doesn't have: {}. Set those that are needed as secrets of the app (`fly secrets set --stage -a {}`), which are kept, or later in the Runtime's `spec.env`; then run this command with --drop-env",
+            own.join(", "),
+            adopt.app
+        )));
+    }
+    let blueprint_generation = blueprint.metadata.generation.unwrap_or_default();
+    Ok(Wanted { plan: plan.spec, blueprint: blueprint.spec, blueprint_generation })
+}
+
+/// Names of the variables of its configuration that nobody would set any more.
+fn own_env<'m>(machine: &'m Machine, blueprint: &BlueprintSpec) -> Vec<&'m str> {
+    let names = machine.config.iter().flat_map(|config| config.env.keys());
+    let is_set = |name: &str| {
+        [PORT_ENV, TOKEN_ENV].contains(&name) || blueprint.env.iter().any(|env| env.name == name)
+    };
+    names.map(String::as_str).filter(|name| !is_set(name)).collect()
+}
+
+/// The Plan's size, to which a smaller volume grows, and the Blueprint with the image that runs. The Blueprint's own image is
+/// an upgrade like any other, with a snapshot before it and a way back: an older gateway can't be trusted with what a
+/// newer one wrote.
+fn pinned(adopt: &Adopt, wanted: &Wanted, found: &Found) -> Pin {
+    let mut blueprint = wanted.blueprint.clone();
+    if let Some(config) = &found.machine.config {
+        blueprint.image.clone_from(&config.image);
+    }
+    let made = pin(&adopt.plan, &wanted.plan, &adopt.blueprint, wanted.blueprint_generation, &blueprint);
+    Pin { image_digest: found.machine.image_digest().map(str::to_owned), ..made }
 }
 
 /// The Runtime, made or found, that is held and has nothing of its own.
@@ -176,9 +260,8 @@ async fn held(client: &Client, adopt: &Adopt) -> Result<Runtime, AdminError> {
         Ok(made) => Ok(made),
         Err(kube::Error::Api(status)) if status.is_already_exists() => {
             let standing = api.get(&adopt.name).await.map_err(AdminError::kubernetes("read the Runtime"))?;
-            let is_held = standing.annotations().get(annotation::PAUSED).is_some_and(|it| it == "true");
             let empty = standing.status.as_ref().is_none_or(|status| status.external.is_none());
-            if is_held && empty && standing.spec.slug.as_deref() == Some(slug(adopt)) {
+            if is_held(&standing) && empty && standing.spec.slug.as_deref() == Some(slug(adopt)) {
                 return Ok(standing);
             }
             Err(refused(format!("the Runtime {}/{} exists already", adopt.namespace, adopt.name)))
@@ -222,9 +305,17 @@ async fn claim(
     };
     let mut claim = NameClaim::new(&NameClaim::label_key(slug(adopt)), spec);
     claim.labels_mut().insert(label_key::MANAGED_BY.to_owned(), FIELD_MANAGER.to_owned());
-    let made = Api::all(client.clone()).create(&PostParams::default(), &claim).await;
-    made.map(drop).map_err(AdminError::kubernetes(format!(
-        "claim the slug `{}` (if it is taken, delete the held Runtime and choose another with --slug)",
-        slug(adopt)
-    )))
+    match Api::all(client.clone()).create(&PostParams::default(), &claim).await {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_already_exists() => Err(refused(format!(
+            "the slug `{}` is taken; delete the held Runtime {}/{}, and choose another slug with --slug",
+            slug(adopt),
+            adopt.namespace,
+            adopt.name
+        ))),
+        Err(error) => {
+            let what = format!("claim the slug `{}` (then run this command again)", slug(adopt));
+            Err(AdminError::kubernetes(what)(error))
+        }
+    }
 }

@@ -11,6 +11,8 @@
 #[path = "../runtime_support/mod.rs"]
 mod support;
 
+mod with_care;
+
 use std::collections::BTreeMap;
 use std::process::Command;
 
@@ -55,9 +57,14 @@ async fn volume(rig: &Rig, app: &str) -> String {
 async fn machine(rig: &Rig, app: &str, name: &str, volume: &str) -> String {
     let config = fly::MachineConfig {
         image: "ghcr.io/openclaw/openclaw:2026.7.1".into(),
-        mounts: vec![fly::Mount { volume: volume.into(), path: "/data".into(), ..fly::Mount::default() }],
         ..fly::MachineConfig::default()
     };
+    machine_with(rig, app, name, volume, config).await
+}
+
+async fn machine_with(rig: &Rig, app: &str, name: &str, volume: &str, config: fly::MachineConfig) -> String {
+    let mount = fly::Mount { volume: volume.into(), path: "/data".into(), ..fly::Mount::default() };
+    let config = fly::MachineConfig { mounts: vec![mount], ..config };
     let request = fly::CreateMachine {
         config,
         name: Some(name.into()),
@@ -76,6 +83,10 @@ fn calls(ledger: &Value, app: &str) -> Vec<String> {
     };
     let named = |it: &Value| format!("{} {}", text(it, "/call/method"), text(it, "/call/route"));
     entries.iter().filter(asked).map(named).collect()
+}
+
+fn updates(calls: &[String]) -> usize {
+    calls.iter().filter(|call| *call == "POST /v1/apps/{app}/machines/{machine}").count()
 }
 
 #[tokio::test]
@@ -99,8 +110,7 @@ async fn an_app_made_by_hand_becomes_a_runtime_by_one_restart() {
     for made in ["POST /v1/apps", "POST /v1/apps/{app}/machines", "POST /v1/apps/{app}/volumes"] {
         assert!(!done.iter().any(|call| call == made), "{done:?}");
     }
-    let updates = done.iter().filter(|call| *call == "POST /v1/apps/{app}/machines/{machine}");
-    assert_eq!(updates.count(), 1, "{done:?}");
+    assert_eq!(updates(&done), 1, "{done:?}");
     let secrets = client(rig).secrets("by-hand").list().await.unwrap();
     assert!(secrets.iter().any(|secret| secret.name == "OWN_KEY"), "its own secret is gone");
     let (well, said) = moorage(rig, &arguments("by-hand")).await;
