@@ -439,7 +439,7 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         r::DEADLINE_EXCEEDED,
         "`moorage deployments -n NS`: at which step it stands; `fly logs -a APP`",
-        "`moorage recover NS/NAME`, which also stops and starts a Machine that Fly has left between two states; slow retries go on meanwhile",
+        "`moorage recover NS/NAME`, which also ends and starts a Machine that Fly has left between two states; where that doesn't help, `fly machine destroy --force ID -a APP`: it is made anew on its volume; slow retries go on meanwhile",
     ),
     entry(
         r::INTERNAL_ERROR,

@@ -117,6 +117,7 @@ fn is_at_rest(known: &Knowledge) -> bool {
         under_way,
         started,
         stop_asked,
+        killed,
         stops,
         destroy_asked,
         snapshot_asked,
@@ -125,7 +126,7 @@ fn is_at_rest(known: &Knowledge) -> bool {
         full_volume,
         removed_volumes,
     } = known;
-    let idle = under_way.is_none() && started.is_none();
+    let idle = under_way.is_none() && started.is_none() && killed.is_none();
     let times = [stop_asked, destroy_asked, app_delete_asked];
     (*snapshot == Known::Unknown && snapshot_asked.is_none())
         && matches!((token, env), (Token::Unknown, EnvFact::Unknown))

@@ -8,8 +8,8 @@ use moorage::api::runtime::PowerState;
 use moorage::api::state::RuntimeState;
 use moorage::control::policy::Suspension;
 use moorage::control::runtime::decide::decide;
-use moorage::control::runtime::facts::{Health, Knowledge, Known, MachinePhase, RequestKind, Source};
-use moorage::control::runtime::step::{Effect, Look, Rest, Step};
+use moorage::control::runtime::facts::{Health, Knowledge, Known, Source};
+use moorage::control::runtime::step::{Look, Rest, Step};
 
 fn running() -> World {
     let mut world = World::new();
@@ -128,24 +128,4 @@ fn one_that_was_not_seen_to_serve_is_asked() {
         status
     });
     assert_eq!(first_step(&world), Step::Look(Look::Machine));
-}
-
-#[test]
-fn one_that_is_stuck_on_its_way_is_stopped_and_started_when_somebody_asks() {
-    let mut world = running();
-    let machine = world.machine.as_mut().unwrap();
-    (machine.phase, machine.health, machine.since) = (MachinePhase::Starting, Health::Unknown, world.now);
-    let step = |world: &World| {
-        let mut facts = world.facts(Knowledge::default());
-        while let Step::Look(look) = decide(world.now, &facts) {
-            world.look(look, &mut facts);
-        }
-        decide(world.now, &facts)
-    };
-    world.now += second(600);
-    assert!(matches!(step(&world), Step::Wait(_)), "it may just be slow");
-    world.request("again", RequestKind::Restart);
-    assert_eq!(step(&world), Step::Do(Effect::StopMachine));
-    world.machine.as_mut().unwrap().since = world.now;
-    assert!(matches!(step(&world), Step::Wait(_)), "it hasn't been long");
 }

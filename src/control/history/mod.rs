@@ -109,7 +109,7 @@ pub fn operation_of(effect: &Effect) -> Option<OperationType> {
         Effect::ExtendVolume { .. } => Some(OperationType::Resize),
         Effect::ReplaceVolume => Some(OperationType::Restore),
         Effect::StartMachine => Some(OperationType::Start),
-        Effect::StopMachine => Some(OperationType::Stop),
+        Effect::StopMachine | Effect::KillMachine => Some(OperationType::Stop),
         Effect::DestroyMachine | Effect::DeleteApp | Effect::ReleaseClaim(_) => Some(OperationType::Destroy),
         _ => None,
     }

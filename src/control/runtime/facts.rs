@@ -160,6 +160,8 @@ pub struct Knowledge {
     pub started: Option<Attempt>,
     /// When the stop under way was asked for.
     pub stop_asked: Option<Timestamp>,
+    /// The last kill of a Machine that Fly had left on its way to a stop, and how many there were in a row.
+    pub killed: Option<Attempt>,
     /// How many stops were asked for on the way to rest: more than one if requests start it again.
     pub stops: u32,
     /// When the Machine's removal was asked for.
@@ -301,12 +303,12 @@ pub enum TroubleClass {
     Human,
 }
 
-/// A start that was asked for.
+/// Something that was asked for, perhaps again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// When.
     pub at: Timestamp,
-    /// How many in a row didn't lead to a healthy gateway.
+    /// How many in a row didn't lead to what was wanted.
     pub count: u32,
 }
 

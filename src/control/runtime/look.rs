@@ -304,6 +304,9 @@ fn settle(facts: &mut Facts, machine: &MachineFact) {
     if machine.phase == MachinePhase::Stopped {
         facts.known.stop_asked = None;
     }
+    if machine.phase != MachinePhase::Stopping {
+        facts.known.killed = None;
+    }
     // What it answered before it was stopped says nothing of the next start.
     if machine.phase != MachinePhase::Started {
         facts.known.probe = None;

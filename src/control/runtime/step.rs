@@ -166,6 +166,8 @@ pub enum Effect {
     StartMachine,
     /// Stop the Machine, gracefully.
     StopMachine,
+    /// End the Machine, which Fly has left on its way to a stop, without any time left to it.
+    KillMachine,
     /// Remove the Machine.
     DestroyMachine,
     /// Remove the app.
@@ -253,6 +255,10 @@ pub enum Waiting {
     Gateway,
     /// The Machine, to stop.
     Stop,
+    /// The Machine, to end after it was killed.
+    Kill,
+    /// The Machine, which Fly has left on its way to a stop and which didn't end when it was killed.
+    StuckStop,
     /// The Machine, to be replaced.
     Replacement,
     /// The Machine, to be gone.

@@ -357,6 +357,7 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::DetachServices => "DetachServices",
         Effect::StartMachine => "StartMachine",
         Effect::StopMachine => "StopMachine",
+        Effect::KillMachine => "KillMachine",
         Effect::DestroyMachine => "DestroyMachine",
         Effect::DeleteApp => "DeleteApp",
     }
@@ -369,6 +370,8 @@ fn wait_name(waiting: &Waiting) -> &'static str {
         Waiting::Boot => "WaitForBoot",
         Waiting::Gateway => "WaitForGateway",
         Waiting::Stop => "WaitForStop",
+        Waiting::Kill => "WaitForKill",
+        Waiting::StuckStop => "WaitForStuckStop",
         Waiting::Replacement => "WaitForReplacement",
         Waiting::MachineGone => "WaitForMachineGone",
         Waiting::VolumeGone => "WaitForVolumeGone",
@@ -382,6 +385,9 @@ fn wait_name(waiting: &Waiting) -> &'static str {
 }
 
 /// The step in a sentence, for people.
+/// Of a Machine that nothing ends.
+const STUCK_STOP: &str = "Fly has left the Machine on its way to a stop, and killing it several times didn't end it. Look at Fly's status page. A task of type Restart (`moorage recover`) has it killed further; `fly machine destroy --force` with its id removes it: its data is on the volume, and it is made anew.";
+
 fn doing(step: &Step) -> &'static str {
     match step {
         Step::Wait(wait) => match wait.what {
@@ -391,6 +397,8 @@ fn doing(step: &Step) -> &'static str {
             Waiting::Gateway => "The gateway starts; it doesn't answer yet.",
             Waiting::Stop => "The gateway finishes its work and stops.",
             Waiting::Replacement => "Fly puts the new configuration in place.",
+            Waiting::Kill => "Fly has left the Machine on its way to a stop for minutes; it was killed.",
+            Waiting::StuckStop => STUCK_STOP,
             Waiting::MachineGone => "Fly removes the Machine.",
             Waiting::VolumeGone => "Fly removes the volume.",
             Waiting::AppGone => "Fly removes the app.",
@@ -411,6 +419,7 @@ fn doing(step: &Step) -> &'static str {
     }
 }
 
+        Step::Do(Effect::KillMachine) => "Killing the Machine, which Fly has left on its way to a stop.",
 /// Whether the Runtime serves, for the rollouts; `None` while Fly can't be asked, which says nothing of it.
 pub fn standing(facts: &Facts, step: &Step) -> Option<Standing> {
     let should = resolve(facts).is_ok_and(|resolved| resolved.power == Power::Run);

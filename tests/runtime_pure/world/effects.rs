@@ -190,6 +190,17 @@ impl World {
                     self.wake();
                 }
             }
+            Effect::KillMachine => {
+                let machine = self.machine.as_mut().unwrap();
+                assert_eq!(machine.phase, MachinePhase::Stopping, "one was killed that wasn't to end");
+                match self.tough.checked_sub(1) {
+                    Some(left) => self.tough = left,
+                    None => {
+                        machine.phase = MachinePhase::Stopped;
+                        machine.quiet = Some(self.now - self.slow_clock);
+                    }
+                }
+            }
             Effect::VacateName(key) => self.names.retain(|name| name.key != *key),
             Effect::ReplaceVolume | Effect::ExtendVolume { .. } | Effect::Clear(_) => self.apply_move(effect),
             Effect::DestroyMachine => self.machine = None,
@@ -340,7 +351,7 @@ impl World {
             (Effect::StartMachine, before) => {
                 Some(Attempt { at: now, count: before.map_or(0, |before| before.count + 1) })
             }
-            (Effect::StopMachine, _) => None,
+            (Effect::StopMachine | Effect::KillMachine, _) => None,
             (_, before) => before,
         };
         match effect {
@@ -423,6 +434,7 @@ impl World {
                 known.machine = self.machine.clone().map_or(Known::Unknown, Known::Present);
             }
             Effect::FinishTask(_) => known.pursuit = None,
+            Effect::KillMachine => known.stop_asked = Some(now),
             Effect::StopMachine => {
                 known.stop_asked = Some(now);
                 known.stops += 1;

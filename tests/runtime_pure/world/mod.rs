@@ -78,6 +78,8 @@ pub struct World {
     pub never_snapshots: bool,
     /// Snapshots of the running Runtime, with the time when each was asked for.
     pub taken: Vec<Timestamp>,
+    /// How many kills a Machine survives that Fly has left on its way to a stop.
+    pub tough: u32,
     /// Requests that reach the Machine right when it stops.
     pub visitors: u32,
     /// Values of the variables that come from Secrets.
@@ -199,6 +201,7 @@ impl World {
             slow_clock: SignedDuration::ZERO,
             never_snapshots: false,
             taken: Vec::new(),
+            tough: 0,
             visitors: 0,
             secrets: BTreeMap::new(),
             next_token: "0123456789abcdef0123456789abcdef",

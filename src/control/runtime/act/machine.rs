@@ -254,6 +254,21 @@ pub(super) async fn stop(
     reread(ctx, now, facts, identity, &id).await
 }
 
+/// Ends one that is on its way to a stop already, without the time that its configuration gives it.
+pub(super) async fn kill(
+    ctx: &Context,
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+) -> Result<(), Failed> {
+    let Some(id) = machine_id(facts) else { return Ok(()) };
+    let terms = fly::StopMachine { signal: Some("SIGKILL".into()), ..fly::StopMachine::default() };
+    ctx.fly.machines(&identity.app).stop(&id, &terms).await?;
+    facts.known.stop_asked = Some(now);
+    facts.known.started = None;
+    Ok(())
+}
+
 pub(super) async fn destroy(
     ctx: &Context,
     now: Timestamp,

@@ -135,6 +135,7 @@ async fn on_fly(
         Effect::DetachServices => machine::detach(ctx, now, facts, identity).await,
         Effect::StartMachine => machine::start(ctx, now, facts, identity).await,
         Effect::StopMachine => machine::stop(ctx, now, facts, identity).await,
+        Effect::KillMachine => machine::kill(ctx, now, facts, identity).await,
         Effect::DestroyMachine => machine::destroy(ctx, now, facts, identity).await,
         Effect::DeleteApp => app::delete_app(ctx, now, facts, identity).await,
         _ => Ok(()),
@@ -244,6 +245,8 @@ pub fn forget(facts: &mut Facts, effect: &Effect) {
             known.pursuit.iter_mut().for_each(|pursuit| pursuit.snapshot = Known::Unknown);
         }
         Effect::ReplaceVolume => known.moving.fresh = Known::Unknown,
+        // Since when it is on its way to a stop is known of this look: it is looked at again soon.
+        Effect::KillMachine => {}
         Effect::Clear(_) => known.moving.left = None,
         _ => known.machine = Known::Unknown,
     }

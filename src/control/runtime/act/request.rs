@@ -4,7 +4,9 @@ use fly_machines::ErrorClass;
 use jiff::Timestamp;
 use kube::{Api, ResourceExt};
 
-use super::super::facts::{Facts, Known, Refusal, RequestKind, SnapshotAsked, SnapshotReply, TroubleClass};
+use super::super::facts::{
+    Attempt, Facts, Known, Refusal, RequestKind, SnapshotAsked, SnapshotReply, TroubleClass,
+};
 use super::super::step::{Effect, Finish};
 use super::super::trouble::Failure;
 use super::Failed;
@@ -19,11 +21,17 @@ pub fn begin(now: Timestamp, facts: &mut Facts, effect: &Effect) {
         facts.known.snapshot_asked = Some(SnapshotAsked { at: now, reply: SnapshotReply::Lost });
         facts.known.snapshot = Known::Unknown;
     }
+    if *effect == Effect::KillMachine {
+        note_kill(now, facts);
+    }
     let Some(request) = facts.cluster.request.clone() else { return };
     let started = facts.known.machine.present().and_then(|machine| machine.started);
     let pursuit = facts.known.pursuit_mut(&request);
     match (effect, request.kind) {
-        (Effect::StopMachine | Effect::StartMachine | Effect::UpdateMachine(_), RequestKind::Restart) => {
+        (
+            Effect::StopMachine | Effect::KillMachine | Effect::StartMachine | Effect::UpdateMachine(_),
+            RequestKind::Restart,
+        ) => {
             pursuit.ending.get_or_insert(started);
         }
         (Effect::TakeSnapshot { .. }, _) => {
@@ -33,6 +41,14 @@ pub fn begin(now: Timestamp, facts: &mut Facts, effect: &Effect) {
         }
         _ => {}
     }
+}
+
+/// Counts a kill, whether its answer comes or not.
+fn note_kill(now: Timestamp, facts: &mut Facts) {
+    let since = facts.known.machine.present().map(|machine| machine.since);
+    let before = facts.known.killed.as_ref().filter(|asked| since.is_some_and(|since| asked.at >= since));
+    let count = before.map_or(1, |asked| asked.count.saturating_add(1));
+    facts.known.killed = Some(Attempt { at: now, count });
 }
 
 /// Makes a snapshot. One that is under way already is as good; a refusal is the request's, not the Runtime's.

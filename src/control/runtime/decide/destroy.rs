@@ -7,11 +7,12 @@ use super::super::facts::{
 };
 use super::super::hostname;
 use super::super::moving::newest;
+use super::super::resolve::Power;
 use super::super::step::{Effect, Look, Release, Rest, Step, Waiting};
 use super::super::survey;
 use super::replace::{self, record};
 use super::snapshot::{self, Keeping, Want};
-use super::{Reached, absence_proved, displaced, has_finalizer, look_again};
+use super::{Reached, absence_proved, displaced, has_finalizer, look_again, stuck};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::{RuntimeIdentity, SnapshotRecord, Tombstone};
 use crate::api::runtime::DeletionPolicy;
@@ -223,6 +224,7 @@ pub(super) fn no_machine(now: Timestamp, facts: &Facts) -> Reached<()> {
 
 pub(super) fn machine_stopped(now: Timestamp, facts: &Facts) -> Reached<()> {
     let Some(machine) = machine(now, facts)? else { return Ok(()) };
+    stuck::freed(now, facts, machine, Power::Stop)?;
     let look = |what| again(now, facts, Look::Machine, what);
     match (machine.phase, facts.known.stop_asked) {
         (MachinePhase::Stopped | MachinePhase::Failed, _) => Ok(()),

@@ -21,6 +21,7 @@ mod restore;
 mod snapshot;
 mod survey;
 mod upgrade;
+mod stuck;
 mod warm;
 
 pub use snapshot::quiet_since;

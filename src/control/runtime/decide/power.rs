@@ -8,8 +8,7 @@ use super::super::facts::{
 use super::super::resolve::{Power, Resolved};
 use super::super::step::{Effect, Launch, Look, Rest, Step, Wait, Waiting};
 use super::provision::token_for_launch;
-use super::request::restart_is_due;
-use super::{Reached, drift, look_again};
+use super::{Reached, drift, look_again, stuck};
 use crate::api::condition::{self, ConditionStatus, ConditionType};
 use crate::api::reason;
 use crate::api::runtime::SleepMode;
@@ -19,14 +18,11 @@ use crate::control::runtime::{config_mark, desired, names, sleep, warm};
 use crate::engine::config::Readiness;
 use crate::gateway::exit::ExitCause;
 
-/// After so long between two states Fly takes a Machine to be stuck.
-const STUCK: SignedDuration = SignedDuration::from_mins(5);
-
 /// The Machine runs, or is stopped, as it should be.
 pub(super) fn reached(now: Timestamp, facts: &Facts, resolved: &Resolved) -> Reached<Step> {
     let Known::Present(machine) = &facts.known.machine else { return Err(Step::Look(Look::Machine)) };
     host_answers(now, facts)?;
-    unstuck(now, facts, machine)?;
+    stuck::freed(now, facts, machine, resolved.power)?;
     settled(now, machine)?;
     halted(now, facts, resolved.power)?;
     configured(now, facts, machine, resolved)?;
@@ -46,6 +42,7 @@ pub(super) fn halted(now: Timestamp, facts: &Facts, power: Power) -> Reached<()>
     if power == Power::Run || machine.host == Host::Unreachable {
         return Ok(());
     }
+    stuck::freed(now, facts, machine, power)?;
     settled(now, machine)?;
     // One that still runs a minute later was started again, or never got the request.
     let recent = |asked: &Timestamp| asked.duration_until(now) < SignedDuration::from_mins(1);
@@ -99,20 +96,6 @@ fn unreachable(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Step {
         ),
         pause - age,
     ))
-}
-
-/// One that Fly has left on its way to a start is stopped if somebody asks for its restart: a stop and a start is what
-/// Fly names as the remedy (Machine states). Nobody but a person knows that it isn't just slow.
-fn unstuck(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Reached<()> {
-    let starting =
-        matches!(machine.phase, MachinePhase::Preparing | MachinePhase::Starting | MachinePhase::Replacing);
-    let long = machine.since.duration_until(now) >= STUCK;
-    let asked =
-        facts.known.stop_asked.is_some_and(|at| at.duration_until(now) < SignedDuration::from_mins(1));
-    if starting && long && !asked && restart_is_due(facts, machine) {
-        return Err(Step::Do(Effect::StopMachine));
-    }
-    Ok(())
 }
 
 /// A Machine between two states accepts nothing: look again when it is likely to have moved on.
