@@ -13,7 +13,7 @@ fn literal(name: &str, value: &str) -> EnvVar {
     EnvVar { name: name.into(), value: Some(value.into()), value_from: None }
 }
 
-fn secret(name: &str) -> EnvVar {
+pub fn secret(name: &str) -> EnvVar {
     let secret_key_ref = SecretKeyRef { name: "keys".into(), key: name.into() };
     EnvVar { name: name.into(), value: None, value_from: Some(EnvSource { secret_key_ref }) }
 }
@@ -73,7 +73,7 @@ fn pending(world: &World) -> Vec<String> {
 }
 
 /// What was changed, reading the token aside.
-fn changes(world: &World) -> Vec<&'static str> {
+pub fn changes(world: &World) -> Vec<&'static str> {
     world.ledger.iter().copied().filter(|it| *it != "EnsureToken").collect()
 }
 

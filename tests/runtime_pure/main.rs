@@ -27,6 +27,7 @@ mod restart;
 mod restore;
 mod sleep;
 mod snapshots;
+mod stalled;
 mod stuck;
 mod update_available;
 mod upgrade;

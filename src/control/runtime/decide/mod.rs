@@ -12,6 +12,7 @@ mod drift;
 mod fork;
 pub mod hostname;
 pub(super) mod power;
+mod kept;
 mod provision;
 mod recover;
 pub(super) mod replace;
@@ -50,7 +51,7 @@ pub fn decide(now: Timestamp, facts: &Facts) -> Step {
     let step = match pause {
         Some(wait) => wait,
         None if is_deleted(&facts.runtime) => destroy::decide(now, facts),
-        None => live(now, facts).unwrap_or_else(|step| step),
+        None => kept::running(now, facts, live(now, facts).unwrap_or_else(|step| step)),
     };
     let step = if is_deleted(&facts.runtime) { step } else { request::attended(now, facts, step) };
     held(facts, read_in_full(facts, step))
@@ -173,7 +174,8 @@ pub fn is_deleted(runtime: &Runtime) -> bool {
     runtime.metadata.deletion_timestamp.is_some()
 }
 
-/// A refused spec changes nothing; it is looked at again after a while, and when what it refers to changes.
+/// A refused spec changes nothing; it is looked at again after a while, and when what it refers to changes. What runs is
+/// kept running meanwhile (see `kept`).
 fn refused(facts: &Facts, refusal: Refusal) -> Step {
     Step::Rest(Rest::Refused(refusal, facts.cluster.settings.slow_retry))
 }

@@ -284,7 +284,7 @@ fn probe_again(now: Timestamp, facts: &Facts) -> Step {
 }
 
 /// It is off and should run: start it, unless it has just ended by itself for a reason that a start won't mend.
-fn start(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Step {
+pub(super) fn start(now: Timestamp, facts: &Facts, machine: &MachineFact) -> Step {
     let Some((refusal, pause)) = ended(facts, machine) else { return Step::Do(Effect::StartMachine) };
     // Time runs from when it was seen to have ended: a gateway may take long to find out that it can't start.
     let started = facts.known.started.as_ref().map(|attempt| attempt.at);
