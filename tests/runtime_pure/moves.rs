@@ -159,6 +159,7 @@ impl World {
         if self.is_shooting(volume) {
             return SnapshotReply::Busy;
         }
+        assert!(self.is_copied(volume), "a snapshot of a copy that Fly still fills");
         self.shoot(volume);
         self.snapshots += 1;
         SnapshotReply::Taken
@@ -393,6 +394,7 @@ impl World {
         let running = self.machine.as_ref().is_some_and(|it| it.phase == MachinePhase::Started);
         let copies = replacement.cause == ReplacementCause::Fork;
         assert!(!running || !copies, "a volume copied while its Machine runs");
+        assert!(!copies || self.is_copied(&replacement.source), "a copy of one that Fly still fills");
         let source = if replacement.cause == ReplacementCause::Fork {
             self.moves.volumes[&replacement.source].clone()
         } else {

@@ -9,6 +9,7 @@ use moorage::api::name_claim::PinnedPlan;
 use moorage::api::order_record::OrderRecord;
 use moorage::api::replacement::ReplacementCause;
 use moorage::api::runtime::{DeletionPolicy, HostLossPolicy, PowerState, Recovery};
+use moorage::control::rollout::pick::Permit;
 use moorage::control::runtime::decide::{decide, displaced};
 use moorage::control::runtime::facts::{Knowledge, MachinePhase, VolumePhase};
 use moorage::control::runtime::step::{Clearing, Effect, Look, Rest, Step};
@@ -406,6 +407,72 @@ fn the_source_of_a_copy_stays_while_fly_still_fills_the_copy() {
     assert!((5..60).contains(&looks), "{looks} looks in half an hour");
     cleared(&mut world);
     assert!(world.identity().displaced.is_empty());
+}
+
+/// One that runs on a copy that Fly still fills for a while.
+fn on_slow_copy() -> World {
+    let mut world = on_full_host();
+    world.moves.slow_copies = second(1200);
+    resize(&mut world, "pro");
+    assert_eq!(run(&mut world, None), Rest::Running);
+    world.write("diary, continued");
+    world.now += second(60);
+    world.ledger.clear();
+    world
+}
+
+#[test]
+fn what_is_kept_of_a_copy_is_all_of_it() {
+    let mut world = on_slow_copy();
+    let filled = world.moves.copying[world.identity().volume_id.as_ref().unwrap()];
+    world.delete(DeletionPolicy::Snapshot);
+    assert_eq!(run(&mut world, None), Rest::Gone);
+    assert_eq!(world.usable_volumes(), 0, "{:?}", world.ledger);
+    let kept = world.claim.as_ref().unwrap().runtime.as_ref().unwrap().snapshot.clone().unwrap();
+    let shot = world.moves.shots.iter().find(|shot| shot.id == kept.id).unwrap();
+    assert_eq!(shot.volume_now.content, "diary, continued");
+    assert!(shot.made >= filled, "the snapshot would have holes");
+    assert_eq!(world.ledger[1..4], ["ReleaseAddress", "ReleaseAddress", "StopMachine"], "it stops at once");
+}
+
+#[test]
+fn one_fault_while_a_copy_is_waited_for_changes_nothing_in_the_end() {
+    let mut reference = on_slow_copy();
+    reference.delete(DeletionPolicy::Snapshot);
+    assert_eq!(run(&mut reference, None), Rest::Gone);
+    for at in 0..reference.ledger.len() {
+        for fault in FAULTS {
+            let mut world = on_slow_copy();
+            world.delete(DeletionPolicy::Snapshot);
+            assert_eq!(run(&mut world, Some((at, fault))), Rest::Gone, "{fault:?} at {at}");
+            assert_eq!(world.summary(), reference.summary(), "{fault:?} at {at}: {:?}", world.ledger);
+        }
+    }
+}
+
+#[test]
+fn an_upgrade_begins_once_its_volume_is_whole() {
+    let mut world = on_slow_copy();
+    let filled = world.moves.copying[world.identity().volume_id.as_ref().unwrap()];
+    world.edit_blueprint(|blueprint| blueprint.image = "ghcr.io/openclaw/openclaw:2026.10.0".into());
+    world.permit = Permit::Granted;
+    run_until(&mut world, |world| world.ledger.contains(&"BeginUpgrade"));
+    assert!(world.now >= filled && world.ledger.contains(&"BeginUpgrade"), "{:?}", world.ledger);
+    assert!(!world.ledger.contains(&"StopMachine"), "it serves meanwhile");
+}
+
+#[test]
+fn a_copy_is_copied_once_it_is_whole() {
+    let mut world = on_slow_copy();
+    let filled = world.moves.copying[world.identity().volume_id.as_ref().unwrap()];
+    world.power(PowerState::Stopped);
+    assert_eq!(run(&mut world, None), Rest::Stopped);
+    world.fill_host();
+    world.power(PowerState::Running);
+    run_until(&mut world, |world| world.ledger.contains(&"ReplaceVolume"));
+    assert!(world.now >= filled, "{:?}", world.ledger);
+    assert_eq!(run(&mut world, None), Rest::Running);
+    assert_eq!(world.content(), "diary, continued");
 }
 
 #[test]

@@ -271,6 +271,8 @@ pub enum Waiting {
     Snapshot,
     /// The new volume, to be filled.
     NewVolume,
+    /// The volume, to have all that it is a copy of.
+    Filled,
     /// What a move left behind, to be cleared up.
     Displaced,
     /// The pause after something went wrong.

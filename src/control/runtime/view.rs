@@ -378,16 +378,17 @@ fn wait_name(waiting: &Waiting) -> &'static str {
         Waiting::AppGone => "WaitForAppGone",
         Waiting::Snapshot => "WaitForSnapshot",
         Waiting::NewVolume => "WaitForNewVolume",
+        Waiting::Filled => "WaitForCopy",
         Waiting::Displaced => "WaitForDisplaced",
         Waiting::Retry => "WaitForRetry",
         Waiting::Aside(_) => "WaitForRequest",
     }
 }
 
-/// The step in a sentence, for people.
 /// Of a Machine that nothing ends.
 const STUCK_STOP: &str = "Fly has left the Machine on its way to a stop, and killing it several times didn't end it. Look at Fly's status page. A task of type Restart (`moorage recover`) has it killed further; `fly machine destroy --force` with its id removes it: its data is on the volume, and it is made anew.";
 
+/// The step in a sentence, for people.
 fn doing(step: &Step) -> &'static str {
     match step {
         Step::Wait(wait) => match wait.what {
@@ -396,13 +397,16 @@ fn doing(step: &Step) -> &'static str {
             Waiting::Boot => "The Machine boots.",
             Waiting::Gateway => "The gateway starts; it doesn't answer yet.",
             Waiting::Stop => "The gateway finishes its work and stops.",
-            Waiting::Replacement => "Fly puts the new configuration in place.",
             Waiting::Kill => "Fly has left the Machine on its way to a stop for minutes; it was killed.",
             Waiting::StuckStop => STUCK_STOP,
+            Waiting::Replacement => "Fly puts the new configuration in place.",
             Waiting::MachineGone => "Fly removes the Machine.",
             Waiting::VolumeGone => "Fly removes the volume.",
             Waiting::AppGone => "Fly removes the app.",
             Waiting::NewVolume => "Fly fills the new volume.",
+            Waiting::Filled => {
+                "Fly still copies to the volume what it was made from; what comes next needs all of it."
+            }
             Waiting::Displaced => "Waiting for the host of what an earlier move left behind.",
             Waiting::Snapshot => "Fly makes the snapshot.",
             Waiting::Retry => "Waiting before the next try.",
@@ -415,11 +419,11 @@ fn doing(step: &Step) -> &'static str {
         Step::Do(Effect::ReplaceVolume) => "Making the volume that takes the place of the old one.",
         Step::Do(Effect::ExtendVolume { .. }) => "Making the volume larger.",
         Step::Do(Effect::CreateMachine(_)) => "Making the Machine.",
+        Step::Do(Effect::KillMachine) => "Killing the Machine, which Fly has left on its way to a stop.",
         _ => "Working on it.",
     }
 }
 
-        Step::Do(Effect::KillMachine) => "Killing the Machine, which Fly has left on its way to a stop.",
 /// Whether the Runtime serves, for the rollouts; `None` while Fly can't be asked, which says nothing of it.
 pub fn standing(facts: &Facts, step: &Step) -> Option<Standing> {
     let should = resolve(facts).is_ok_and(|resolved| resolved.power == Power::Run);

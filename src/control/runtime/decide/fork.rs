@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::{Facts, Refusal};
 use super::super::moving::PATIENCE;
-use super::Reached;
 use super::replace::{Origin, begun, is_crowded, record};
+use super::{Reached, filled};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::RuntimeIdentity;
 use crate::api::reason;
@@ -27,6 +27,7 @@ pub(super) fn room(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) ->
     if is_crowded(identity) || moving.no_copy_until.is_some_and(|until| until > now) {
         return Ok(());
     }
+    filled::whole(now, facts, &volume)?;
     let origin = Origin { cause: ReplacementCause::Fork, source: volume, snapshot_time: None, task: None };
     Err(record(begun(now, identity, origin)))
 }

@@ -13,7 +13,7 @@ use super::super::step::{Effect, Finish, Launch, Look, Rest, Step, Wait, Waiting
 use super::Reached;
 use super::power::look_after;
 use super::provision::token_for_launch;
-use super::{restore, upgrade};
+use super::{filled, restore, upgrade};
 use crate::api::condition::whole_seconds;
 use crate::api::reason;
 use crate::api::runtime_task::TaskResult;
@@ -154,7 +154,9 @@ fn snapshot(now: Timestamp, facts: &Facts, request: &Request, rest: Rest) -> Ste
             match pursuit.tries {
                 _ if !first && !proved => aside(now, facts, request, rest),
                 MAX_TRIES.. => failed(request, reason::FLY_REFUSED, NEVER_LISTED),
-                _ => Step::Do(Effect::TakeSnapshot { volume }),
+                _ => filled::whole_aside(now, facts, &volume, &rest)
+                    .err()
+                    .unwrap_or(Step::Do(Effect::TakeSnapshot { volume })),
             }
         }
     }

@@ -10,7 +10,7 @@ use super::super::facts::{
     Facts, Known, MachinePhase, Refusal, SnapshotAsked, SnapshotFact, SnapshotPhase, SnapshotReply,
 };
 use super::super::step::{Effect, Look, Rest, Step, Waiting};
-use super::{Reached, destroy, look_again};
+use super::{Reached, destroy, filled, look_again};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::SnapshotRecord;
 use crate::api::reason;
@@ -48,6 +48,7 @@ pub fn quiet_since(facts: &Facts) -> Option<Timestamp> {
 /// The last snapshot, made; else what comes first.
 pub(super) fn last<'f>(now: Timestamp, facts: &'f Facts, want: Want<'_>) -> Reached<&'f SnapshotFact> {
     let Want { volume, keeping, order } = want;
+    filled::whole(now, facts, volume)?;
     let again = || destroy::again(now, facts, Look::Snapshot, Waiting::Snapshot);
     let snapshot = match &facts.known.snapshot {
         Known::Unknown => return Err(Step::Look(Look::Snapshot)),

@@ -19,7 +19,7 @@ use super::super::resolve::{Power, Resolved};
 use super::super::step::{Effect, Look, Rest, Step};
 use super::replace::record;
 use super::snapshot::{self, Keeping, Want};
-use super::{Reached, destroy, power, request};
+use super::{Reached, destroy, filled, power, request};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::{RuntimeIdentity, SnapshotRecord, Upgrade, UpgradePhase};
 use crate::api::reason;
@@ -132,6 +132,9 @@ fn begin(
         Asked::ByRequest(uid) => Some(uid.to_owned()),
     };
     let first = snapshot_first(facts);
+    if let (true, Ok(Step::Rest(rest)), Some(volume)) = (first, &reached, &identity.volume_id) {
+        filled::whole_aside(now, facts, volume, rest)?;
+    }
     let begun = Upgrade {
         phase: UpgradePhase::Snapshot,
         begin_time: whole_seconds(now),
