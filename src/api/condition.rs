@@ -55,6 +55,9 @@ pub enum ConditionType {
     Fulfilled,
     /// Blueprint: every Runtime of it runs it as it is now.
     RolledOut,
+    /// The Blueprint that the configuration names, present only while true: apps at Fly carry our mark, and no claim
+    /// names them.
+    OrphanApps,
     /// Workspace: its subdomain is its own.
     SubdomainClaimed,
     /// Workspace: its members hold their roles.

@@ -19,9 +19,9 @@ use super::order::providers::Providers;
 use super::order::receipts::Receipts;
 use super::rollout::board::Board;
 use super::runtime::probe::Prober;
-use super::warm;
 use super::workspace::memory::Memory as WorkspaceMemory;
 use super::workspace::pace::News;
+use super::{strays, warm};
 use crate::api::{Blueprint, CustomDomain, Plan, Runtime, RuntimeOrder, Workspace, WorkspacePolicy};
 use crate::domains::dns::Lookout;
 use crate::engine::clock::Clock;
@@ -78,6 +78,8 @@ pub struct Context {
     pub history: History,
     /// Which warm apps serve already.
     pub warm: warm::Board,
+    /// How many apps there are that nobody claims.
+    pub strays: strays::Board,
     /// Asks for visits.
     pub triggers: Triggers,
 }

@@ -123,6 +123,7 @@ pub async fn run(parts: Parts) -> Result<(), RunError> {
         news: News::default(),
         history,
         warm: warm::Board::default(),
+        strays: strays::Board::default(),
         triggers,
     });
 

@@ -1,17 +1,21 @@
 //! Apps at Fly that carry our mark and that no claim names: counted and told, never touched. The platform lists and
 //! removes them by `moorage orphans`.
 //!
-//! Such an app belongs to no object, so it can't be a condition of one. It is told as an event of the operator's lease.
+//! Such an app belongs to no object of a tenant's. So it is told of as an event of the operator's lease, with names, and
+//! as a condition of the Blueprint that the configuration names: the platform's own object that every installation has
+//! and that no tenant writes. Tenants may read it, so the condition counts and names none.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fly_machines::types::App;
 use k8s_openapi::api::coordination::v1::Lease;
+use kube::runtime::reflector::ObjectRef;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
 use super::history::announce::{News, Tone};
+use crate::api::condition::{Condition, ConditionStatus, ConditionType, Wanted, find};
 use crate::api::reason;
 use crate::rights;
 
@@ -19,6 +23,53 @@ use crate::rights;
 const PAUSE: Duration = Duration::from_mins(10);
 /// Most that are named in the log.
 const NAMED: usize = 10;
+
+/// How many there are, as they were last counted in this process's life.
+#[derive(Debug, Default)]
+pub struct Board(Mutex<Option<usize>>);
+
+impl Board {
+    /// Notes a count, and tells whether it is another one.
+    fn note(&self, count: usize) -> Change {
+        let before = self.0.lock().unwrap_or_else(PoisonError::into_inner).replace(count);
+        if before == Some(count) { Change::None } else { Change::Some }
+    }
+
+    /// What is known, for the object that tells of them.
+    pub fn counted(&self) -> Strays {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).map_or(Strays::Uncounted, Strays::Counted)
+    }
+}
+
+/// Whether something is another than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    None,
+    Some,
+}
+
+/// What an object's status has to say of such apps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strays {
+    /// Nothing: another object tells of them.
+    Elsewhere,
+    /// They weren't counted yet: what stands is kept.
+    Uncounted,
+    /// So many stand.
+    Counted(usize),
+}
+
+/// The condition that tells of them, given those that stand; present only while there are any.
+pub fn condition(strays: Strays, old: &[Condition]) -> Option<Wanted> {
+    let message = match strays {
+        Strays::Elsewhere | Strays::Counted(0) => return None,
+        Strays::Uncounted => find(old, ConditionType::OrphanApps)?.message.to_string(),
+        Strays::Counted(count) => format!(
+            "Apps at Fly ({count}) carry our mark, and no claim names them. They cost, and are left alone; `moorage orphans` shows them, and removes one that it is told to."
+        ),
+    };
+    Some(Wanted::new(ConditionType::OrphanApps, ConditionStatus::True, reason::ORPHAN_APPS, message))
+}
 
 /// Whether an app is ours by its prefix and its network, and nobody claims it.
 pub fn is_stray(app: &App, prefix: &str, is_claimed: impl Fn(&str) -> bool) -> bool {
@@ -34,6 +85,9 @@ pub async fn count(ctx: Arc<Context>, shutdown: CancellationToken) {
         {
             if let Some(news) = news(&names, &told) {
                 ctx.history.announcer.say(&lease(&ctx), news);
+            }
+            if ctx.strays.note(names.len()) == Change::Some {
+                ctx.triggers.blueprints.visit_ref(ObjectRef::new(&ctx.config.defaults.blueprint));
             }
             told = names;
         }
@@ -95,7 +149,10 @@ fn lease(ctx: &Context) -> Lease {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::api::condition::merge;
 
     #[test]
     fn a_stray_has_our_prefix_and_network_and_no_claim() {
@@ -106,6 +163,30 @@ mod tests {
         assert!(!is_stray(&app("ops-abc", "m-abc"), "m-", free));
         assert!(!is_stray(&app("m-ops-abc", "default"), "m-", free));
         assert!(!is_stray(&app("m-ops-abc", "m-abc"), "m-", |_| true));
+    }
+
+    #[test]
+    fn the_condition_counts_names_none_and_stays_until_they_are_counted_again() {
+        let stands = condition(Strays::Counted(3), &[]).unwrap();
+        assert!(stands.message.contains("(3)") && !stands.message.contains("m-"), "{stands:?}");
+        let at = Timestamp::from_second(5).unwrap();
+        let old = merge(&[], vec![stands.clone()], 1, at);
+        assert_eq!(condition(Strays::Uncounted, &old), Some(stands));
+        for gone in [Strays::Counted(0), Strays::Elsewhere] {
+            assert_eq!(condition(gone, &old), None);
+        }
+        assert_eq!(condition(Strays::Uncounted, &[]), None);
+    }
+
+    #[test]
+    fn another_count_is_news_once() {
+        let board = Board::default();
+        assert_eq!(board.counted(), Strays::Uncounted);
+        assert_eq!(
+            [0, 0, 2, 2, 0].map(|count| board.note(count) == Change::Some),
+            [true, false, true, false, true]
+        );
+        assert_eq!(board.counted(), Strays::Counted(0));
     }
 
     #[test]

@@ -19,7 +19,8 @@ use std::process::Command;
 use fly_machines::types as fly;
 use fly_machines::{Client, TokenSource};
 use kube::Api;
-use moorage::api::NameClaim;
+use moorage::api::condition::{ConditionType, find};
+use moorage::api::{Blueprint, NameClaim};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use testbed::{Identity, Rig, apply, eventually};
@@ -240,4 +241,38 @@ async fn an_app_without_a_claim_is_shown_and_goes_only_when_told_to() {
     let (well, said) = moorage(rig, &["orphans", "remove", "stray-app", "--delete-data"]).await;
     assert!(well, "{said}");
     assert!(tenant.fly.standing("stray-app").await.unwrap().is_null());
+}
+
+#[tokio::test]
+async fn the_default_blueprint_tells_how_many_such_apps_there_are_while_there_are_any() {
+    let mut rig = support::start(Vec::new()).await.unwrap();
+    let client = rig.client().await.unwrap();
+    let blueprints: Api<Blueprint> = Api::all(client.clone());
+    let told = async || {
+        let status = blueprints.get("openclaw").await.unwrap().status.unwrap_or_default();
+        find(&status.conditions, ConditionType::OrphanApps).map(|condition| condition.message.to_string())
+    };
+    assert_eq!(told().await, None);
+    app(&rig, "stray-app", Some("m-nobody")).await;
+    // They are counted at a start, and then every ten minutes.
+    rig.operator.stop(SOON).await.unwrap();
+    rig.operator.restart().unwrap();
+    eventually("the condition", SOON, async || {
+        let message = told().await.unwrap_or_default();
+        anyhow::ensure!(message.contains("(1)") && !message.contains("stray-app"), "{message:?}");
+        Ok(())
+    })
+    .await
+    .unwrap();
+    assert!(rig.problems(&[], None).await.unwrap().is_empty());
+    let (well, said) = moorage(&rig, &["orphans", "remove", "stray-app"]).await;
+    assert!(well, "{said}");
+    rig.operator.stop(SOON).await.unwrap();
+    rig.operator.restart().unwrap();
+    eventually("no condition", SOON, async || {
+        anyhow::ensure!(told().await.is_none());
+        Ok(())
+    })
+    .await
+    .unwrap();
 }

@@ -12,6 +12,7 @@ use crate::api::label_key::POLICY_PREFIX;
 use crate::api::plan::CatalogStatus;
 use crate::api::{Blueprint, BlueprintSpec, Plan, PlanSpec, WorkspacePolicy, WorkspacePolicySpec, reason};
 use crate::control::rollout::report::Report;
+use crate::control::strays::{self, Strays};
 
 /// A kind that is on offer.
 pub trait Offer {
@@ -25,11 +26,20 @@ pub trait Offer {
     /// The generation and the conditions that its status says.
     fn observed(&self) -> Option<(i64, &[Condition])>;
     /// Conditions that it has beside `Ready`.
-    fn more(&self, _report: &Report) -> Vec<Wanted> {
+    fn more(&self, _around: &Around) -> Vec<Wanted> {
         Vec::new()
     }
     /// A status.
-    fn status(generation: i64, conditions: Conditions, report: &Report) -> Self::Status;
+    fn status(generation: i64, conditions: Conditions, around: &Around) -> Self::Status;
+}
+
+/// What the status of something on offer tells of what is around it.
+#[derive(Clone, Debug)]
+pub struct Around {
+    /// How its rollout goes.
+    pub report: Report,
+    /// Apps that nobody claims.
+    pub strays: Strays,
 }
 
 fn observed(status: Option<&CatalogStatus>) -> Option<(i64, &[Condition])> {
@@ -51,7 +61,7 @@ impl Offer for Plan {
         observed(self.status.as_ref())
     }
 
-    fn status(observed_generation: i64, conditions: Conditions, _report: &Report) -> CatalogStatus {
+    fn status(observed_generation: i64, conditions: Conditions, _around: &Around) -> CatalogStatus {
         CatalogStatus { observed_generation, conditions }
     }
 }
@@ -71,12 +81,14 @@ impl Offer for Blueprint {
         self.status.as_ref().map(|status| (status.observed_generation, status.conditions.as_slice()))
     }
 
-    fn more(&self, report: &Report) -> Vec<Wanted> {
-        vec![report.condition.clone()]
+    fn more(&self, around: &Around) -> Vec<Wanted> {
+        let old = self.observed().map(|(_, conditions)| conditions).unwrap_or_default();
+        let rollout = around.report.condition.clone();
+        [Some(rollout), strays::condition(around.strays, old)].into_iter().flatten().collect()
     }
 
-    fn status(observed_generation: i64, conditions: Conditions, report: &Report) -> BlueprintStatus {
-        BlueprintStatus { observed_generation, rollout: Some(report.counts), conditions }
+    fn status(observed_generation: i64, conditions: Conditions, around: &Around) -> BlueprintStatus {
+        BlueprintStatus { observed_generation, rollout: Some(around.report.counts), conditions }
     }
 }
 
@@ -95,13 +107,13 @@ impl Offer for WorkspacePolicy {
         observed(self.status.as_ref())
     }
 
-    fn status(observed_generation: i64, conditions: Conditions, _report: &Report) -> CatalogStatus {
+    fn status(observed_generation: i64, conditions: Conditions, _around: &Around) -> CatalogStatus {
         CatalogStatus { observed_generation, conditions }
     }
 }
 
 /// The status to write, given the one that stands.
-pub fn status<K: Offer>(now: Timestamp, generation: i64, offer: &K, report: &Report) -> K::Status {
+pub fn status<K: Offer>(now: Timestamp, generation: i64, offer: &K, around: &Around) -> K::Status {
     let old = offer.observed().map(|(_, conditions)| conditions).unwrap_or_default();
     let mut wanted = match offer.fault() {
         None => {
@@ -112,8 +124,8 @@ pub fn status<K: Offer>(now: Timestamp, generation: i64, offer: &K, report: &Rep
             Wanted::new(ConditionType::Ready, ConditionStatus::False, reason::INVALID, fault),
         ],
     };
-    wanted.extend(offer.more(report));
-    K::status(generation, condition::merge(old, wanted, generation, now), report)
+    wanted.extend(offer.more(around));
+    K::status(generation, condition::merge(old, wanted, generation, now), around)
 }
 
 fn plan(spec: &PlanSpec) -> Option<String> {
@@ -217,11 +229,19 @@ mod tests {
     fn a_status_keeps_its_contract_and_is_written_once() {
         let mut blueprint = shipped();
         blueprint.metadata.generation = Some(3);
-        for text in ["127.0.0.1", "everyone"] {
+        for (text, strays) in [("127.0.0.1", Strays::Elsewhere), ("everyone", Strays::Counted(2))] {
             blueprint.spec.gateway.trusted_proxies = vec![text.into()];
-            let first = status(at(5), 3, &blueprint, &Report::default());
+            let around = Around { report: Report::default(), strays };
+            let first = status(at(5), 3, &blueprint, &around);
             blueprint.status = Some(first.clone());
-            assert_eq!(status(at(9), 3, &blueprint, &Report::default()), first);
+            assert_eq!(status(at(9), 3, &blueprint, &around), first);
+            let told = condition::is_true(&first.conditions, ConditionType::OrphanApps);
+            assert_eq!(told, strays == Strays::Counted(2));
+            // An operator that starts hasn't counted yet, and writes nothing.
+            if told {
+                let unknown = Around { strays: Strays::Uncounted, ..around };
+                assert_eq!(status(at(9), 3, &blueprint, &unknown), first);
+            }
             let object = serde_json::to_value(&blueprint).unwrap();
             assert_eq!(testbed::check_conditions(&object, testbed::Moment::AtRest), Vec::<String>::new());
         }

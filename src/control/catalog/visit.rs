@@ -11,9 +11,10 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 
-use super::decide::{Offer, status};
+use super::decide::{Around, Offer, status};
 use super::record::record;
 use crate::control::context::Context;
+use crate::control::strays::Strays;
 use crate::engine::controller;
 
 /// Few change at once.
@@ -41,13 +42,21 @@ where
     K: Clone + Debug + DeserializeOwned,
 {
     let generation = object.meta().generation.unwrap_or_default();
-    let report = ctx.rollouts.report(&object.name_any());
-    let status = status(ctx.clock.now(), generation, &*object, &report);
+    let status = status(ctx.clock.now(), generation, &*object, &around(&ctx, &object.name_any()));
     match record(&ctx, &*object, &status).await {
         Ok(()) => Action::await_change(),
         Err(error) => {
             tracing::info!(kind = %K::kind(&()), name = object.name_any(), %error, "the status can't be written; it is tried again");
             Action::requeue(AFTER_FAILURE)
         }
+    }
+}
+
+/// What the status of the object of this name tells of. Only a Blueprint tells any of it.
+fn around(ctx: &Context, name: &str) -> Around {
+    let default = name == ctx.config.defaults.blueprint;
+    Around {
+        report: ctx.rollouts.report(name),
+        strays: if default { ctx.strays.counted() } else { Strays::Elsewhere },
     }
 }
