@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::Api;
+use kube::api::{Patch, PatchParams};
 use moorage::rights::{self, Installation};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -249,6 +250,23 @@ async fn a_frozen_leader_that_wakes_after_its_time_ends_with_an_error() {
     assert_eq!(status.code(), Some(1), "{}", leader.log());
     assert!(leader.log().contains("may not act any more"), "{}", leader.log());
     says(&standby, "ready: acts").await;
+}
+
+#[tokio::test]
+async fn a_leader_whose_lease_another_takes_ends_and_leaves_it_alone() {
+    let place = Place::new("taken").await;
+    let leader = place.start();
+    says(&leader, "ready: acts").await;
+    let admin = ControlPlane::shared().await.unwrap().client(&Identity::Admin).await.unwrap();
+    let api: Api<Lease> = Api::namespaced(admin, &place.namespace);
+    let taken = json!({"spec": {"holderIdentity": "another"}});
+    api.patch("moorage", &PatchParams::default(), &Patch::Merge(taken)).await.unwrap();
+    let began = Instant::now();
+    let status = leader.process().wait(SOON).await.unwrap();
+    assert_eq!(status.code(), Some(1), "{}", leader.log());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(leader.log().contains("another replica holds the lease: another"), "{}", leader.log());
+    assert_eq!(place.lease().await.holder_identity.as_deref(), Some("another"));
 }
 
 #[tokio::test]

@@ -17,11 +17,14 @@ use crate::api::FIELD_MANAGER;
 /// same name: nothing is left to say about it.
 ///
 /// # Errors
-/// If the API server refuses or can't be asked.
+/// If the API server refuses or can't be asked, or if another replica acts now.
 pub async fn write<K>(ctx: &Context, object: &K, status: &impl Serialize) -> Result<Option<K>, Failure>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned,
 {
+    if !ctx.leadership.is_current() {
+        return Err(Failure::deposed());
+    }
     let api: Api<K> = Api::namespaced(ctx.kube.clone(), &object.namespace().unwrap_or_default());
     Ok(patch(&api, object, status).await?)
 }

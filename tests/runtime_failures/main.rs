@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "test code")]
 
 mod declared;
+mod deposed;
 mod machine;
 mod room;
 #[path = "../runtime_support/mod.rs"]

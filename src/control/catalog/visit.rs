@@ -41,6 +41,9 @@ where
     K: Offer + Resource<DynamicType = (), Scope = kube::core::ClusterResourceScope>,
     K: Clone + Debug + DeserializeOwned,
 {
+    if !ctx.leadership.is_current() {
+        return Action::requeue(AFTER_FAILURE);
+    }
     let generation = object.meta().generation.unwrap_or_default();
     let status = status(ctx.clock.now(), generation, &*object, &around(&ctx, &object.name_any()));
     match record(&ctx, &*object, &status).await {

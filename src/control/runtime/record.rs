@@ -21,7 +21,7 @@ use crate::control::memory::Entry;
 /// Writes what the step comes to.
 ///
 /// # Errors
-/// If the API server refuses or can't be asked.
+/// If the API server refuses or can't be asked, or if another replica acts now.
 pub async fn record(
     ctx: &Context,
     now: Timestamp,
@@ -33,6 +33,9 @@ pub async fn record(
     let new = view(now, facts, step, &old);
     if new == old || can_wait(now, entry, step, &old, &new) {
         return Ok(());
+    }
+    if !ctx.leadership.is_current() {
+        return Err(Failure::deposed());
     }
     let api: Api<Runtime> = Api::namespaced(ctx.kube.clone(), &facts.runtime.namespace().unwrap_or_default());
     let patch: json_patch::Patch = serde_json::from_value(json!([
