@@ -226,8 +226,9 @@ pub fn forget(facts: &mut Facts, effect: &Effect) {
             }
         }
         Effect::SetSecrets => known.secrets = None,
-        // Each is simply done again.
-        Effect::SetRecords(_)
+        // Each is simply done again. Since when a Machine is on its way to a stop is known of the last look at it.
+        Effect::KillMachine
+        | Effect::SetRecords(_)
         | Effect::RemoveRecords(_)
         | Effect::ImportCertificate(_)
         | Effect::DetachHostname(_)
@@ -245,8 +246,6 @@ pub fn forget(facts: &mut Facts, effect: &Effect) {
             known.pursuit.iter_mut().for_each(|pursuit| pursuit.snapshot = Known::Unknown);
         }
         Effect::ReplaceVolume => known.moving.fresh = Known::Unknown,
-        // Since when it is on its way to a stop is known of this look: it is looked at again soon.
-        Effect::KillMachine => {}
         Effect::Clear(_) => known.moving.left = None,
         _ => known.machine = Known::Unknown,
     }
