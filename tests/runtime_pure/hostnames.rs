@@ -2,7 +2,8 @@
 
 use moorage::api::condition::{ConditionStatus, ConditionType, find, is_true};
 use moorage::api::reason;
-use moorage::api::runtime::{DeletionPolicy, RuntimeStatus};
+use moorage::api::refs::{NameRef, SecretKeyRef};
+use moorage::api::runtime::{DeletionPolicy, EnvSource, EnvVar, RuntimeStatus, Sleep, SleepMode};
 use moorage::control::runtime::decide::decide;
 use moorage::control::runtime::desired;
 use moorage::control::runtime::facts::{Knowledge, Trouble, TroubleClass};
@@ -11,7 +12,7 @@ use moorage::control::runtime::resolve::resolve;
 use moorage::control::runtime::step::{Effect, Rest, Step};
 use moorage::control::runtime::view::view;
 
-use crate::world::{World, run, run_for, second};
+use crate::world::{Broken, World, run, run_for, second};
 
 const HOST: &str = "acme-ops.example.dev";
 
@@ -81,6 +82,74 @@ fn a_renewed_certificate_is_imported_again_without_a_restart() {
     assert_eq!(run(&mut world, None), Rest::Running);
     assert_eq!(world.ledger, ["ImportCertificate", "RecordIdentity"]);
     assert_eq!(world.certificates[HOST], "new");
+}
+
+/// The base domain's certificate is renewed while something else about the Runtime is refused.
+fn renewed_though(upset: impl FnOnce(&mut World)) -> World {
+    let mut world = running(hosted());
+    upset(&mut world);
+    world.ledger.clear();
+    world.base = Some(base("new", HOST));
+    let fresh = world.fresh();
+    run_for(&mut world, fresh, 500, None);
+    assert_eq!(world.certificates[HOST], "new", "{:?}", world.runtime.status);
+    let recorded = world.identity().hostname.unwrap().certificate;
+    assert_eq!(recorded.as_deref(), Some("new"));
+    world
+}
+
+#[test]
+fn a_renewed_certificate_reaches_one_that_serves_or_sleeps_while_something_is_refused() {
+    type Upset = fn(&mut World);
+    let upsets: [(&str, Upset); 7] = [
+        (reason::PLAN_TOO_SMALL, |world| {
+            world.edit(|spec| spec.sleep = Some(Sleep { mode: SleepMode::Stop }));
+            assert_eq!(run(world, None), Rest::Running);
+            world.doze();
+            world.policy.plans.as_mut().unwrap().insert("tiny".into());
+            world.edit(|spec| spec.plan_ref = Some(NameRef::new("tiny")));
+        }),
+        (reason::PLAN_NOT_FOUND, |world| world.edit(|spec| spec.plan_ref = Some(NameRef::new("none")))),
+        (reason::AWAITING_ORDER, |world| {
+            world.policy.plans.as_mut().unwrap().insert("sold".into());
+            world.edit(|spec| spec.plan_ref = Some(NameRef::new("sold")));
+        }),
+        (reason::SECRET_NOT_FOUND, |world| {
+            let secret_key_ref = SecretKeyRef { name: "keys".into(), key: "key".into() };
+            let value_from = Some(EnvSource { secret_key_ref });
+            world.edit(|spec| spec.env.push(EnvVar { name: "KEY".into(), value: None, value_from }));
+        }),
+        (reason::REGION_NOT_ALLOWED, |world| world.policy.regions = Some(["ams".to_owned()].into())),
+        (reason::WORKSPACE_NOT_FOUND, |world| {
+            world.edit(|spec| spec.workspace_ref = Some(NameRef::new("none")));
+        }),
+        // Fly refuses the update for good.
+        (reason::IMAGE_NOT_FOUND, |world| {
+            world.broken.insert(world.image.clone(), Broken::Missing);
+            let value = Some("1".into());
+            world.edit(|spec| spec.env.push(EnvVar { name: "NOW".into(), value, value_from: None }));
+        }),
+    ];
+    for (why, upset) in upsets {
+        let world = renewed_though(upset);
+        let ready = find(&status(&world).conditions, ConditionType::Ready).unwrap();
+        assert!(ready.message.contains(' ') && ready.status != ConditionStatus::True, "{why}: {ready:?}");
+        let reasons: Vec<_> = status(&world).conditions.iter().map(|it| it.reason.to_string()).collect();
+        assert!(reasons.iter().any(|it| it == why), "{why}: {reasons:?}");
+        let machine = world.ledger.iter().any(|effect| effect.ends_with("Machine"));
+        assert!(!machine, "{why}: {:?}", world.ledger);
+    }
+}
+
+#[test]
+fn a_held_one_is_given_no_certificate() {
+    let mut world = running(hosted());
+    world.runtime.metadata.annotations = Some([("moorage.dev/paused".to_owned(), "true".to_owned())].into());
+    world.edit(|spec| spec.plan_ref = Some(NameRef::new("none")));
+    world.base = Some(base("new", HOST));
+    let fresh = world.fresh();
+    run_for(&mut world, fresh, 500, None);
+    assert_eq!(world.certificates[HOST], "old");
 }
 
 #[test]

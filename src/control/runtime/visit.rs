@@ -10,7 +10,7 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use super::act::act;
-use super::decide::hostname::is_beside;
+use super::decide::hostname::{in_a_pause, is_beside};
 use super::decide::{decide, displaced};
 use super::drift;
 use super::facts::{Facts, Known, Refusal, TroubleClass};
@@ -113,7 +113,11 @@ async fn steps(ctx: &Context, facts: &mut Facts, entry: &mut Entry) -> Step {
                     continue;
                 }
                 note(now, facts, failure);
-                return retry(now, facts);
+                // The hostname may have something to do in the pause that begins.
+                let wait = retry(now, facts);
+                if in_a_pause(now, facts, wait.clone()) == wait {
+                    return wait;
+                }
             }
         }
     }
@@ -198,7 +202,7 @@ fn pause(now: Timestamp, facts: &Facts, step: &Step) -> Option<Duration> {
         Step::Look(_) | Step::Do(_) => Some(SignedDuration::ZERO),
     };
     let pause = match (step.rest(), hostname::again(now, facts)) {
-        (Some(Rest::Running | Rest::Degraded(_) | Rest::Sleeping | Rest::Stopped), Some(again)) => {
+        (Some(rest), Some(again)) if *rest != Rest::Gone => {
             Some(pause.map_or(again, |pause| again.min(pause)))
         }
         _ => pause,

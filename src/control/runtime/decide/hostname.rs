@@ -3,12 +3,16 @@
 
 use jiff::Timestamp;
 
-use super::super::facts::Facts;
+use super::super::conditions::serves;
+use super::super::facts::{Facts, TroubleClass};
 use super::super::hostname::{Base, Offer, Records};
-use super::super::step::{Effect, Look, Rest, Step};
+use super::super::sleep;
+use super::super::step::{Effect, Look, Rest, Step, Wait, Waiting};
 use super::super::survey::Standing;
 use super::Reached;
 use crate::api::name_claim::{HostnameRecord, RuntimeIdentity};
+use crate::api::reason;
+use crate::control::hold;
 
 /// What is next for the hostname while the Runtime itself rests or waits; else what the Runtime needs.
 pub(super) fn beside(
@@ -22,10 +26,51 @@ pub(super) fn beside(
         Ok(Step::Rest(Rest::Running | Rest::Degraded(_) | Rest::Sleeping | Rest::Stopped))
             | Err(Step::Wait(_))
     );
-    match facts.cluster.base.as_ref().filter(|_| idle).and_then(|base| pending(now, facts, identity, base)) {
-        Some(step) => Err(step),
+    aside(now, facts, identity).filter(|_| idle).map_or(reached, Err)
+}
+
+/// What is next for the hostname of a Runtime that serves, or sleeps, while something else that is asked of it is refused
+/// or waits for a person: that may last longer than a certificate.
+pub(super) fn though_refused(now: Timestamp, facts: &Facts, reached: Reached<Step>) -> Reached<Step> {
+    let (Ok(Step::Rest(Rest::Refused(..) | Rest::Awaiting(_)))
+    | Err(Step::Rest(Rest::Refused(..) | Rest::Awaiting(_)))) = &reached
+    else {
+        return reached;
+    };
+    let sleeps = facts.known.machine.present().is_some_and(sleep::sleeps);
+    match recorded_identity(facts).filter(|_| sleeps || serves(facts)) {
+        Some(identity) => aside(now, facts, identity).map_or(reached, Err),
         None => reached,
     }
+}
+
+/// In the pause after something that a person has to mend, a certificate that was renewed is taken on: the pauses may go
+/// on for longer than the old one.
+pub fn in_a_pause(now: Timestamp, facts: &Facts, step: Step) -> Step {
+    let Step::Wait(Wait { what: Waiting::Retry, .. }) = &step else { return step };
+    let lasts = facts.known.trouble.as_ref().is_some_and(|trouble| {
+        // Where the API server refuses writes, nothing could be recorded.
+        trouble.class == TroubleClass::Human && trouble.reason != reason::KUBERNETES_REFUSED
+    });
+    let held = hold::held(&facts.runtime.metadata, facts.cluster.settings.mode).is_some();
+    let identity = recorded_identity(facts).filter(|_| lasts && !held && !super::is_deleted(&facts.runtime));
+    let was_given =
+        |identity: &RuntimeIdentity| identity.hostname.as_ref().is_some_and(|it| it.certificate.is_some());
+    let next = identity.filter(|it| was_given(it)).and_then(|identity| aside(now, facts, identity));
+    next.filter(|next| is_harmless(facts, next)).unwrap_or(step)
+}
+
+/// Whether this step can't fail, or its failure isn't taken for the Runtime's own trouble, whose pause it would begin anew.
+fn is_harmless(facts: &Facts, step: &Step) -> bool {
+    matches!(step, Step::Look(Look::Turn) | Step::Do(Effect::RecordIdentity(_))) || is_beside(facts, step)
+}
+
+fn aside(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity) -> Option<Step> {
+    facts.cluster.base.as_ref().and_then(|base| pending(now, facts, identity, base))
+}
+
+fn recorded_identity(facts: &Facts) -> Option<&RuntimeIdentity> {
+    facts.own_claim()?.runtime.as_ref()
 }
 
 fn pending(now: Timestamp, facts: &Facts, identity: &RuntimeIdentity, base: &Base) -> Option<Step> {

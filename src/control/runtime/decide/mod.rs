@@ -52,10 +52,13 @@ pub fn decide(now: Timestamp, facts: &Facts) -> Step {
     let step = match pause {
         Some(wait) => wait,
         None if is_deleted(&facts.runtime) => destroy::decide(now, facts),
-        None => kept::running(now, facts, live(now, facts).unwrap_or_else(|step| step)),
+        None => {
+            let step = hostname::though_refused(now, facts, live(now, facts)).unwrap_or_else(|step| step);
+            kept::running(now, facts, step)
+        }
     };
     let step = if is_deleted(&facts.runtime) { step } else { request::attended(now, facts, step) };
-    held(facts, read_in_full(facts, step))
+    hostname::in_a_pause(now, facts, held(facts, read_in_full(facts, step)))
 }
 
 /// What the organisation's list shows of a Machine is enough to rest on, with a spec that was seen to be realised.
