@@ -26,6 +26,11 @@ pub struct Upgrade {
     #[schemars(with = "Option<i32>", range(min = 1, max = 60))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_days: Option<u32>,
+    /// When a session on the new version began that nobody saw succeed or fail. What was done in it would go with the
+    /// volume, which therefore doesn't go back by itself any more.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_time: Option<Timestamp>,
     /// UID of the RuntimeTask that asked for it; none if the Blueprint's rollout did.
     #[schemars(length(max = 64))]
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -5,7 +5,7 @@ use moorage::api::blueprint::Rollout;
 use moorage::api::condition::{ConditionType, find};
 use moorage::api::name_claim::{RuntimeIdentity, UpgradePhase};
 use moorage::api::replacement::ReplacementCause;
-use moorage::api::runtime::PowerState;
+use moorage::api::runtime::{PowerState, Sleep, SleepMode};
 use moorage::api::state::{RuntimeState, TaskState};
 use moorage::control::rollout::pick::Permit;
 use moorage::control::runtime::facts::RequestKind;
@@ -107,6 +107,7 @@ fn an_edit_that_is_taken_back_meanwhile_ends_it() {
         from: begun.pin.clone(),
         snapshot: None,
         snapshot_days: Some(5),
+        session_time: None,
         request: None,
     });
     world.claim.as_mut().unwrap().runtime = Some(begun);

@@ -61,6 +61,9 @@ pub struct MachineFact {
     pub started: Option<Timestamp>,
     /// Since when it has written nothing, by Fly's clock, if it is off and its events tell.
     pub quiet: Option<Timestamp>,
+    /// When its last run began that ended as asked for, by Fly's proxy or by a person, as far as its events tell: whoever
+    /// used it then was done with it.
+    pub session: Option<Timestamp>,
     /// What Fly's proxy does with it while nobody uses it.
     pub idling: Idling,
     /// Whether it has booted since it was last asked to.

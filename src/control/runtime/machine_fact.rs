@@ -1,6 +1,6 @@
 //! Reads a Machine as Fly answers it into what decisions need. Pure.
 
-use fly_machines::types::{Autostop, CheckResult, Machine, MachineState, OrgMachine, Service};
+use fly_machines::types::{Autostop, CheckResult, Machine, MachineEvent, MachineState, OrgMachine, Service};
 use jiff::{SignedDuration, Timestamp};
 
 use super::desired::metadata;
@@ -49,6 +49,7 @@ pub fn machine_fact(now: Timestamp, machine: &Machine, before: Option<&MachineFa
         },
         started: started(machine),
         quiet: quiet(machine),
+        session: session(machine),
         idling: config.map_or(Idling::Off, |config| idling(&config.services)),
         boot: boot(machine),
         source: Source::Machine,
@@ -95,6 +96,7 @@ pub fn listed_fact(now: Timestamp, row: &OrgMachine) -> Option<MachineFact> {
         owner: mark(metadata::OWNER),
         started: None,
         quiet: None,
+        session: None,
         idling,
         boot: Boot::Done,
         source: Source::List,
@@ -166,6 +168,16 @@ fn quiet(machine: &Machine) -> Option<Timestamp> {
     (!runs).then(|| Timestamp::from_millisecond(newest.timestamp).ok()).flatten()
 }
 
+/// The start before the newest end that was asked for.
+fn session(machine: &Machine) -> Option<Timestamp> {
+    let as_asked = |event: &&MachineEvent| {
+        event.kind == "suspend" || event.exit().is_some_and(|exit| exit.requested_stop)
+    };
+    let mut earlier = lifecycle(machine).skip_while(|event| !as_asked(event));
+    let start = earlier.find(|event| matches!(event.kind.as_str(), "start" | "restart"))?;
+    Timestamp::from_millisecond(start.timestamp).ok()
+}
+
 /// What the proxy does with it while nobody uses it.
 pub fn idling(services: &[Service]) -> Idling {
     let one = |service: &Service| match (&service.autostop, service.autostart, service.min_machines_running) {
@@ -190,7 +202,7 @@ fn boot(machine: &Machine) -> Boot {
 }
 
 /// The events that tell of a Machine's life, newest first.
-fn lifecycle(machine: &Machine) -> impl Iterator<Item = &fly_machines::types::MachineEvent> {
+fn lifecycle(machine: &Machine) -> impl Iterator<Item = &MachineEvent> {
     machine.events.iter().filter(|event| {
         matches!(event.kind.as_str(), "exit" | "start" | "restart" | "update" | "launch" | "stop" | "suspend")
     })
@@ -242,6 +254,19 @@ mod tests {
         let event = |(at, kind): (usize, &&str)| json!({"type": kind, "timestamp": at * 1_000});
         let events: Vec<_> = kinds.iter().enumerate().rev().map(event).collect();
         serde_json::from_value(json!({"id": "m", "state": "stopped", "events": events})).unwrap()
+    }
+
+    #[test]
+    fn a_session_is_a_run_that_ended_as_asked() {
+        let exit = |at: i64, requested_stop: bool| json!({"type": "exit", "timestamp": at, "request": {"exit_event": {"requested_stop": requested_stop}}});
+        let start = |at: i64| json!({"type": "start", "timestamp": at});
+        let told = |events: &[serde_json::Value]| {
+            let machine = json!({"id": "m", "state": "stopped", "events": events});
+            session(&serde_json::from_value(machine).unwrap()).map(Timestamp::as_millisecond)
+        };
+        assert_eq!(told(&[exit(4, false), start(3), exit(2, true), start(1)]), Some(1));
+        assert_eq!(told(&[json!({"type": "suspend", "timestamp": 2}), start(1)]), Some(1));
+        assert_eq!(told(&[exit(2, false), start(1)]), None);
     }
 
     #[test]

@@ -185,6 +185,7 @@ impl World {
                 let machine = self.machine.as_mut().unwrap();
                 (machine.phase, machine.exit) = (MachinePhase::Stopped, None);
                 machine.quiet = Some(self.now - self.slow_clock);
+                machine.session = machine.started;
                 if self.visitors > 0 && machine.idling != Idling::Off {
                     self.visitors -= 1;
                     self.wake();
@@ -257,6 +258,7 @@ impl World {
         assert_ne!(machine.idling, Idling::Off, "nobody asked the proxy to stop it");
         machine.phase = MachinePhase::Stopped;
         machine.quiet = Some(self.now - self.slow_clock);
+        machine.session = machine.started;
         machine.state = "stopped".into();
     }
 
@@ -313,6 +315,7 @@ impl World {
             services: Services::Public,
             started: if runs { Some(self.now) } else { before },
             quiet: (!runs).then_some(self.now),
+            session: self.machine.as_ref().and_then(|machine| machine.session),
             idling: moorage::control::runtime::machine_fact::idling(&config.services),
             boot: if launch == Launch::Start && off { Boot::Due } else { Boot::Done },
             source: Source::Machine,

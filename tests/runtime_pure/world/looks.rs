@@ -22,6 +22,7 @@ impl World {
             services: Services::Public,
             started: None,
             quiet: None,
+            session: None,
             boot: Boot::Done,
             source: Source::List,
             since: self.now,

@@ -5,6 +5,7 @@
 
 mod asked;
 mod back;
+mod used;
 
 pub(super) use asked::attended;
 pub(super) use back::without_snapshot;
@@ -81,7 +82,10 @@ pub(super) fn after(
             Err(record(RuntimeIdentity { upgrade: None, ..identity.clone() }))
         }
         // One that is off proves itself at its next start.
-        (UpgradePhase::Trial, Ok(Step::Rest(Rest::Sleeping | Rest::Stopped | Rest::Awaiting(_)))) => reached,
+        (UpgradePhase::Trial, Ok(Step::Rest(Rest::Sleeping | Rest::Stopped | Rest::Awaiting(_)))) => {
+            used::kept_in_mind(facts, identity, upgrade)?;
+            reached
+        }
         (UpgradePhase::Trial, _) if resolved.power == Power::Run => match late(now, facts)? {
             Some(refusal) => Err(go_back(now, facts, identity, resolved, &refusal)),
             None => reached,
@@ -141,6 +145,7 @@ fn begin(
         from: identity.pin.clone(),
         snapshot: None,
         snapshot_days: if first { snapshot_days(now, facts, identity)? } else { None },
+        session_time: None,
         request,
     };
     let kept = RuntimeIdentity { upgrade: Some(begun.clone()), failed_upgrade: None, ..identity.clone() };
@@ -268,6 +273,7 @@ fn moved(
         from: identity.pin.clone(),
         snapshot,
         snapshot_days: upgrade.snapshot_days,
+        session_time: None,
         request: upgrade.request.clone(),
     };
     RuntimeIdentity { pin: update.pin, upgrade: Some(trial), ..identity.clone() }

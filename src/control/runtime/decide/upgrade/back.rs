@@ -7,7 +7,7 @@ use super::super::super::resolve::{Power, Resolved};
 use super::super::super::step::{Look, Step};
 use super::super::power;
 use super::super::replace::{self, record};
-use super::too_late;
+use super::{too_late, used};
 use crate::api::condition::whole_seconds;
 use crate::api::name_claim::{FailedUpgrade, Pin, RuntimeIdentity, SnapshotRecord, Upgrade, UpgradePhase};
 use crate::api::reason;
@@ -115,6 +115,9 @@ fn way_back<'u>(
         Some(snapshot) if snapshot.expiry_time <= now => {
             WayBack::ImageAlone("Fly has removed its snapshot meanwhile")
         }
+        Some(_) if used::may_have_been(now, facts, upgrade) => WayBack::ImageAlone(
+            "The new version had been in use, and the snapshot made before it would undo what was done since (a RuntimeTask of type `Restore` restores it)",
+        ),
         Some(_) if replace::is_crowded(identity) => WayBack::ImageAlone(
             "Its snapshot wasn't restored, since too many earlier volumes wait to be removed",
         ),
