@@ -8,6 +8,7 @@ use moorage::api::replacement::ReplacementCause;
 use moorage::api::runtime::{PowerState, Sleep, SleepMode};
 use moorage::api::state::{RuntimeState, TaskState};
 use moorage::control::rollout::pick::Permit;
+use moorage::control::rollout::target::Current;
 use moorage::control::runtime::facts::RequestKind;
 use moorage::control::runtime::step::Rest;
 
@@ -182,6 +183,97 @@ fn a_stopped_one_that_fails_at_its_next_start_goes_back_then() {
     assert_eq!(run(&mut world, None), Rest::Running);
     assert_eq!((identity(&world).pin.spec.image.as_str(), world.content()), (OLD, "the customer's file"));
     assert_eq!(available(&world).as_deref(), Some("UpdateFailed"));
+}
+
+#[test]
+fn a_failure_stays_recorded_until_another_try_has_proved_itself() {
+    for begin in [running as fn() -> World, stopped] {
+        let mut world = begin();
+        world.broken.insert(NEW.into(), Broken::Missing);
+        roll_out(&mut world);
+        settle(&mut world, None);
+        world.permit = Permit::None;
+        let (generation, spec) = world.blueprint.clone();
+        let current = Current::new("openclaw", generation, &spec, None);
+        assert!(current.has_failed_on(&identity(&world)));
+        let ended = identity(&world).failed_upgrade;
+        world.broken.clear();
+        world.request("again", RequestKind::Upgrade);
+        for phase in [UpgradePhase::Snapshot, UpgradePhase::Trial] {
+            run_until(&mut world, |world| identity(world).upgrade.is_some_and(|it| it.phase == phase));
+            assert_eq!(identity(&world).failed_upgrade, ended, "{phase:?}");
+            assert!(current.has_failed_on(&identity(&world)), "{phase:?}");
+        }
+        world.power(PowerState::Running);
+        assert_eq!(run(&mut world, None), Rest::Running);
+        assert_eq!((identity(&world).pin.spec.image.as_str(), identity(&world).failed_upgrade), (NEW, None));
+        assert!(!current.has_failed_on(&identity(&world)));
+    }
+}
+
+/// One that sleeps and was moved, of whose session afterwards no operator saw anything.
+fn used_unseen() -> World {
+    let mut world = running();
+    world.edit(|spec| spec.sleep = Some(Sleep { mode: SleepMode::Stop }));
+    assert_eq!(run(&mut world, None), Rest::Running);
+    world.doze();
+    assert_eq!(run(&mut world, None), Rest::Sleeping);
+    world.write("before");
+    roll_out(&mut world);
+    assert_eq!(run(&mut world, None), Rest::Sleeping);
+    assert_eq!(identity(&world).upgrade.unwrap().phase, UpgradePhase::Trial);
+    world.permit = Permit::None;
+    world.now += second(3_600);
+    world.wake();
+    world.write("the session's work");
+    world.now += second(3_600);
+    world
+}
+
+/// The new version crashes at the next wake, and leaves the volume as it is.
+fn crash(world: &mut World) {
+    world.now += second(2 * 86_400);
+    world.broken.insert(NEW.into(), Broken::Crashes);
+    world.wake();
+    world.write("the session's work");
+}
+
+#[test]
+fn what_was_done_in_a_session_that_nobody_saw_outlives_a_rollback() {
+    // An operator sees it asleep again, or none does before it crashes.
+    for looks in [true, false] {
+        let mut world = used_unseen();
+        world.doze();
+        if looks {
+            let known = world.listed();
+            assert_eq!(run_for(&mut world, known, 200, None).0, Some(Rest::Sleeping));
+        }
+        crash(&mut world);
+        if looks {
+            // Its events tell of its last end alone.
+            world.machine.as_mut().unwrap().session = None;
+        }
+        settle(&mut world, None);
+        assert_eq!(world.content(), "the session's work", "{looks}: {:?}", world.ledger);
+        assert_eq!(identity(&world).pin.spec.image, OLD, "{looks}");
+        assert!(!world.ledger.contains(&"ReplaceVolume"), "{looks}: {:?}", world.ledger);
+        assert!(told(&world).contains("had been in use"), "{}", told(&world));
+        assert!(told(&world).contains("only the image went back"), "{}", told(&world));
+    }
+}
+
+#[test]
+fn one_that_crashes_after_hours_that_nobody_saw_keeps_their_work() {
+    let mut world = used_unseen();
+    let started = world.machine.as_ref().unwrap().started;
+    world.broken.insert(NEW.into(), Broken::Crashes);
+    world.wake();
+    world.write("the session's work");
+    let machine = world.machine.as_mut().unwrap();
+    (machine.started, machine.quiet) = (started, Some(world.now));
+    settle(&mut world, None);
+    assert_eq!(world.content(), "the session's work", "{:?}", world.ledger);
+    assert!(told(&world).contains("had been in use"), "{}", told(&world));
 }
 
 #[test]

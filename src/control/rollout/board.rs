@@ -1,12 +1,15 @@
 //! Who may begin an upgrade, who serves, and what is said of each rollout: kept in memory, beside the claims.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use super::pick::{Permit, Proof, Standing};
 use super::report::Report;
+
+/// Most Runtimes of one Blueprint that are remembered for what failed on them.
+const MOST_FALLEN: usize = 16;
 
 /// What is kept of rollouts. All of it can be found out again.
 #[derive(Debug, Default)]
@@ -22,7 +25,15 @@ struct State {
     reports: HashMap<String, Report>,
     /// What was last seen to serve of each Blueprint.
     proved: HashMap<String, String>,
+    /// Of each Blueprint, what failed, and the Runtimes on which it did, by UID.
+    fallen: HashMap<String, (String, BTreeMap<String, String>)>,
+    /// How many failures were recorded.
+    failures: Failures,
 }
+
+/// Failures up to some moment: permits for what was picked without a later one aren't given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Failures(u64);
 
 /// Whether a permit is taken back safely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,9 +82,52 @@ impl Board {
         if self.lock().permits.contains_key(uid) { Permit::Granted } else { Permit::None }
     }
 
-    /// Lets a Runtime begin.
-    pub fn grant(&self, uid: &str) {
-        self.lock().permits.entry(uid.to_owned()).or_insert(Use::Unused);
+    /// Lets a Runtime begin, unless an upgrade has failed since those that may were picked.
+    pub fn grant(&self, uid: &str, known: Failures) {
+        let mut state = self.lock();
+        if state.failures == known {
+            state.permits.entry(uid.to_owned()).or_insert(Use::Unused);
+        }
+    }
+
+    /// The failures that are known so far.
+    pub fn failures(&self) -> Failures {
+        self.lock().failures
+    }
+
+    /// An upgrade failed, and its claim says so: whoever hasn't begun is picked anew, in the light of that.
+    pub fn failure(&self) {
+        let mut state = self.lock();
+        state.failures.0 = state.failures.0.wrapping_add(1);
+        state.permits.retain(|_, used| *used != Use::Unused);
+        drop(state);
+        self.tell();
+    }
+
+    /// Those on which this of a Blueprint failed and that aren't there any more, with their names; `failed` are remembered
+    /// for when they are gone.
+    pub fn fallen(
+        &self,
+        blueprint: &str,
+        mark: &str,
+        present: &HashSet<&str>,
+        failed: impl Iterator<Item = (String, String)>,
+    ) -> BTreeMap<String, String> {
+        let mut state = self.lock();
+        let (of, fallen) = state.fallen.entry(blueprint.to_owned()).or_default();
+        if of != mark {
+            fallen.clear();
+            mark.clone_into(of);
+        }
+        fallen.retain(|uid, _| !present.contains(uid.as_str()));
+        let gone = fallen.clone();
+        fallen.extend(failed.take(MOST_FALLEN.saturating_sub(gone.len())));
+        gone
+    }
+
+    /// Forgets what failed of a Blueprint on Runtimes that aren't there any more.
+    pub fn forgive(&self, blueprint: &str) {
+        self.lock().fallen.remove(blueprint);
     }
 
     /// Takes a permit back, unless it is being used.

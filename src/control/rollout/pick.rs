@@ -14,6 +14,8 @@ pub struct Member {
     pub standing: Standing,
     /// Whether it may begin an upgrade.
     pub permit: Permit,
+    /// Whether what is rolled out failed on it before.
+    pub record: Record,
 }
 
 /// How far the Blueprint's last edit has reached a Runtime.
@@ -33,6 +35,18 @@ pub enum Stage {
     Moving,
     /// It failed, and is on its way back.
     GoingBack,
+    /// It was deleted.
+    Gone,
+}
+
+/// Whether what is rolled out failed on a Runtime, and hasn't served there since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Record {
+    /// It didn't.
+    #[default]
+    Clean,
+    /// It did, whatever is tried there now.
+    Failed,
 }
 
 /// Whether a Runtime serves.
@@ -96,6 +110,8 @@ pub enum Progress {
 pub struct Picked {
     /// UIDs of those that may begin now.
     pub grants: Vec<String>,
+    /// UIDs of those that were let begin, haven't, and may not any more.
+    pub withdrawals: Vec<String>,
     /// How it goes.
     pub progress: Progress,
 }
@@ -110,9 +126,9 @@ impl Member {
             || matches!(self.standing, Standing::Down | Standing::Unknown)
     }
 
-    /// Whether the upgrade failed on it.
+    /// Whether the upgrade failed on it, though it may be tried again just now.
     pub fn has_failed(&self) -> bool {
-        matches!(self.stage, Stage::Failed | Stage::GoingBack)
+        self.record == Record::Failed || matches!(self.stage, Stage::Failed | Stage::GoingBack)
     }
 
     fn is_candidate(&self, proof: Proof) -> bool {
@@ -127,11 +143,14 @@ impl Member {
 }
 
 /// Picks those that may begin: those that serve first, since only they prove at once that the new one works. Those that
-/// are off fail no sooner than they start: they wait until it has served, if there is anyone who can show that.
+/// are off fail no sooner than they start: they wait until it has served, if there is anyone who can show that. Of those
+/// that were picked before and haven't begun, as many may no more as are too many now.
 pub fn pick(max_unavailable: usize, on_failure: OnFailure, proof: Proof, members: &[Member]) -> Picked {
     let failed = members.iter().any(Member::has_failed);
+    let permitted = members.iter().filter(|member| member.permit == Permit::Granted);
+    let permitted: Vec<String> = permitted.map(|member| member.uid.clone()).collect();
     if failed && on_failure == OnFailure::Pause {
-        return Picked { grants: Vec::new(), progress: Progress::Paused };
+        return Picked { grants: Vec::new(), withdrawals: permitted, progress: Progress::Paused };
     }
     let busy = members.iter().filter(|member| member.is_busy(proof)).count();
     let blind = proof == Proof::None && members.iter().any(Member::may_prove);
@@ -141,7 +160,9 @@ pub fn pick(max_unavailable: usize, on_failure: OnFailure, proof: Proof, members
     candidates.sort_by_key(|member| (member.standing != Standing::Serving, &member.uid));
     let free = max_unavailable.saturating_sub(busy);
     let grants: Vec<String> = candidates.iter().take(free).map(|member| member.uid.clone()).collect();
-    Picked { progress: progress(proof, members, &grants), grants }
+    let excess = busy.saturating_sub(max_unavailable);
+    let withdrawals = permitted.into_iter().rev().take(excess).collect();
+    Picked { progress: progress(proof, members, &grants), grants, withdrawals }
 }
 
 fn progress(proof: Proof, members: &[Member], grants: &[String]) -> Progress {

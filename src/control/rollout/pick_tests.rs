@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::control::rollout::board::Board;
 
 /// What may happen between two looks of the operator.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +14,10 @@ enum Event {
     Succeed(usize),
     /// An upgrade fails, and what was is back.
     Fail(usize),
+    /// A person asks for another try of one that failed.
+    Retry(usize),
+    /// The platform allows so many at once from now on.
+    Limit(usize),
     /// The operator looks at a Runtime.
     See(usize),
     /// A Runtime goes down by itself, and the operator sees it.
@@ -32,6 +37,8 @@ fn events(members: usize) -> impl Strategy<Value = Vec<Event>> {
         4 => any.clone().prop_map(Event::Begin),
         2 => any.clone().prop_map(Event::Succeed),
         1 => any.clone().prop_map(Event::Fail),
+        1 => any.clone().prop_map(Event::Retry),
+        1 => (1_usize..5).prop_map(Event::Limit),
         4 => any.clone().prop_map(Event::See),
         1 => any.clone().prop_map(Event::Break),
         1 => any.clone().prop_map(Event::Mend),
@@ -46,6 +53,18 @@ struct Fleet {
     members: Vec<Member>,
     truth: Vec<Standing>,
     proof: Proof,
+    board: Board,
+}
+
+/// What came of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Came {
+    /// So many were let begin.
+    Granted(usize),
+    /// One began that was let.
+    Began,
+    /// Something else, or nothing.
+    Other,
 }
 
 impl Fleet {
@@ -59,9 +78,10 @@ impl Fleet {
                 stage: Stage::Outdated,
                 standing: Standing::Unknown,
                 permit: Permit::None,
+                record: Record::Clean,
             })
             .collect();
-        Self { members, truth, proof: Proof::None }
+        Self { members, truth, proof: Proof::None, board: Board::default() }
     }
 
     fn at(&mut self, at: usize) -> (&mut Member, &mut Standing) {
@@ -76,7 +96,15 @@ impl Fleet {
         self.members.iter().zip(&self.truth).filter(busy).count()
     }
 
-    fn happen(&mut self, event: Event, max: usize, on_failure: OnFailure) -> usize {
+    fn happen(&mut self, event: Event, max: usize, on_failure: OnFailure) -> Came {
+        let came = self.come(event, max, on_failure);
+        for member in &mut self.members {
+            member.permit = self.board.permit(&member.uid);
+        }
+        came
+    }
+
+    fn come(&mut self, event: Event, max: usize, on_failure: OnFailure) -> Came {
         match event {
             Event::Pick => {
                 let serves =
@@ -84,22 +112,32 @@ impl Fleet {
                 if self.members.iter().any(serves) {
                     self.proof = Proof::Proved;
                 }
+                let known = self.board.failures();
                 let picked = pick(max, on_failure, self.proof, &self.members);
                 for uid in &picked.grants {
-                    let granted = self.members.iter_mut().find(|member| member.uid == *uid).unwrap();
+                    let granted = self.members.iter().find(|member| member.uid == *uid).unwrap();
                     assert_eq!((granted.stage, granted.permit), (Stage::Outdated, Permit::None));
-                    granted.permit = Permit::Granted;
+                    self.board.grant(uid, known);
                 }
-                return picked.grants.len();
+                picked.withdrawals.iter().for_each(|uid| self.board.withdraw(uid));
+                return Came::Granted(picked.grants.len());
             }
             Event::Begin(at) => {
-                let (member, _) = self.at(at);
-                if member.permit == Permit::Granted {
-                    (member.permit, member.stage) = (Permit::None, Stage::Moving);
+                let member = &mut self.members[at];
+                if self.board.begin(&member.uid).is_some() {
+                    member.stage = Stage::Moving;
+                    self.board.recorded(&member.uid);
+                    return Came::Began;
                 }
             }
             Event::Succeed(at) => self.end(at, Stage::Current),
             Event::Fail(at) => self.end(at, Stage::Failed),
+            Event::Retry(at) => {
+                let (member, _) = self.at(at);
+                if member.stage == Stage::Failed {
+                    member.stage = Stage::Moving;
+                }
+            }
             Event::See(at) => {
                 let (member, truth) = self.at(at);
                 member.standing = *truth;
@@ -114,20 +152,28 @@ impl Fleet {
                 self.turn(at, Standing::Off, Standing::Serving);
             }
             Event::Restart => {
-                self.proof = Proof::None;
-                self.members.iter_mut().for_each(|member| {
-                    (member.permit, member.standing) = (Permit::None, Standing::Unknown);
-                });
+                (self.proof, self.board) = (Proof::None, Board::default());
+                self.members.iter_mut().for_each(|member| member.standing = Standing::Unknown);
             }
+            Event::Limit(_) => {}
         }
-        0
+        Came::Other
     }
 
     /// One that is off comes to no end before it starts.
     fn end(&mut self, at: usize, stage: Stage) {
         let (member, truth) = self.at(at);
-        if member.stage == Stage::Moving {
-            member.stage = if *truth == Standing::Off { Stage::Unproved } else { stage };
+        if member.stage != Stage::Moving {
+            return;
+        }
+        member.stage = if *truth == Standing::Off { Stage::Unproved } else { stage };
+        match member.stage {
+            Stage::Failed => {
+                member.record = Record::Failed;
+                self.board.failure();
+            }
+            Stage::Current => member.record = Record::Clean,
+            _ => {}
         }
     }
 
@@ -150,8 +196,8 @@ proptest! {
         let many = fleet.members.len();
         for event in course {
             let event = within(event, many);
-            let granted = fleet.happen(event, max, OnFailure::GoOn);
-            if granted > 0 {
+            let came = fleet.happen(event, max, OnFailure::GoOn);
+            if !matches!(came, Came::Granted(0) | Came::Began | Came::Other) {
                 prop_assert!(fleet.unavailable() <= max, "{} of {max}", fleet.unavailable());
             }
         }
@@ -164,22 +210,45 @@ proptest! {
     ) {
         let mut fleet = Fleet::new(serving, off);
         let many = fleet.members.len();
-        for event in course.into_iter().filter(|event| !matches!(event, Event::Break(_))) {
+        // A person may ask for another try at any time.
+        let alone = |event: &Event| !matches!(event, Event::Break(_) | Event::Retry(_));
+        for event in course.into_iter().filter(alone) {
             fleet.happen(within(event, many), max, OnFailure::GoOn);
             prop_assert!(fleet.unavailable() <= max, "{} of {max}", fleet.unavailable());
         }
     }
 
-    /// Once one has failed, nobody else is let begin, restarts or not.
+    /// Where fewer are allowed, or more go down, those that were let begin and haven't are fewer at once.
     #[test]
-    fn a_failure_stops_it(serving in 1_usize..12, max in 1_usize..5, course in events(12)) {
-        let mut fleet = Fleet::new(serving, 0);
+    fn a_lower_limit_holds_for_those_that_have_not_begun(
+        serving in 1_usize..12, off in 0_usize..6, course in events(18)
+    ) {
+        let mut fleet = Fleet::new(serving, off);
         let many = fleet.members.len();
-        let mut failed = false;
+        let mut max = 4;
         for event in course {
-            let granted = fleet.happen(within(event, many), max, OnFailure::Pause);
-            prop_assert!(!failed || granted == 0);
-            failed = fleet.members.iter().any(|member| member.stage == Stage::Failed);
+            let event = within(event, many);
+            if let Event::Limit(limit) = event {
+                max = limit;
+            }
+            if let Came::Granted(_) = fleet.happen(event, max, OnFailure::GoOn) {
+                let busy = fleet.members.iter().filter(|member| member.is_busy(fleet.proof)).count();
+                let let_begin = fleet.members.iter().any(|member| member.permit == Permit::Granted);
+                prop_assert!(busy <= max || !let_begin, "{busy} of {max}");
+            }
+        }
+    }
+
+    /// Once one has failed, nobody else is let begin, and nobody begins who was let before, whatever is tried again, until
+    /// it serves there too; restarts or not.
+    #[test]
+    fn a_failure_stops_it(serving in 1_usize..12, off in 0_usize..6, max in 1_usize..5, course in events(18)) {
+        let mut fleet = Fleet::new(serving, off);
+        let many = fleet.members.len();
+        for event in course {
+            let stopped = fleet.members.iter().any(|member| member.record == Record::Failed);
+            let came = fleet.happen(within(event, many), max, OnFailure::Pause);
+            prop_assert!(!stopped || matches!(came, Came::Granted(0) | Came::Other), "{came:?}");
         }
     }
 
@@ -211,11 +280,12 @@ fn within(event: Event, many: usize) -> Event {
         Event::Begin(at) => Event::Begin(at % many),
         Event::Succeed(at) => Event::Succeed(at % many),
         Event::Fail(at) => Event::Fail(at % many),
+        Event::Retry(at) => Event::Retry(at % many),
         Event::See(at) => Event::See(at % many),
         Event::Break(at) => Event::Break(at % many),
         Event::Mend(at) => Event::Mend(at % many),
         Event::Start(at) => Event::Start(at % many),
-        Event::Pick | Event::Restart => event,
+        Event::Pick | Event::Limit(_) | Event::Restart => event,
     }
 }
 
@@ -226,6 +296,7 @@ fn those_that_serve_go_first() {
         stage: Stage::Outdated,
         standing,
         permit: Permit::None,
+        record: Record::Clean,
     };
     let members =
         [member("a", Standing::Off), member("b", Standing::Serving), member("c", Standing::Serving)];
@@ -239,10 +310,11 @@ fn what_is_down_holds_a_rollout_back_and_what_is_off_does_not() {
         stage: Stage::Outdated,
         standing,
         permit: Permit::None,
+        record: Record::Clean,
     };
     let members = [member("a", Standing::Down), member("b", Standing::Off)];
     let pick = |max| pick(max, OnFailure::Pause, Proof::Proved, &members);
-    assert_eq!(pick(1), Picked { grants: vec![], progress: Progress::Waiting });
+    assert_eq!(pick(1), Picked { grants: vec![], withdrawals: vec![], progress: Progress::Waiting });
     assert_eq!(pick(2).grants, ["b"]);
 }
 
@@ -284,7 +356,7 @@ fn those_that_are_off_wait_until_it_has_served() {
     by_itself(&mut failed);
     assert_eq!(count(&failed, Stage::Unproved), 0, "nobody is moved to what nobody has proved");
     let picked = pick(3, OnFailure::GoOn, failed.proof, &failed.members);
-    assert_eq!(picked, Picked { grants: vec![], progress: Progress::Unproved });
+    assert_eq!(picked, Picked { grants: vec![], withdrawals: vec![], progress: Progress::Unproved });
     fleet.happen(Event::Succeed(0), 3, OnFailure::Pause);
     assert_eq!(by_itself(&mut fleet), Progress::Done);
     assert_eq!(count(&fleet, Stage::Unproved), 20);
@@ -299,4 +371,53 @@ fn where_all_are_off_only_so_many_are_moved_before_one_starts() {
         fleet.happen(event, 3, OnFailure::Pause);
     }
     assert_eq!(by_itself(&mut fleet), Progress::Done);
+}
+
+#[test]
+fn what_failed_on_a_runtime_that_was_deleted_since_stops_it_until_the_next_edit() {
+    let board = Board::default();
+    let row = |uid: &str| (uid.to_owned(), format!("acme/{uid}"));
+    let present = ["a", "b"].into();
+    assert!(board.fallen("openclaw", "1", &present, [row("a")].into_iter()).is_empty(), "it is there still");
+    let present = ["b"].into();
+    let fallen = board.fallen("openclaw", "1", &present, std::iter::empty());
+    assert_eq!(fallen, [row("a")].into());
+    assert_eq!(board.fallen("openclaw", "1", &present, std::iter::empty()), fallen, "it is still known");
+    assert!(board.fallen("other", "1", &present, std::iter::empty()).is_empty());
+    let gone = Member {
+        uid: "a".into(),
+        stage: Stage::Gone,
+        standing: Standing::Off,
+        permit: Permit::None,
+        record: Record::Failed,
+    };
+    let other = Member {
+        uid: "b".into(),
+        stage: Stage::Outdated,
+        standing: Standing::Serving,
+        permit: Permit::Granted,
+        record: Record::Clean,
+    };
+    let picked = pick(5, OnFailure::Pause, Proof::Proved, &[gone.clone(), other]);
+    assert_eq!((picked.progress, picked.withdrawals), (Progress::Paused, vec!["b".to_owned()]));
+    assert!(!gone.is_busy(Proof::None));
+    assert!(board.fallen("openclaw", "2", &present, std::iter::empty()).is_empty(), "it was edited");
+
+    board.fallen("openclaw", "2", &["a"].into(), [row("a")].into_iter());
+    board.forgive("openclaw");
+    assert!(board.fallen("openclaw", "2", &present, std::iter::empty()).is_empty());
+}
+
+#[test]
+fn a_failure_that_is_recorded_while_others_are_picked_lets_none_of_them_begin() {
+    let board = Board::default();
+    let known = board.failures();
+    board.grant("a", known);
+    board.failure();
+    board.grant("b", known);
+    assert_eq!((board.begin("a"), board.begin("b")), (None, None));
+    board.grant("b", board.failures());
+    assert_eq!(board.begin("b"), Some(()));
+    board.failure();
+    assert_eq!(board.permit("b"), Permit::Granted, "its upgrade is being recorded already");
 }

@@ -42,7 +42,7 @@ fn counts(all: &[Named]) -> RolloutCounts {
         i32::try_from(all.iter().filter(|one| wanted(one.member.stage)).count()).unwrap_or(i32::MAX)
     };
     RolloutCounts {
-        total: count(|_| true),
+        total: count(|stage| stage != Stage::Gone),
         updated: count(|stage| matches!(stage, Stage::Current | Stage::Unproved)),
         updating: count(|stage| matches!(stage, Stage::Moving | Stage::GoingBack)),
         pending: count(|stage| matches!(stage, Stage::Outdated | Stage::Held)),
@@ -51,7 +51,7 @@ fn counts(all: &[Named]) -> RolloutCounts {
 }
 
 fn condition(blueprint: &str, rollout: &Rollout, all: &[Named], picked: Option<&Picked>) -> Wanted {
-    if all.iter().all(|one| matches!(one.member.stage, Stage::Current | Stage::Unproved)) {
+    if all.iter().all(|one| matches!(one.member.stage, Stage::Current | Stage::Unproved | Stage::Gone)) {
         return up_to_date();
     }
     let no = |reason, message| Wanted::new(ConditionType::RolledOut, ConditionStatus::False, reason, message);
@@ -124,10 +124,13 @@ fn ended(all: &[Named]) -> String {
     )
 }
 
+fn told(one: &Named) -> String {
+    if one.member.stage == Stage::Gone { format!("{} (deleted since)", one.name) } else { one.name.clone() }
+}
+
 /// The first names of those that are meant, and how many more there are.
 fn names(all: &[Named], meant: impl Fn(&Member) -> bool) -> String {
-    let mut names: Vec<&str> =
-        all.iter().filter(|one| meant(&one.member)).map(|one| one.name.as_str()).collect();
+    let mut names: Vec<String> = all.iter().filter(|one| meant(&one.member)).map(told).collect();
     names.sort_unstable();
     let more = names.len().saturating_sub(NAMED);
     names.truncate(NAMED);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::images::SeenImage;
 use crate::api::BlueprintSpec;
-use crate::api::name_claim::Pin;
+use crate::api::name_claim::{Pin, RuntimeIdentity};
 use crate::engine::hash::short_hash;
 
 /// A Blueprint as it is now, with what its image's tag was last seen to stand for.
@@ -88,6 +88,17 @@ impl Current {
             image_seen_time: self.image.as_ref().map(|image| image.seen),
         };
         Some(Update { pin, cause })
+    }
+
+    /// Whether it failed on the Runtime, and hasn't proved itself there since: another try isn't its success.
+    pub fn has_failed_on(&self, identity: &RuntimeIdentity) -> bool {
+        let tried = || {
+            let upgrade = identity.upgrade.as_ref()?;
+            Some(Update::between(&upgrade.from, identity.pin.clone()))
+        };
+        let update = self.update_of(&identity.pin).or_else(tried);
+        let failed = identity.failed_upgrade.as_ref();
+        update.zip(failed).is_some_and(|(update, failed)| failed.target == update.target())
     }
 
     fn cause(&self, pin: &Pin) -> Option<Cause> {

@@ -39,9 +39,13 @@ pub(super) async fn record(
     identity: &RuntimeIdentity,
 ) -> Result<(), Failure> {
     let upgrade = |facts: &Facts| facts.own_claim()?.runtime.as_ref()?.upgrade.clone();
-    let before = upgrade(facts);
+    let failed = |facts: &Facts| facts.own_claim()?.runtime.as_ref()?.failed_upgrade.clone();
+    let before = (upgrade(facts), failed(facts));
     claim::record(ctx, facts, identity).await?;
-    if upgrade(facts) != before {
+    if failed(facts).is_some_and(|failed| Some(failed) != before.1) {
+        ctx.rollouts.failure();
+    }
+    if upgrade(facts) != before.0 {
         facts.known.snapshot = Known::Unknown;
         facts.known.snapshot_asked = None;
     }

@@ -148,7 +148,8 @@ fn begin(
         session_time: None,
         request,
     };
-    let kept = RuntimeIdentity { upgrade: Some(begun.clone()), failed_upgrade: None, ..identity.clone() };
+    // A failure before stays recorded until this one has proved itself.
+    let kept = RuntimeIdentity { upgrade: Some(begun.clone()), ..identity.clone() };
     let begun = if first { kept } else { moved(now, &kept, &begun, update, None) };
     Err(Step::Do(Effect::BeginUpgrade(Box::new(begun))))
 }
