@@ -104,6 +104,30 @@ async fn one_whose_host_is_silent_is_waited_for() {
 }
 
 #[tokio::test]
+async fn one_of_whose_host_nobody_knows_is_left_as_it_is_and_asked_again() {
+    let tenant = tenant("unknown").await;
+    let object = {
+        tenant.declare("ops", json!({"regions": ["qro"]})).await.unwrap();
+        tenant.wait_ready("ops", "running").await.unwrap()
+    };
+    let id = text(&object, "/status/external/machineID").to_owned();
+    let unknown = tenant.fly.world(json!({"kind": "host_unknown", "on": id})).await.unwrap();
+    let before = tenant.changes().await.unwrap().len();
+    tenant.patch("ops", json!({"spec": {"env": [{"name": "NEWS", "value": "1"}]}})).await.unwrap();
+    tenant
+        .wait("ops", "told that Fly doesn't tell all", |object| {
+            condition(object, "Ready")["message"].as_str().is_some_and(|it| it.contains("asked again"))
+        })
+        .await
+        .unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    assert_eq!(tenant.changes().await.unwrap().len(), before, "nothing is concluded from what is missing");
+    tenant.fly.mend(unknown).await.unwrap();
+    tenant.wait_ready("ops", "running").await.unwrap();
+    assert_eq!(tenant.problems(&["ops"], &[]).await.unwrap(), [""; 0]);
+}
+
+#[tokio::test]
 async fn an_image_that_is_not_there_is_told() {
     let tenant = tenant("image").await;
     let missing = json!({"kind": "image_failure", "image": "missing:1", "how": "manifest_unknown"});

@@ -22,6 +22,7 @@ mod model_check;
 mod moves;
 mod names;
 mod paths;
+mod readings;
 mod remains;
 mod restart;
 mod restore;

@@ -12,7 +12,7 @@ use super::decide::{is_deleted, quiet_since};
 use super::desired;
 use super::env;
 use super::facts::{
-    Absence, AbsenceKind, Facts, Filling, Known, MachineFact, Origin, ProbeFact, Refusal, SnapshotFact,
+    Absence, AbsenceKind, Facts, Filling, Host, Known, MachineFact, Origin, ProbeFact, Refusal, SnapshotFact,
     SnapshotPhase, VolumeFact, VolumePhase,
 };
 use super::machine_fact::machine_fact;
@@ -228,8 +228,18 @@ async fn machine(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(),
         Some(id) => read_machine(ctx, &identity, &id).await?,
         None => None,
     };
+    let part = read.as_ref().is_some_and(is_told_in_part);
+    if part && facts.known.machine.present().is_some_and(|known| known.host == Host::Reachable) {
+        // What was known of it before may still be so.
+        return Err(Failure::not_in_full());
+    }
     note_machine(now, facts, &identity, read);
-    Ok(())
+    if part { Err(Failure::not_in_full()) } else { Ok(()) }
+}
+
+/// Whether Fly tells of it only what it happens to know, without knowing that the host is lost.
+fn is_told_in_part(machine: &fly::Machine) -> bool {
+    !machine.host_is_unreachable() && !machine.is_known_in_full()
 }
 
 /// A Machine that GET doesn't find may have been replaced: the list tells by name.
@@ -267,7 +277,8 @@ async fn by_name(ctx: &Context, identity: &RuntimeIdentity) -> Result<Option<Str
     }
 }
 
-/// Takes a Machine as it was read into the facts.
+/// Takes a Machine as it was read into the facts. The one whose id is recorded is ours, whatever it is marked with: a mark
+/// that somebody changed there is put right. One that was found by its name isn't, if it carries another's mark.
 pub fn note_machine(
     now: Timestamp,
     facts: &mut Facts,
@@ -282,20 +293,27 @@ pub fn note_machine(
     match read {
         None => gone(facts),
         Some(machine) if machine.state == fly::MachineState::Destroyed => gone(facts),
-        // A Machine that doesn't carry our mark isn't ours, whatever its name.
-        Some(machine)
-            if machine
-                .metadata(desired::metadata::IDENTITY)
-                .is_some_and(|mark| mark != identity.identity) =>
-        {
-            gone(facts);
-        }
+        Some(machine) if is_anothers(&machine, identity) && !is_recorded(&machine, identity) => gone(facts),
+        Some(machine) if is_told_in_part(&machine) => facts.known.machine = Known::Unknown,
         Some(machine) => {
-            let fact = machine_fact(now, &machine, before.as_ref());
+            let mut fact = machine_fact(now, &machine, before.as_ref());
+            if is_anothers(&machine, identity) {
+                // None of its marks says what we made it from.
+                fact.config_hash = None;
+            }
             settle(facts, &fact);
             facts.known.machine = Known::Present(fact);
         }
     }
+}
+
+/// Whether it is marked as another Runtime's.
+fn is_anothers(machine: &fly::Machine, identity: &RuntimeIdentity) -> bool {
+    machine.metadata(desired::metadata::IDENTITY).is_some_and(|mark| mark != identity.identity)
+}
+
+fn is_recorded(machine: &fly::Machine, identity: &RuntimeIdentity) -> bool {
+    identity.machine_id.as_ref() == Some(&machine.id)
 }
 
 /// What was asked for and has come about is no longer under way.

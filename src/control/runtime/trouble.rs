@@ -43,6 +43,19 @@ impl Failure {
             pace: Pace::Soon,
         }
     }
+
+    /// Fly doesn't tell all of the Machine: nothing is concluded from what is missing.
+    pub fn not_in_full() -> Self {
+        Self {
+            class: TroubleClass::Transient,
+            reason: reason::FLY_UNAVAILABLE,
+            message: "Fly doesn't know just now how the Machine's host is, and doesn't tell all of the Machine; it is \
+                      asked again."
+                .into(),
+            retry_after: None,
+            pace: Pace::Backoff,
+        }
+    }
 }
 
 impl From<Refusal> for Failure {

@@ -147,6 +147,13 @@ impl Machine {
         config.metadata.get(key).map(String::as_str)
     }
 
+    /// Whether the answer tells all of it. While nobody knows how its host is, or for a moment after, there is no
+    /// configuration, or only a part of one; a Machine that is going needs none.
+    pub fn is_known_in_full(&self) -> bool {
+        let host = matches!(self.host_status, None | Some(HostStatus::Ok));
+        self.state.is_gone() || (host && self.config.is_some())
+    }
+
     /// Whether its host is known not to answer, so that the rest may be stale.
     pub fn host_is_unreachable(&self) -> bool {
         self.host_status == Some(HostStatus::Unreachable)

@@ -79,6 +79,17 @@ async fn a_host_that_does_not_answer() {
 }
 
 #[tokio::test]
+async fn a_host_of_which_nobody_knows_how_it_is() {
+    let (simulator, client) = simulator_with_app().await;
+    let machine = app_with_machine(&client, "two").await.id;
+    assert!(client.machines("two").get(&machine).await.unwrap().is_known_in_full());
+    set(&simulator, json!({"kind": "host_unknown", "on": machine})).await;
+    let read = client.machines("two").get(&machine).await.unwrap();
+    assert!(read.config.is_none() && read.incomplete_config.is_some());
+    assert!(!read.host_is_unreachable() && !read.is_known_in_full());
+}
+
+#[tokio::test]
 async fn a_quota_and_a_missing_image() {
     let (simulator, client) = simulator_with_app().await;
     set(&simulator, json!({"kind": "image_failure", "how": "manifest_unknown"})).await;

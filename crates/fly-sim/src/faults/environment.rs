@@ -69,6 +69,11 @@ pub enum Environment {
         /// The host, or a Machine's or volume's id.
         on: String,
     },
+    /// Nobody knows how a host is: of its Machines only a part is told.
+    HostUnknown {
+        /// The host, or a Machine's or volume's id.
+        on: String,
+    },
     /// A host takes no deploys.
     HostMaintenance {
         /// The host, or a Machine's or volume's id.

@@ -95,6 +95,7 @@ fn placed(state: &World, environment: Environment) -> ApiResult<Environment> {
     Ok(match environment {
         Environment::HostFull { on, of } => Environment::HostFull { on: host(on)?, of },
         Environment::HostUnreachable { on } => Environment::HostUnreachable { on: host(on)? },
+        Environment::HostUnknown { on } => Environment::HostUnknown { on: host(on)? },
         Environment::HostMaintenance { on } => Environment::HostMaintenance { on: host(on)? },
         other => other,
     })

@@ -77,6 +77,7 @@ impl State {
     pub fn host_status(&self, host: &str) -> &'static str {
         let lost = |environment: &Environment| match environment {
             Environment::HostUnreachable { on } if on == host => Some("unreachable"),
+            Environment::HostUnknown { on } if on == host => Some("unknown"),
             _ => None,
         };
         self.faults.environments.find(lost).unwrap_or("ok")

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fly_machines::Machines;
 use fly_machines::types as fly;
 use fly_machines::types::MachineDeletion;
 use jiff::Timestamp;
@@ -55,13 +56,11 @@ pub(super) async fn update_machine(
     let resolved = resolved(facts)?;
     let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
     let machines = ctx.fly.machines(&identity.app);
-    let standing = machines.get(&before.id).await?;
+    let standing = standing(&machines, &before.id).await?;
     let mut config = desired::machine_config(facts, &resolved, identity).map_err(Failure::from)?;
-    if let Some(standing) = standing.config {
-        // A mount's volume can't be changed, and what we don't own is left as it is.
-        config.mounts = desired::mounts(standing.mounts, &config.mounts);
-        config.extra = standing.extra;
-    }
+    // A mount's volume can't be changed, and what we don't own is left as it is.
+    config.mounts = desired::mounts(standing.mounts, &config.mounts);
+    config.extra = standing.extra;
     let launch = desired::launch(launch, &mut config);
     let changed = drift::changed(facts, &before);
     let request = fly::UpdateMachine {
@@ -81,6 +80,13 @@ pub(super) async fn update_machine(
     facts.known.survey.launched();
     note_machine(now, facts, identity, Some(machine));
     Ok(())
+}
+
+/// Its configuration as it stands, all of it: what Fly doesn't tell would be taken away by a change.
+async fn standing(machines: &Machines<'_>, id: &str) -> Result<fly::MachineConfig, Failed> {
+    let machine = machines.get(id).await?;
+    let config = if machine.is_known_in_full() { machine.config } else { None };
+    config.map(|config| *config).ok_or_else(|| Failure::not_in_full().into())
 }
 
 /// Metadata make no new version: what runs is left alone.
@@ -176,7 +182,7 @@ pub(super) async fn keep_off(
 ) -> Result<(), Failed> {
     let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
     let machines = ctx.fly.machines(&identity.app);
-    let Some(mut config) = machines.get(&before.id).await?.config else { return Ok(()) };
+    let mut config = standing(&machines, &before.id).await?;
     let is_as_asked =
         config.metadata.contains_key(desired::metadata::ASKED) && drift::drift(&config).is_none();
     config.metadata.remove(desired::metadata::LAUNCH);
@@ -190,8 +196,7 @@ pub(super) async fn keep_off(
     let mark = is_as_asked.then(|| drift::mark(&config));
     config.metadata.remove(desired::metadata::ASKED);
     config.metadata.extend(mark.map(|mark| (desired::metadata::ASKED.to_owned(), mark)));
-    let request =
-        fly::UpdateMachine { config: *config, launch: fly::Launch::Skip, ..fly::UpdateMachine::default() };
+    let request = fly::UpdateMachine { config, launch: fly::Launch::Skip, ..fly::UpdateMachine::default() };
     let machine = machines.update(&before.id, &request).await?;
     facts.known.probe = None;
     note_machine(now, facts, identity, Some(machine));
@@ -206,12 +211,12 @@ pub(super) async fn detach(
 ) -> Result<(), Failed> {
     let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
     let machines = ctx.fly.machines(&identity.app);
-    let Some(mut config) = machines.get(&before.id).await?.config else { return Ok(()) };
+    let mut config = standing(&machines, &before.id).await?;
     // Whoever takes the Machine over finds that it isn't what is declared.
     config.metadata.remove(desired::metadata::CONFIG);
     config.metadata.remove(desired::metadata::ASKED);
     let request = fly::UpdateMachine {
-        config: fly::MachineConfig { services: Vec::new(), ..*config },
+        config: fly::MachineConfig { services: Vec::new(), ..config },
         launch: fly::Launch::Skip,
         ..fly::UpdateMachine::default()
     };
