@@ -1,15 +1,17 @@
-//! Machines as Fly tells of them: in part, or with marks that somebody changed.
+//! Machines as Fly tells of them: in part, or with marks that somebody changed. And how long what settles is waited for.
 
 use fly_machines::types::Machine;
+use jiff::SignedDuration;
 use moorage::control::runtime::decide::decide;
 use moorage::control::runtime::desired::metadata;
-use moorage::control::runtime::facts::{Facts, Host, Knowledge, Known, Token};
+use moorage::control::runtime::facts::{Facts, Host, Knowledge, Known, Token, TroubleClass};
 use moorage::control::runtime::look::note_machine;
 use moorage::control::runtime::step::{Effect, Look, Rest, Step};
+use moorage::control::runtime::trouble::{Failure, Pace, note};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::world::{World, run};
+use crate::world::{World, run, second};
 
 fn running() -> (World, Facts) {
     let mut world = World::new();
@@ -91,4 +93,36 @@ fn one_that_is_found_by_its_name_and_marked_as_anothers_is_not_ours() {
     identity.machine_id = None;
     note_machine(world.now, &mut facts, &identity, Some(marked_otherwise(&world)));
     assert!(matches!(facts.known.machine, Known::Missing(_)), "{:?}", facts.known.machine);
+}
+
+fn settling() -> Failure {
+    Failure {
+        class: TroubleClass::Transient,
+        reason: "FlyRefused",
+        message: "The volume is claimed by another Machine still.".into(),
+        retry_after: None,
+        pace: Pace::Soon,
+    }
+}
+
+#[test]
+fn what_settles_is_tried_all_the_time_that_fly_may_take_and_more_slowly_from_there() {
+    let (world, mut facts) = running();
+    let mut tries = Vec::new();
+    let mut now = world.now;
+    while world.now.duration_until(now) < SignedDuration::from_hours(2) {
+        note(now, &mut facts, settling());
+        let next = facts.known.trouble.as_ref().unwrap().next;
+        tries.push((world.now.duration_until(now), now.duration_until(next)));
+        now = next;
+    }
+    let slowest = facts.cluster.settings.slow_retry;
+    let mut before = second(0);
+    for (waited, pause) in tries {
+        let soon = if waited < SignedDuration::from_mins(10) { second(2) } else { slowest };
+        assert!(pause >= second(1) && pause <= soon, "{pause:?} after {waited:?}");
+        assert!(pause <= (before * 2).max(second(2)), "{pause:?} after {waited:?} follows {before:?}");
+        before = pause;
+    }
+    assert_eq!(before, slowest);
 }

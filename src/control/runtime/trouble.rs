@@ -158,7 +158,7 @@ fn next(now: Timestamp, facts: &Facts, before: Option<&Trouble>, failure: Failur
     let before = before.filter(|trouble| trouble.reason == failure.reason);
     let attempts = before.map_or(1, |trouble| trouble.attempts.saturating_add(1));
     let since = before.map_or(now, |trouble| trouble.since);
-    let pause = pause(attempts, &failure, facts.cluster.settings.slow_retry);
+    let pause = pause(since.duration_until(now), attempts, &failure, facts.cluster.settings.slow_retry);
     Trouble {
         class: failure.class,
         reason: failure.reason,
@@ -170,12 +170,23 @@ fn next(now: Timestamp, facts: &Facts, before: Option<&Trouble>, failure: Failur
     }
 }
 
-/// What settles is tried each second for some minutes; the rest ever more slowly.
-fn pause(attempts: u32, failure: &Failure, slowest: SignedDuration) -> SignedDuration {
+/// Time in which what settles is tried without a longer pause. A volume's claim lasts for three minutes, and others take
+/// some more.
+const SETTLING: SignedDuration = SignedDuration::from_mins(10);
+
+/// What settles is tried every second or two for as long as that may take, and then more slowly from there on; the rest
+/// ever more slowly from the start.
+fn pause(
+    waited: SignedDuration,
+    attempts: u32,
+    failure: &Failure,
+    slowest: SignedDuration,
+) -> SignedDuration {
     let doubling =
         |first: i64| SignedDuration::from_secs(first.saturating_mul(1 << attempts.saturating_sub(1).min(16)));
     let own = match (failure.pace, failure.class) {
-        (Pace::Soon, _) if attempts <= 120 => SignedDuration::from_secs(1),
+        (Pace::Soon, _) if waited < SignedDuration::from_mins(1) => SignedDuration::from_secs(1),
+        (Pace::Soon, _) => (waited - SETTLING).max(SignedDuration::from_secs(2)),
         (_, TroubleClass::Transient) => doubling(1),
         // A new token mends all at once: nobody should wait for it longer than the client takes to read it.
         _ if failure.reason == reason::FLY_UNAUTHORIZED => doubling(5).min(SignedDuration::from_secs(30)),
