@@ -20,8 +20,15 @@ use super::runtime::machine_fact::listed_fact;
 use super::runtime::survey::knows_machine;
 use crate::api::{NameClaimSpec, Runtime};
 
-/// Changes take time to show in the list: each look reaches back this far.
+/// Changes take time to show in the list: each look reaches back this far,
 const OVERLAP: SignedDuration = SignedDuration::from_secs(90);
+/// and some look this far: a few changes take minutes to show.
+const REACH: SignedDuration = SignedDuration::from_mins(5);
+/// Time between two looks that reach so far back, while something changed as lately as that: a list of all of that time
+/// is long while very many are made.
+const REACH_PAUSE: Duration = Duration::from_secs(20);
+/// Time between two of them at rest.
+const REACH_PAUSE_AT_REST: Duration = Duration::from_mins(5);
 /// A list may begin so much earlier than it is asked to.
 const EXACTNESS: SignedDuration = SignedDuration::from_secs(1);
 /// Most rows of one page.
@@ -40,6 +47,8 @@ pub struct Feed {
     /// Machines that the next look may show again, by id.
     seen: HashMap<String, Seen>,
     newest: Option<Newest>,
+    /// When a look last reached back as far as changes may take to show.
+    reached_back: Option<Instant>,
 }
 
 /// The last change that a list showed.
@@ -116,6 +125,7 @@ impl Feed {
             limit: Some(PAGE),
             ..OrgQuery::default()
         };
+        let reaches_back = query.updated_after.is_none_or(|since| Some(since) == self.farthest());
         let (mut changed, mut newest, mut unread) = (0, self.newest, Vec::new());
         loop {
             let page = ctx.fly.org(&ctx.config.fly.organization).machines(&query).await?;
@@ -135,6 +145,9 @@ impl Feed {
             }
             query.cursor = Some(page.next_cursor);
         }
+        if reaches_back && unread.is_empty() {
+            self.reached_back = Some(Instant::now());
+        }
         self.reached(newest, &unread);
         self.forget();
         Ok(changed)
@@ -151,18 +164,29 @@ impl Feed {
         }
     }
 
-    /// Where the next list begins: after it, or with it. Once the newest change has been known for as long as changes take to show, nothing
-    /// older can come any more: at rest the list is empty, however many changed at the end.
+    /// Where the next list begins: after it, or with it. Once the newest change has been known for as long as changes
+    /// usually take to show, at rest the list is empty, however many changed at the end. Now and then it goes farther back
+    /// all the same, for what came late.
     fn since(&self) -> Option<Timestamp> {
         let newest = self.newest?;
-        let settled = newest.seen.elapsed() > OVERLAP.unsigned_abs();
+        let known = newest.seen.elapsed();
+        let pause = if known > REACH.unsigned_abs() { REACH_PAUSE_AT_REST } else { REACH_PAUSE };
+        if self.reached_back.is_some_and(|last| last.elapsed() >= pause) {
+            return self.farthest();
+        }
+        let settled = known > OVERLAP.unsigned_abs();
         if settled { Some(newest.changed) } else { newest.changed.checked_sub(OVERLAP).ok() }
+    }
+
+    /// Where the farthest list begins.
+    fn farthest(&self) -> Option<Timestamp> {
+        self.newest.and_then(|newest| newest.changed.checked_sub(REACH).ok())
     }
 
     /// Forgets what can't be listed any more. Nobody says whether a list shows what changed at the very time that it is
     /// asked from, nor how exactly it takes that time.
     fn forget(&mut self) {
-        let shown = self.since().and_then(|since| since.checked_sub(EXACTNESS).ok());
+        let shown = self.farthest().and_then(|since| since.checked_sub(EXACTNESS).ok());
         self.seen.retain(|_, seen| seen.updated >= shown);
         self.seen.shrink_to(self.seen.len() * 2);
     }
@@ -364,14 +388,18 @@ mod tests {
         let mut feed = Feed::default();
         assert_eq!(feed.since(), None);
         assert_eq!(take(&mut feed, &[row("old", 100), row("new", 1_000)]), 2);
+        feed.reached_back = Some(Instant::now());
         assert_eq!(feed.since(), Some(second(910)));
         assert_eq!(feed.seen.len(), 1);
         tokio::time::advance(Duration::from_mins(1)).await;
-        assert_eq!(take(&mut feed, &[row("late", 950), row("new", 1_000)]), 1);
+        assert_eq!(feed.since(), Some(second(700)), "one reaches far back");
+        assert_eq!(take(&mut feed, &[row("late", 750), row("new", 1_000)]), 1);
+        feed.reached_back = Some(Instant::now());
+        assert_eq!(feed.since(), Some(second(910)));
         tokio::time::advance(Duration::from_secs(31)).await;
+        feed.reached_back = Some(Instant::now());
         assert_eq!(feed.since(), Some(second(1_000)));
         assert_eq!(take(&mut feed, &[]), 0);
-        assert_eq!(feed.seen.keys().collect::<Vec<_>>(), ["new"]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -389,11 +417,33 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_change_that_shows_minutes_late_is_seen_at_rest_too_and_what_was_seen_is_no_news() {
+        let mut feed = Feed::default();
+        take(&mut feed, &[row("early", 900), row("new", 1_000)]);
+        let mut far = 0;
+        // Half an hour at rest, one look each five seconds.
+        feed.reached_back = Some(Instant::now());
+        for _ in 0..360 {
+            tokio::time::advance(IDLE_PAUSE).await;
+            if feed.since() == Some(second(700)) {
+                far += 1;
+                feed.reached_back = Some(Instant::now());
+                assert_eq!(take(&mut feed, &[row("early", 900), row("new", 1_000)]), 0);
+            } else {
+                assert!(feed.since() >= Some(second(910)));
+            }
+        }
+        assert!((10..30).contains(&far), "{far}");
+        assert_eq!(take(&mut feed, &[row("late", 800)]), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_change_after_a_rest_reaches_back_again() {
         let mut feed = Feed::default();
         take(&mut feed, &[row("one", 1_000)]);
         tokio::time::advance(Duration::from_mins(10)).await;
         assert_eq!(take(&mut feed, &[row("two", 1_600)]), 1);
+        feed.reached_back = Some(Instant::now());
         assert_eq!(feed.since(), Some(second(1_510)));
         assert_eq!(take(&mut feed, &[row("two", 1_600)]), 0);
     }
