@@ -21,13 +21,47 @@ use crate::control::context::Context;
 /// Makes the volume that takes the place of the recorded one.
 pub(super) async fn make(ctx: &Context, facts: &mut Facts, identity: &RuntimeIdentity) -> Result<(), Failed> {
     let Some(replacement) = &identity.replacement else { return Ok(()) };
-    let volume = request(identity, replacement, desired::guest(&identity.pin.plan));
+    let kept = keeping(ctx, facts, identity).await?;
+    let volume = request(identity, replacement, desired::guest(&identity.pin.plan), kept);
     let made = ctx.fly.volumes(&identity.app).create(&volume).await?;
     facts.known.moving.fresh = Known::Present(volume_fact(&made));
     Ok(())
 }
 
-fn request(identity: &RuntimeIdentity, replacement: &Replacement, guest: Guest) -> fly::CreateVolume {
+/// How a volume's snapshots are made and kept; `None` where Fly is left to its default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Keeping {
+    /// For how many days.
+    days: Option<u32>,
+    /// Whether one is made each day.
+    daily: Option<bool>,
+}
+
+/// What holds for the volume whose place another takes, as Fly says now. One that is gone, or that nobody can ask about,
+/// is no reason to go without its data: then counts what was known of it.
+async fn keeping(ctx: &Context, facts: &Facts, identity: &RuntimeIdentity) -> Result<Keeping, Failed> {
+    let Some(id) = &identity.volume_id else { return Ok(Keeping::default()) };
+    let read = match ctx.fly.volumes(&identity.app).get(id).await {
+        Ok(volume) => Some(Keeping { days: volume.snapshot_retention, daily: volume.auto_backup_enabled }),
+        Err(error) => match error.class() {
+            ErrorClass::NotFound | ErrorClass::VolumeMissing | ErrorClass::HostUnreachable => None,
+            _ => return Err(error.into()),
+        },
+    };
+    let known = facts.known.volume.present().filter(|volume| volume.id == *id);
+    let standing =
+        read.unwrap_or(Keeping { days: known.and_then(|volume| volume.snapshot_days), daily: None });
+    // An upgrade raises it for its own snapshot, and notes what it was before.
+    let before = identity.upgrade.as_ref().and_then(|upgrade| upgrade.snapshot_days);
+    Ok(Keeping { days: before.or(standing.days), ..standing })
+}
+
+fn request(
+    identity: &RuntimeIdentity,
+    replacement: &Replacement,
+    guest: Guest,
+    kept: Keeping,
+) -> fly::CreateVolume {
     let name = desired::named_volume(identity, replacement.incarnation);
     let region = identity.region.clone().unwrap_or_default();
     let made = match replacement.cause {
@@ -39,6 +73,7 @@ fn request(identity: &RuntimeIdentity, replacement: &Replacement, guest: Guest) 
             fly::CreateVolume { size_gb, ..fly::CreateVolume::restore(name, region, &replacement.source) }
         }
     };
+    let made = fly::CreateVolume { snapshot_retention: kept.days, auto_backup_enabled: kept.daily, ..made };
     made.compute(guest)
 }
 
