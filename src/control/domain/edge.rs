@@ -141,7 +141,7 @@ fn custom(detail: &fly::CertificateDetail) -> Option<Imported> {
 
 fn problem(error: &fly::CertificateValidationError) -> Problem {
     let line = |text: &str| crate::domains::error::quoted(text);
-    Problem { code: error.code.clone(), message: line(&error.message), remedy: line(&error.remediation) }
+    Problem { code: line(&error.code), message: line(&error.message), remedy: line(&error.remediation) }
 }
 
 fn lower(name: &str) -> String {
@@ -193,6 +193,16 @@ mod tests {
         };
         assert_eq!([of("alpn_configured"), of("http_configured")], [Leads::Yes; 2]);
         assert_eq!([of("ownership_txt_configured"), of("dns_configured")], [Leads::No; 2]);
+    }
+
+    #[test]
+    fn what_fly_says_is_wrong_is_told_on_one_line_and_in_bounds() {
+        let long = format!("dns\n{}", "x".repeat(10_000));
+        let told = hosted(json!({"validation_errors": [{"code": long, "message": long, "remediation": long}]}));
+        let Problem { code, message, remedy } = &told.problems[0];
+        for part in [code, message, remedy] {
+            assert!(part.starts_with("dns x") && part.len() < 1000, "{} bytes: {part:.20}", part.len());
+        }
     }
 
     #[test]

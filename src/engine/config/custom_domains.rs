@@ -22,7 +22,7 @@ pub struct CustomDomains {
     pub refused_zones: Vec<String>,
     /// Most CustomDomains in one namespace.
     pub per_namespace: u16,
-    /// Seconds between two looks at the records of a hostname in service.
+    /// Seconds between two looks at the records of a hostname in service, at least 1.
     pub recheck_seconds: u32,
     /// Seconds for which a hostname serves on after the record that shows whose it is has gone.
     pub grace_seconds: u32,
@@ -96,6 +96,12 @@ impl CustomDomains {
             return value(
                 "customDomains.refusedZones",
                 "must be domains in lower case, such as `example.dev`",
+            );
+        }
+        if self.recheck_seconds == 0 {
+            return value(
+                "customDomains.recheckSeconds",
+                "must be at least 1: it is the pause between two looks at a hostname in service",
             );
         }
         let Some(http01) = self.http01() else { return Ok(()) };
@@ -177,6 +183,14 @@ mod tests {
         settings.check().unwrap();
         assert_eq!((settings.port, settings.resolvers.len(), settings.allowed_networks.len()), (53, 0, 0));
         assert!(serde_json::from_value::<DnsSettings>(json!({"resolver": []})).is_err(), "a typing error");
+    }
+
+    #[test]
+    fn looks_at_hostnames_in_service_are_some_time_apart() {
+        let check = |seconds: u32| CustomDomains { recheck_seconds: seconds, ..CustomDomains::default() }.check();
+        check(1).unwrap();
+        let refused = check(0).unwrap_err().to_string();
+        assert!(refused.contains("`customDomains.recheckSeconds` must be at least 1"), "{refused}");
     }
 
     #[test]
