@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::custom_domain::CertificateSource;
 use super::name_claim::Holder;
 
-/// Most times of each kind that are kept.
+/// Most times of each kind that are kept, save those of orders that were placed.
 pub const MAX_ORDERS: usize = 16;
+/// Most times of orders that were placed that are kept.
+pub const MAX_PLACED: usize = 24;
 
 /// A hostname that was proved to be a tenant's.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
@@ -122,12 +124,18 @@ pub struct CertificateRecord {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderingRecord {
-    /// When first certificates were ordered in the last week, the newest last.
+    /// When first certificates were ordered in the last three hours, the newest last; also orders that became none.
+    #[schemars(with = "Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>", length(max = MAX_PLACED))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub order_times: Vec<Timestamp>,
+    /// When first certificates were ordered in the last week, the newest last. An order that ended without one is none of
+    /// them.
     #[schemars(with = "Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>", length(max = MAX_ORDERS))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub first_times: Vec<Timestamp>,
-    /// When renewals were ordered in the last week, save those that the authority knew as such.
+    /// The same of renewals, save those that the authority knew as such.
     #[schemars(with = "Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>", length(max = MAX_ORDERS))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

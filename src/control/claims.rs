@@ -8,15 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::brake::{Deletions, Room};
 use super::claim_table::ClaimTable;
-use super::domain::index::{Domains, Orders as CertificateOrders};
+use super::domain::facts::Count;
+use super::domain::index::{Counting, Domains, Orders as CertificateOrders};
 use super::order::funding::Orders;
 use crate::api::name_claim::{ClaimType, DeletionPhase};
 use crate::api::{BlueprintSpec, NameClaim};
 use crate::control::rollout::images::{Images, SeenImage};
+use crate::domains::budget::Verdict;
 use crate::engine::config::DeletionBrake;
 
 /// Every claim, by name.
@@ -24,6 +26,8 @@ use crate::engine::config::DeletionBrake;
 pub struct Claims {
     state: Mutex<State>,
     complete: watch::Sender<bool>,
+    /// Tells when an order isn't being counted any more.
+    counted: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -46,6 +50,14 @@ struct State {
 pub struct Reservation {
     claims: Arc<Claims>,
     namespace: String,
+}
+
+/// An order for a certificate that is being counted; it counts from the first, and once this is dropped if its claim says
+/// so.
+#[derive(Debug)]
+pub struct OrderCount {
+    claims: Arc<Claims>,
+    counting: Counting,
 }
 
 impl Claims {
@@ -154,6 +166,32 @@ impl Claims {
     /// When certificates were ordered that count for a hostname's next.
     pub fn certificate_orders(&self, hostname: &str, key: &str) -> CertificateOrders {
         self.lock().domains.orders(hostname, key)
+    }
+
+    /// Counts an order for a certificate, if `room` finds room for it; none if it doesn't. What is given has to live until
+    /// that is written to the claim. Counting is waited for nowhere but where what others are counting is all that stands
+    /// in the way.
+    pub async fn count_order(
+        self: &Arc<Self>,
+        hostname: &str,
+        key: &str,
+        count: Count,
+        room: impl Fn(&CertificateOrders) -> Verdict,
+    ) -> Option<OrderCount> {
+        loop {
+            let counted = self.counted.notified();
+            {
+                let mut state = self.lock();
+                if room(&state.domains.orders_to_come(hostname, key)) == Verdict::Now {
+                    let counting = state.domains.begin_counting(hostname, key, count);
+                    return Some(OrderCount { claims: Arc::clone(self), counting });
+                }
+                if room(&state.domains.orders(hostname, key)) != Verdict::Now {
+                    return None;
+                }
+            }
+            counted.await;
+        }
     }
 
     /// Counts one slug more for the namespace, if it may hold so many.
@@ -282,6 +320,13 @@ impl State {
 impl Drop for Reservation {
     fn drop(&mut self) {
         self.claims.lock().uncount(&self.namespace);
+    }
+}
+
+impl Drop for OrderCount {
+    fn drop(&mut self) {
+        self.claims.lock().domains.end_counting(&self.counting);
+        self.claims.counted.notify_waiters();
     }
 }
 

@@ -29,6 +29,8 @@ pub mod rounds;
 pub mod run;
 pub mod runtime;
 pub mod setback;
+#[cfg(test)]
+mod small_cluster;
 pub mod status_writer;
 pub mod strays;
 pub mod surveys;

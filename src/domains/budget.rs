@@ -2,7 +2,8 @@
 //! it refuses costs its patience, and blocks for as long as a week.
 //!
 //! Let's Encrypt gives each back bit by bit. Never more than so many within any such time is stricter than that, and
-//! what is counted can be listed.
+//! what is counted can be listed. It counts new orders for the account, and certificates for names and registered domains:
+//! an order that is under way counts as the certificate that it may become, until it ended without one.
 
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
@@ -12,11 +13,15 @@ const THREE_HOURS: SignedDuration = SignedDuration::from_hours(3);
 const SEVEN_DAYS: SignedDuration = SignedDuration::from_hours(7 * 24);
 const ONE_HOUR: SignedDuration = SignedDuration::from_hours(1);
 
+/// Orders for one name within three hours, at most, where the account's are limited: as many as the pauses after failures
+/// let be placed. So many are remembered of each name, and none may be placed that isn't.
+pub const MOST_ORDERS: u32 = 24;
+
 /// Limits on orders. Each is off if it is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Limits {
-    /// Orders of one account within three hours. Let's Encrypt takes 300.
+    /// New orders of one account within three hours. Let's Encrypt takes 300.
     pub orders_per_account: u32,
     /// Certificates for names below one registered domain within seven days. Let's Encrypt gives 50, and counts those
     /// that others order too.
@@ -39,7 +44,7 @@ impl Default for Limits {
 }
 
 /// What an order is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub enum Kind {
     /// A name that has no certificate.
     First,
@@ -55,9 +60,13 @@ pub enum Kind {
 pub struct Past<'p> {
     /// Orders of the account, save renewals of either kind.
     pub account: &'p [Timestamp],
-    /// Orders for names below the registered domain, save renewals of either kind.
+    /// Those of them for the very same name.
+    pub orders: &'p [Timestamp],
+    /// Certificates for names below the registered domain, save renewals of either kind. One that is ordered and may come
+    /// counts.
     pub domain: &'p [Timestamp],
-    /// Orders for the very same name, save renewals that the authority knew as such.
+    /// Certificates for the very same name, save renewals that the authority knew as such. One that is ordered and may come
+    /// counts.
     pub name: &'p [Timestamp],
     /// Failed validations of the name.
     pub failures: &'p [Timestamp],
@@ -101,11 +110,13 @@ impl Limits {
     /// Whether an order may begin now, or else when.
     pub fn verdict(&self, now: Timestamp, kind: Kind, past: &Past<'_>) -> Verdict {
         let account = (Budget::Account, self.orders_per_account, THREE_HOURS, past.account);
+        let most_orders = if self.orders_per_account == 0 { 0 } else { MOST_ORDERS };
+        let orders = (Budget::Name, most_orders, THREE_HOURS, past.orders);
         let domain = (Budget::Domain, self.certificates_per_domain, SEVEN_DAYS, past.domain);
         let name = (Budget::Name, self.certificates_per_name, SEVEN_DAYS, past.name);
         let failures = (Budget::Failures, self.failures_per_name, ONE_HOUR, past.failures);
         let held = match kind {
-            Kind::First => &[account, domain, name, failures][..],
+            Kind::First => &[account, orders, domain, name, failures][..],
             Kind::Renewal => &[name, failures][..],
             Kind::KnownRenewal => &[][..],
         };
@@ -119,6 +130,11 @@ impl Limits {
 /// Drops what counts for no limit any more.
 pub fn forget_old(times: &mut Vec<Timestamp>, now: Timestamp) {
     times.retain(|at| at.duration_until(now) < SEVEN_DAYS);
+}
+
+/// Drops orders that don't count for the account any more.
+pub fn forget_old_orders(times: &mut Vec<Timestamp>, now: Timestamp) {
+    times.retain(|at| at.duration_until(now) < THREE_HOURS);
 }
 
 /// When there is room for one more; `None` if there is now.

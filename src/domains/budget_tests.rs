@@ -70,10 +70,25 @@ fn a_limit_of_nothing_is_off() {
         failures_per_name: 0,
     };
     let many = all(&[-1; 1000]);
-    let past = Past { account: &many, domain: &many, name: &many, failures: &many };
+    let past = Past { account: &many, orders: &many, domain: &many, name: &many, failures: &many };
     assert_eq!(off.verdict(at(0), Kind::First, &past), Verdict::Now);
     let configured: Limits = serde_json::from_str(r#"{"failuresPerName": 0}"#).unwrap();
     assert_eq!(configured, Limits { failures_per_name: 0, ..Limits::default() });
+}
+
+#[test]
+fn orders_for_one_name_are_no_more_than_are_remembered() {
+    let limits = Limits::default();
+    let most = i64::from(MOST_ORDERS);
+    let times: Vec<i64> = (1..=most).map(|number| -number).collect();
+    let (all, one_less) = (all(&times), all(&times[1..]));
+    let verdict =
+        |orders: &[Timestamp]| limits.verdict(at(0), Kind::First, &Past { orders, ..Past::default() });
+    assert_eq!(verdict(&one_less), Verdict::Now);
+    assert_eq!(verdict(&all), Verdict::NotBefore(at(3 * 3600 - most), Budget::Name));
+    let mut kept = all;
+    forget_old_orders(&mut kept, at(3 * 3600 - most));
+    assert_eq!(kept.len(), times.len() - 1, "what doesn't count any more is forgotten");
 }
 
 #[test]

@@ -170,10 +170,10 @@ impl World {
                 });
             }
             Effect::BeginOrder => {
-                facts.known.counted = None;
+                let count = facts.known.counted.take();
                 let number = self.ca.order();
                 let stored = facts.known.stored.get_or_insert_default();
-                stored.order = Some(StoredOrder { url: format!("order-{number}"), key: "key".into() });
+                stored.order = Some(StoredOrder { url: format!("order-{number}"), key: "key".into(), count });
                 stored.kept = moorage::control::domain::certificate::Kept::Secret;
                 self.stored = Some((stored.clone(), Some(number)));
                 facts.known.order = Some(OrderFact::Proofs(vec![Proof::Text(format!("text-{number}"))]));
@@ -224,9 +224,11 @@ impl World {
             }
             Effect::Abandon(error) => {
                 let generation = facts.generation();
+                let order = facts.known.stored.as_ref().and_then(|stored| stored.order.as_ref());
+                let count = order.and_then(|order| order.count);
                 self.recorded(|record| {
-                    record.ordering =
-                        Some(ordering::failed(now, record.ordering.as_ref(), error, generation, "uid"));
+                    let ended = ordering::without_certificate(record.ordering.as_ref(), count);
+                    record.ordering = Some(ordering::failed(now, Some(&ended), error, generation, "uid"));
                 });
                 let stored = facts.known.stored.get_or_insert_default();
                 stored.order = None;
@@ -288,6 +290,12 @@ impl World {
                     Order::Answered => OrderFact::Working(now + SignedDuration::from_secs(1)),
                     Order::Ready => OrderFact::Ready,
                     Order::Valid => OrderFact::Valid,
+                    Order::Failed if self.ca.breaks => OrderFact::Failed(AcmeError {
+                        cause: Cause::Unavailable,
+                        error: DomainError::authority_unavailable(
+                            "The certificate authority couldn't do it.",
+                        ),
+                    }),
                     Order::Failed => OrderFact::Failed(AcmeError {
                         cause: Cause::ProofFailed(Fault::Dns),
                         error: DomainError::certificate_refused(

@@ -28,6 +28,8 @@ pub struct Ca {
     pub certificates: u32,
     /// Whether validations succeed.
     pub believes: bool,
+    /// Whether it gives up orders that were answered, by a fault of its own.
+    pub breaks: bool,
     /// No order is placed, for this reason.
     pub away: Option<Cause>,
     /// The certificate of this number is to be renewed by now.
@@ -44,7 +46,7 @@ impl Ca {
     /// The authority goes on with an order that was answered.
     pub fn go_on(&mut self, number: u32, text_stands: bool) {
         if self.orders.get(&number) == Some(&Order::Answered) {
-            let fine = self.believes && text_stands;
+            let fine = self.believes && text_stands && !self.breaks;
             self.orders.insert(number, if fine { Order::Ready } else { Order::Failed });
         }
     }

@@ -136,6 +136,26 @@ fn an_authority_that_is_away_for_a_while_uses_no_order_up() {
 }
 
 #[test]
+fn orders_that_the_authority_breaks_off_use_no_certificate_up() {
+    let mut world = World::new("ai.example.com", CertificateSource::Acme);
+    world.limits = Some(Limits::default());
+    world.settle(0);
+    world.set_listed(0);
+    world.now += 6;
+    world.ca.breaks = true;
+    world.pass(30 * 60);
+    let broken = world.ca.orders.len();
+    assert!(broken > 4, "{broken} orders");
+    let ordering = world.record().unwrap().ordering.clone().unwrap();
+    assert!(ordering.first_times.is_empty(), "{ordering:?}");
+    assert_eq!(ordering.order_times.len(), broken, "the authority counts them for the account");
+    world.ca.breaks = false;
+    world.pass(15 * 60);
+    active(&mut world);
+    assert_eq!(world.record().unwrap().ordering.as_ref().unwrap().first_times.len(), 1);
+}
+
+#[test]
 fn an_order_that_its_authority_wants_left_alone_is_waited_for() {
     let mut world = World::new("ai.example.com", CertificateSource::Acme);
     world.settle(0);

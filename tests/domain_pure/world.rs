@@ -254,9 +254,10 @@ impl World {
         let Some(limits) = self.limits else { return Rooms::FREE };
         let ordering = self.claim.as_ref().and_then(|claim| claim.spec.domain.as_ref()?.ordering.clone());
         let ordering = ordering.unwrap_or_default();
-        let first = &ordering.first_times;
+        let (orders, first) = (&ordering.order_times, &ordering.first_times);
         let name = [first.clone(), ordering.renewal_times].concat();
-        let past = Past { account: first, domain: first, name: &name, failures: &ordering.failure_times };
+        let failures = &ordering.failure_times;
+        let past = Past { account: orders, orders, domain: first, name: &name, failures };
         let verdict = |kind| limits.verdict(at(self.now), kind, &past);
         Rooms { first: verdict(Kind::First), renewal: verdict(Kind::Renewal) }
     }

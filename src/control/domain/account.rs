@@ -52,6 +52,12 @@ pub(super) async fn ready(ctx: &Context, authority: &Authority) -> Result<Creden
     }
 }
 
+/// The address of the account whose credentials are stored, if they are this authority's.
+pub(super) async fn stored_uri(ctx: &Context, authority: &Authority) -> Result<Option<String>, AcmeError> {
+    let stored = read(ctx, authority).await?;
+    Ok(stored.current.map(|current| current.account_uri().to_owned()))
+}
+
 /// Forgets the account, unless another has taken its place already.
 pub(super) async fn remove(ctx: &Context, uri: Option<&str>) -> kube::Result<()> {
     let secret = api(ctx).get_opt(SECRET).await?;

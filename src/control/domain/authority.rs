@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use super::account;
 use super::facts::{AcmeOffer, Rooms, Texts};
@@ -15,11 +16,14 @@ use crate::control::context::Context;
 use crate::control::runtime::facts::Refusal;
 use crate::domains::DomainError;
 use crate::domains::acme::{Account, AcmeError, Authority, Order};
-use crate::domains::budget::{Kind, Past};
+use crate::domains::budget::{Kind, Past, Verdict};
 use crate::domains::caa::{CaaSet, Covers, Issuance, Method};
 use crate::domains::name::Hostname;
 use crate::domains::secret::Secrets;
 use crate::engine::config::custom_domains::AcmeSettings;
+
+/// The longest time for which a look waits for what the authority says about itself.
+const BRIEF: Duration = Duration::from_secs(5);
 
 /// The authority, if one is configured.
 pub struct Acme {
@@ -27,8 +31,6 @@ pub struct Acme {
     authority: Authority,
     account: tokio::sync::Mutex<Option<Account>>,
     orders: Mutex<HashMap<String, Order>>,
-    /// Held while it is looked whether there is room for an order, until that is counted.
-    counting: tokio::sync::Mutex<()>,
 }
 
 impl Acme {
@@ -38,13 +40,7 @@ impl Acme {
     /// If its own authority can't be read.
     pub fn new(settings: AcmeSettings, secrets: Secrets) -> Result<Self, DomainError> {
         let authority = Authority::new(settings.authority.clone(), secrets)?;
-        Ok(Self {
-            settings,
-            authority,
-            account: tokio::sync::Mutex::default(),
-            orders: Mutex::default(),
-            counting: tokio::sync::Mutex::default(),
-        })
+        Ok(Self { settings, authority, account: tokio::sync::Mutex::default(), orders: Mutex::default() })
     }
 
     /// The authority itself.
@@ -69,16 +65,21 @@ impl Acme {
 
     /// Whether another order may be placed for the hostname.
     pub fn rooms(&self, ctx: &Context, now: Timestamp, host: &Hostname, key: &str) -> Rooms {
-        let Orders { account, domain, name, failures } = ctx.claims.certificate_orders(host.as_str(), key);
-        let past = Past { account: &account, domain: &domain, name: &name, failures: &failures };
-        let verdict = |kind| self.settings.limits.verdict(now, kind, &past);
+        let orders = ctx.claims.certificate_orders(host.as_str(), key);
+        let verdict = |kind| self.room(now, kind, &orders);
         Rooms { first: verdict(Kind::First), renewal: verdict(Kind::Renewal) }
     }
 
-    /// Waits until nobody else counts an order. Nobody does as long as the guard lives: what is left of the limits is
-    /// given out once.
-    pub async fn alone(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.counting.lock().await
+    /// Whether an order of this kind may be placed after these, or else when.
+    pub fn room(&self, now: Timestamp, kind: Kind, orders: &Orders) -> Verdict {
+        let past = Past {
+            account: &orders.account,
+            orders: &orders.orders,
+            domain: &orders.domain,
+            name: &orders.name,
+            failures: &orders.failures,
+        };
+        self.settings.limits.verdict(now, kind, &past)
     }
 
     /// The account; made if there is none.
@@ -123,10 +124,11 @@ impl Acme {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), order);
     }
 
-    /// Why CAA records keep the authority from issuing, if they do.
+    /// Why CAA records keep the authority from issuing, if they do. An authority that is slow to tell its names is waited
+    /// for no longer than other work on the hostname can wait.
     ///
     /// # Errors
-    /// If the authority can't be asked for its names.
+    /// If the authority can't be asked for its names, or the account can't be read.
     pub async fn forbidden(
         &self,
         ctx: &Context,
@@ -136,16 +138,16 @@ impl Acme {
     ) -> Result<Option<Refusal>, AcmeError> {
         let Some(records) = records else { return Ok(None) };
         let identities = match &self.settings.caa_identities[..] {
-            [] => self.authority.metadata().await?.caa_identities,
+            [] => self.identities().await?,
             named => named.to_vec(),
         };
         if identities.is_empty() {
             return Ok(None);
         }
-        let account = self.account(ctx).await?;
+        let account = self.account_uri(ctx).await?;
         let wanted = Issuance {
             identities: &identities,
-            account: Some(account.uri()),
+            account: account.as_deref(),
             method: match spec.challenge.unwrap_or_default() {
                 Challenge::Dns01 => Method::Dns01,
                 Challenge::Http01 => Method::Http01,
@@ -154,5 +156,67 @@ impl Acme {
         };
         let refused = records.admit(&wanted).err();
         Ok(refused.map(|error| Refusal::new(reason::CAA_FORBIDS, error.to_string())))
+    }
+    /// The names by which CAA records know the authority, as it tells them itself. Whoever asks doesn't wait for long; the
+    /// question goes on, and what is answered is there for the next.
+    async fn identities(&self) -> Result<Vec<String>, AcmeError> {
+        let authority = self.authority.clone();
+        let asked = tokio::spawn(async move { authority.metadata().await });
+        match timeout(BRIEF, asked).await {
+            Ok(Ok(answer)) => Ok(answer?.caa_identities),
+            Ok(Err(_)) | Err(_) => {
+                let message = "The certificate authority doesn't tell by which names CAA records know it; it is asked again.";
+                Err(DomainError::authority_unavailable(message).into())
+            }
+        }
+    }
+
+    /// The account's address, if there is an account: none is made for it, nor waited for while it is made.
+    async fn account_uri(&self, ctx: &Context) -> Result<Option<String>, AcmeError> {
+        let known = self.account.try_lock().ok().and_then(|it| it.as_ref().map(|it| it.uri().to_owned()));
+        match known {
+            Some(uri) => Ok(Some(uri)),
+            None => account::stored_uri(ctx, &self.authority).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use serde_json::{Value, json};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::api::custom_domain::CertificateSource;
+    use crate::control::domain::hostnames::Small;
+    use crate::control::small_cluster::SmallCluster;
+    use crate::domains::caa::Caa;
+
+    /// What comes of a look, and in how many seconds, at an authority that takes connections and says nothing.
+    async fn looked(acme: Value) -> (Result<Option<Refusal>, AcmeError>, u64) {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let directory = format!("https://{}/dir", silent.local_addr().unwrap());
+        let small = Small::at(SmallCluster::default(), json!({"directoryURL": directory}), acme);
+        let host = Hostname::parse("www.example.com").unwrap();
+        let spec = CertificateSpec { source: CertificateSource::Acme, secret_ref: None, challenge: None };
+        let issue = Caa { is_critical: false, tag: "issue".into(), value: "other.example".into() };
+        let records = CaaSet { name: "example.com".into(), records: vec![issue] };
+        let began = Instant::now();
+        let authority = small.ctx.acme.as_ref().unwrap();
+        let told = authority.forbidden(&small.ctx, &host, &spec, Some(&records)).await;
+        (told, began.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_authority_that_says_nothing_holds_a_look_at_records_up_for_seconds() {
+        let (told, seconds) = looked(json!({})).await;
+        assert_eq!(told.unwrap_err().error.reason, reason::CERTIFICATE_AUTHORITY_UNAVAILABLE);
+        assert!(seconds <= 6, "{seconds} s");
+        // Nor is an account made there for it.
+        let (told, seconds) = looked(json!({"caaIdentities": ["ca.example"]})).await;
+        assert_eq!(told.unwrap().map(|refusal| refusal.reason), Some(reason::CAA_FORBIDS));
+        assert_eq!(seconds, 0);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
+use super::facts::Count;
 use crate::api::custom_domain::Challenge;
 use crate::control::runtime::facts::Refusal;
 use crate::domains::acme::AcmeError;
@@ -57,6 +58,8 @@ pub struct StoredOrder {
     pub url: String,
     /// The key that the certificate is for, PEM.
     pub key: SecretString,
+    /// How its certificate is counted; none while it isn't, as one that renews another.
+    pub count: Option<Count>,
 }
 
 /// What CAA records were found to say.

@@ -198,7 +198,8 @@ mod tests {
     #[test]
     fn what_fly_says_is_wrong_is_told_on_one_line_and_in_bounds() {
         let long = format!("dns\n{}", "x".repeat(10_000));
-        let told = hosted(json!({"validation_errors": [{"code": long, "message": long, "remediation": long}]}));
+        let told =
+            hosted(json!({"validation_errors": [{"code": long, "message": long, "remediation": long}]}));
         let Problem { code, message, remedy } = &told.problems[0];
         for part in [code, message, remedy] {
             assert!(part.starts_with("dns x") && part.len() < 1000, "{} bytes: {part:.20}", part.len());

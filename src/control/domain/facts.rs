@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
+use serde::{Deserialize, Serialize};
 
 use super::certificate::{CaaFact, Material, OrderFact, Shown, Stored};
 use super::edge::EdgeFact;
@@ -207,7 +208,7 @@ pub struct Knowledge {
 }
 
 /// An order that is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Count {
     /// What it is to the authority's limits.
     pub kind: Kind,

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
+use super::facts::Count;
 use crate::api::NameClaimSpec;
+use crate::domains::budget::Kind;
 use crate::domains::name::Hostname;
 
 /// Keys of hostnames' claims, and their orders.
@@ -14,6 +16,18 @@ pub struct Domains {
     by_app: HashMap<String, BTreeSet<String>>,
     /// Orders by registered domain, then by claim.
     orders: HashMap<String, BTreeMap<String, Times>>,
+    /// Orders that are being counted, which the claims needn't say yet.
+    counting: Vec<Counting>,
+}
+
+/// An order that is being counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counting {
+    /// The hostname's registered domain.
+    domain: String,
+    /// Its claim.
+    key: String,
+    count: Count,
 }
 
 impl Domains {
@@ -25,6 +39,7 @@ impl Domains {
         }
         let Some(ordering) = &record.ordering else { return };
         let times = Times {
+            orders: ordering.order_times.clone(),
             first: ordering.first_times.clone(),
             renewals: ordering.renewal_times.clone(),
             failures: ordering.failure_times.clone(),
@@ -61,15 +76,54 @@ impl Domains {
 
     /// When certificates were ordered: by anybody, for the hostname's registered domain, and for the name itself.
     pub fn orders(&self, hostname: &str, key: &str) -> Orders {
-        let all = self.orders.values().flat_map(BTreeMap::values).flat_map(|times| &times.first);
+        let all = self.orders.values().flat_map(BTreeMap::values).flat_map(|times| &times.orders);
         let domain = self.orders.get(&registered(hostname));
         let of_domain = domain.into_iter().flat_map(BTreeMap::values).flat_map(|times| &times.first);
         let own = domain.and_then(|it| it.get(key)).cloned().unwrap_or_default();
         Orders {
             account: all.copied().collect(),
+            orders: own.orders,
             domain: of_domain.copied().collect(),
             name: [own.first, own.renewals].concat(),
             failures: own.failures,
+        }
+    }
+
+    /// The same, with what is being counted and doesn't stand on a claim yet.
+    pub fn orders_to_come(&self, hostname: &str, key: &str) -> Orders {
+        let (domain, mut orders) = (registered(hostname), self.orders(hostname, key));
+        let unwritten = |it: &&Counting| !self.stands(it);
+        for Counting { domain: of, key: by, count } in self.counting.iter().filter(unwritten) {
+            let is_first = count.kind == Kind::First;
+            orders.account.extend(is_first.then_some(count.at));
+            orders.orders.extend((is_first && by == key).then_some(count.at));
+            orders.domain.extend((is_first && *of == domain).then_some(count.at));
+            orders.name.extend((by == key).then_some(count.at));
+        }
+        orders
+    }
+
+    /// Whether the claim says that it is counted.
+    fn stands(&self, counting: &Counting) -> bool {
+        let times = self.orders.get(&counting.domain).and_then(|all| all.get(&counting.key));
+        times.is_some_and(|times| match counting.count.kind {
+            Kind::First => times.first.contains(&counting.count.at),
+            Kind::Renewal => times.renewals.contains(&counting.count.at),
+            Kind::KnownRenewal => true,
+        })
+    }
+
+    /// From now on this counts.
+    pub fn begin_counting(&mut self, hostname: &str, key: &str, count: Count) -> Counting {
+        let counting = Counting { domain: registered(hostname), key: key.to_owned(), count };
+        self.counting.push(counting.clone());
+        counting
+    }
+
+    /// What the claim says of it counts from now on.
+    pub fn end_counting(&mut self, counting: &Counting) {
+        if let Some(at) = self.counting.iter().position(|it| it == counting) {
+            self.counting.swap_remove(at);
         }
     }
 }
@@ -77,6 +131,7 @@ impl Domains {
 /// When certificates of one name were ordered, by what limits they count for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Times {
+    orders: Vec<Timestamp>,
     first: Vec<Timestamp>,
     renewals: Vec<Timestamp>,
     failures: Vec<Timestamp>,
@@ -85,11 +140,13 @@ struct Times {
 /// When certificates were ordered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Orders {
-    /// First ones, by anybody.
+    /// First ones, by anybody, whatever became of them.
     pub account: Vec<Timestamp>,
-    /// First ones, for the registered domain.
+    /// Those of them for the name itself.
+    pub orders: Vec<Timestamp>,
+    /// First ones for the registered domain, save those that ended without a certificate.
     pub domain: Vec<Timestamp>,
-    /// For the name itself.
+    /// All for the name itself, save those that ended without a certificate.
     pub name: Vec<Timestamp>,
     /// When the name couldn't be proved.
     pub failures: Vec<Timestamp>,

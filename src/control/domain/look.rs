@@ -15,7 +15,7 @@ use super::ownership::text_name;
 use super::places::Place;
 use super::step::Look;
 use super::verdict::{Ownership, ownership};
-use super::{failing, key, ordered, store, trouble};
+use super::{key, ordered, store, trouble};
 use crate::api::domain_record::DomainRecord;
 use crate::api::{Runtime, reason};
 use crate::control::context::Context;
@@ -207,20 +207,29 @@ fn usable(now: Timestamp, host: &Hostname, name: &str, secret: Secret) -> Result
 /// Whether CAA records let the authority issue.
 async fn caa(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
     let (Ok(host), Some(acme)) = (facts.host.clone(), &ctx.acme) else { return Ok(()) };
-    let Some(_place) = place(ctx, now, facts) else { return Ok(()) };
-    let verdict = match ctx.lookout.caa(host.bare()).await {
+    let Some(place) = place(ctx, now, facts) else { return Ok(()) };
+    let seen = ctx.lookout.caa(host.bare()).await;
+    // Others may look at their servers while the authority is asked.
+    drop(place);
+    let verdict = match seen {
         Ok(records) => {
             let spec = &facts.domain.spec.certificate;
-            let refusal = acme.forbidden(ctx, &host, spec, records.as_ref()).await;
-            refusal.map_err(|error| failing::failed(&error))?.map_or(Caa::Allows, Caa::Forbids)
+            match acme.forbidden(ctx, &host, spec, records.as_ref()).await {
+                Ok(refusal) => refusal.map_or(Caa::Allows, Caa::Forbids),
+                Err(error) => unseen(facts, Refusal::new(error.error.reason, error.error.message)),
+            }
         }
-        Err(error) => Caa::Unseen(trouble::refusal(&error), unseen_before(facts).saturating_add(1)),
+        Err(error) => unseen(facts, trouble::refusal(&error)),
     };
     facts.known.caa = Some(CaaFact { at: now, verdict });
     Ok(())
 }
 
-/// By how many looks in a row they couldn't be seen.
+fn unseen(facts: &Facts, why: Refusal) -> Caa {
+    Caa::Unseen(why, unseen_before(facts).saturating_add(1))
+}
+
+/// By how many looks in a row they, or the authority's names, couldn't be seen.
 fn unseen_before(facts: &Facts) -> u32 {
     match facts.known.caa.as_ref().map(|caa| &caa.verdict) {
         Some(Caa::Unseen(_, looks)) => *looks,

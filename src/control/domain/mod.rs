@@ -13,10 +13,13 @@ pub mod authority;
 pub mod certificate;
 pub mod conditions;
 pub mod copy;
+mod counting;
 pub mod decide;
 pub mod edge;
 pub mod facts;
 mod failing;
+#[cfg(test)]
+mod hostnames;
 pub mod index;
 pub mod key;
 pub mod leftover;

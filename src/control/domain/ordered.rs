@@ -5,24 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use kube::ResourceExt;
-use serde_json::json;
 
 use super::authority::Acme;
 use super::certificate::{OrderFact, Proof, Shown, Stored, StoredOrder};
+use super::counting::{self, Counting, record};
 use super::facts::{Advice, Count, Dropped, Facts, Renewal};
+use super::failing::Issued;
 use super::records::text_target;
 use super::{answers, copy, failing, ordering, store};
 use crate::api::NameClaim;
-use crate::api::condition::whole_seconds;
 use crate::api::custom_domain::Challenge;
-use crate::api::domain_record::OrderingRecord;
-use crate::control::claim_writer;
 use crate::control::context::Context;
 use crate::control::runtime::trouble::Failure;
 use crate::domains::DomainError;
 use crate::domains::acme::{self, AcmeError, Method, Order, Stage, certificate_request, new_key};
-use crate::domains::budget::{Kind, Verdict};
+use crate::domains::budget::Kind;
 use crate::domains::certificate::Certificate;
 use crate::domains::dns::Text;
 use crate::domains::name::Hostname;
@@ -34,39 +31,6 @@ const PATIENCE: Duration = Duration::from_mins(5);
 /// The longest pause between two questions about a renewal.
 const LONGEST: Duration = Duration::from_hours(24);
 
-/// Counts an order before it is placed, if there is room for it still: others may have been counted since that was seen.
-pub(super) async fn count(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
-    let (Some(acme), Ok(host)) = (&ctx.acme, facts.host.clone()) else { return Ok(()) };
-    // Without an account nothing can be ordered.
-    if let Err(error) = acme.account(ctx).await {
-        return failing::unplaced(ctx, now, facts, &error).await;
-    }
-    let count = Count { kind: ordering::kind(facts), at: whole_seconds(now) };
-    let _guard = acme.alone().await;
-    facts.cluster.rooms = acme.rooms(ctx, now, &host, &key_of(&host));
-    if ordering::room(facts) != Verdict::Now {
-        return Ok(());
-    }
-    if counted(ctx, now, facts, count.kind).await? == News::Some {
-        facts.known.counted = Some(count);
-        facts.known.deeds.dropped = Dropped::No;
-    }
-    Ok(())
-}
-
-/// Writes to the claim that there is an order more. None: the claim had changed, and doesn't say so.
-async fn counted(ctx: &Context, now: Timestamp, facts: &Facts, kind: Kind) -> Result<News, Failure> {
-    let before = facts.record().and_then(|record| record.ordering.as_ref());
-    let counted = ordering::counted(now, before, kind);
-    if before == Some(&counted) || (before.is_none() && counted == OrderingRecord::default()) {
-        return Ok(News::Some);
-    }
-    record(ctx, facts, &counted).await?;
-    let standing = facts.cluster.claim.as_ref().and_then(|claim| ctx.claims.get(&claim.name_any()));
-    let written = standing.and_then(|claim| claim.spec.domain.as_ref()?.ordering.clone());
-    Ok(if written == Some(counted) { News::Some } else { News::None })
-}
-
 /// Places an order, and stores it with the key that the certificate is for and what it wants to be shown.
 pub(super) async fn begin(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
     let (Some(acme), Ok(host)) = (&ctx.acme, facts.host.clone()) else { return Ok(()) };
@@ -74,17 +38,16 @@ pub(super) async fn begin(ctx: &Context, now: Timestamp, facts: &mut Facts) -> R
         Ok(order) => order,
         Err(error) => return failing::unplaced(ctx, now, facts, &error).await,
     };
-    let counted = plain(ctx, now, facts, &mut order).await;
+    let count = count_of(facts, &mut order);
     let proofs = proofs(&mut order, method(facts)).await;
     let key = new_key().map_err(|error| failing::failed(&error.into()))?;
     let name = text_name(facts);
     let stored = facts.known.stored.get_or_insert_default();
-    stored.order = Some(StoredOrder { url: order.url().to_owned(), key });
+    stored.order = Some(StoredOrder { url: order.url().to_owned(), key, count });
     stored.keep(proofs.as_deref().unwrap_or_default(), name.as_deref());
     keep(ctx, facts).await?;
     facts.known.order = None;
     facts.known.shown = Shown::NotSet;
-    counted?;
     match proofs {
         Ok(proofs) => {
             facts.known.order = Some(seen(now, &order, Some(proofs)));
@@ -92,20 +55,22 @@ pub(super) async fn begin(ctx: &Context, now: Timestamp, facts: &mut Facts) -> R
             Ok(())
         }
         // It is taken up again by its address, and asked for them then.
-        Err(error) => failing::setback(ctx, now, facts, &error).await,
+        Err(error) => failing::setback(ctx, now, facts, &error, Issued::No).await,
     }
 }
 
-/// Counts an order that was to renew a certificate and that the authority took as any other. The next for this certificate
-/// is counted as one before it is placed.
-async fn plain(ctx: &Context, now: Timestamp, facts: &mut Facts, order: &mut Order) -> Result<(), Failure> {
-    let count = facts.known.counted.take();
-    if count.is_none_or(|count| count.kind != Kind::KnownRenewal) || order.is_renewal() {
-        return Ok(());
+/// How an order is counted that was placed. One that was to renew a certificate, and that the authority took as any other,
+/// is counted before its certificate is asked for; the next for this certificate before it is placed.
+fn count_of(facts: &mut Facts, order: &mut Order) -> Option<Count> {
+    let count = facts.known.counted.take()?;
+    if count.kind != Kind::KnownRenewal {
+        return Some(count);
     }
-    let stored = facts.known.stored.as_ref().and_then(|stored| stored.certificate.as_ref());
-    facts.known.plain = stored.map(|certificate| certificate.fingerprint.clone());
-    counted(ctx, now, facts, Kind::Renewal).await.map(drop)
+    if !order.is_renewal() {
+        let stored = facts.known.stored.as_ref().and_then(|stored| stored.certificate.as_ref());
+        facts.known.plain = stored.map(|certificate| certificate.fingerprint.clone());
+    }
+    None
 }
 
 async fn placed(ctx: &Context, acme: &Acme, host: &Hostname, facts: &Facts) -> Result<Order, AcmeError> {
@@ -127,7 +92,10 @@ pub(super) async fn look(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Re
             acme.put(&key_of(&host), order);
             Ok(())
         }
-        Err(error) => failing::setback(ctx, now, facts, &error).await,
+        Err(error) => {
+            let issued = Issued::of(facts.known.order.as_ref());
+            failing::setback(ctx, now, facts, &error, issued).await
+        }
     }
 }
 
@@ -225,17 +193,56 @@ pub(super) async fn answer(ctx: &Context, now: Timestamp, facts: &mut Facts) -> 
     .await
 }
 
-/// Sends the certificate request.
+/// Sends the certificate request, once the certificate is counted.
 pub(super) async fn finalize(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
     let (Ok(host), Some(stored)) = (&facts.host, &facts.known.stored) else { return Ok(()) };
     let Some(order) = &stored.order else { return Ok(()) };
     let request = certificate_request(&[host.as_str().to_owned()], &order.key)
         .map_err(|error| failing::failed(&error.into()))?;
-    with_order(ctx, now, facts, async |order| {
+    if is_uncounted(ctx, facts) {
+        return count_plain(ctx, now, facts).await;
+    }
+    let done = with_order(ctx, now, facts, async |order| {
         order.finalize(&request).await?;
         Ok(seen(now, order, None))
     })
-    .await
+    .await;
+    if done.is_err() {
+        // It may have been taken, with the answer lost.
+        facts.known.order = None;
+    }
+    done
+}
+
+/// Whether its certificate counts, and isn't counted: the authority doesn't take it as a renewal.
+fn is_uncounted(ctx: &Context, facts: &Facts) -> bool {
+    let (Some(acme), Ok(host)) = (&ctx.acme, &facts.host) else { return false };
+    let stored = facts.known.stored.as_ref().and_then(|stored| stored.order.as_ref());
+    if stored.is_none_or(|order| order.count.is_some()) {
+        return false;
+    }
+    let key = key_of(host);
+    let Some(mut order) = acme.take(&key) else { return false };
+    let is_renewal = order.is_renewal();
+    acme.put(&key, order);
+    !is_renewal
+}
+
+/// Counts the order under way, and stores that; where there is no room for it, it waits.
+async fn count_plain(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
+    match counting::count_plain(ctx, now, facts).await? {
+        Counting::Done(count) => {
+            if let Some(order) = facts.known.stored.as_mut().and_then(|stored| stored.order.as_mut()) {
+                order.count = Some(count);
+            }
+            keep(ctx, facts).await
+        }
+        Counting::NotBefore(at, budget) => {
+            failing::hold(ctx, facts, at.min(later(now, Some(LONGEST), LONGEST)), ordering::used_up(budget));
+            Ok(())
+        }
+        Counting::Overtaken => Ok(()),
+    }
 }
 
 /// Fetches the certificate, and stores it in the place of the order.
@@ -248,21 +255,25 @@ pub(super) async fn collect(ctx: &Context, now: Timestamp, facts: &mut Facts) ->
     })
     .await?;
     let Some(chain) = chain else { return Ok(()) };
-    let Some(order) = facts.known.stored.as_mut().and_then(|stored| stored.order.take()) else {
+    let Some(order) = facts.known.stored.as_ref().and_then(|stored| stored.order.as_ref()) else {
         return Ok(());
     };
-    let usable = Certificate::read(&chain, order.key)
+    let usable = Certificate::read(&chain, order.key.clone())
         .and_then(|certificate| certificate.check(now, &[host.as_str().to_owned()]).map(|()| certificate));
     let certificate = match usable {
         Ok(certificate) => certificate,
+        // It stays the order under way until that is recorded: another process finds it as this one does.
         Err(error) => {
             let error = DomainError::certificate_refused(format!(
-                "The certificate authority's certificate can't be used: {error}."
+                "The certificate authority's certificate can't be used: {error}. Another is ordered after a pause; if this goes on, tell the authority's operator."
             ));
-            return failing::setback(ctx, now, facts, &error.into()).await;
+            return failing::abandon(ctx, now, facts, &error.into(), Issued::Perhaps).await;
         }
     };
+    // As long as it is the order under way this can be repeated.
+    succeeded(ctx, facts).await?;
     let stored = facts.known.stored.get_or_insert_default();
+    stored.order = None;
     stored.certificate = Some(Arc::new(certificate));
     // What was said of the one before says nothing of this one.
     facts.known.renewal = None;
@@ -270,7 +281,7 @@ pub(super) async fn collect(ctx: &Context, now: Timestamp, facts: &mut Facts) ->
     acme.take(&key_of(&host));
     facts.known.order = None;
     facts.known.shown = Shown::NotSet;
-    succeeded(ctx, facts).await
+    Ok(())
 }
 
 async fn succeeded(ctx: &Context, facts: &Facts) -> Result<(), Failure> {
@@ -384,31 +395,10 @@ async fn with_order(
         }
         Err(error) => {
             acme.put(&key, order);
-            failing::setback(ctx, now, facts, &error).await
+            let issued = Issued::of(facts.known.order.as_ref());
+            failing::setback(ctx, now, facts, &error, issued).await
         }
     }
-}
-
-/// Writes how ordering goes to the claim.
-pub(super) async fn record(ctx: &Context, facts: &Facts, ordering: &OrderingRecord) -> Result<(), Failure> {
-    let Some(standing) = &facts.cluster.claim else { return Ok(()) };
-    let mut ordering = json!(ordering);
-    // A merge leaves what isn't named.
-    for gone in [
-        "firstTimes",
-        "renewalTimes",
-        "failureTimes",
-        "failures",
-        "nextTime",
-        "generation",
-        "reason",
-        "message",
-    ] {
-        if ordering.get(gone).is_none() {
-            ordering[gone] = serde_json::Value::Null;
-        }
-    }
-    claim_writer::change(ctx, standing, json!({"domain": {"ordering": ordering}})).await
 }
 
 fn method(facts: &Facts) -> Method {
@@ -464,3 +454,7 @@ impl Stored {
         if before == self.texts.len() + self.answers.len() { News::None } else { News::Some }
     }
 }
+
+#[cfg(test)]
+#[path = "ordered_tests.rs"]
+mod tests;

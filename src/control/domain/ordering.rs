@@ -4,17 +4,20 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::facts::{Advice, Count, Facts, Renewal};
 use crate::api::condition::whole_seconds;
-use crate::api::domain_record::{CertificateRecord, DomainRecord, MAX_ORDERS, OrderingRecord};
+use crate::api::domain_record::{CertificateRecord, DomainRecord, MAX_ORDERS, MAX_PLACED, OrderingRecord};
 use crate::api::reason;
 use crate::control::runtime::facts::Refusal;
 use crate::domains::acme::{AcmeError, Cause, next_try};
-use crate::domains::budget::{Kind, Verdict, forget_old};
+use crate::domains::budget::{Budget, Kind, MOST_ORDERS, Verdict, forget_old, forget_old_orders};
 use crate::domains::certificate::Certificate;
 
 /// Pause about an order if the authority has a limit, and doesn't say until when.
 const UNTOLD: SignedDuration = SignedDuration::from_mins(5);
 /// The longest such pause: orders don't stand for ever.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24);
+
+// Or orders that count would be forgotten.
+const _: () = assert!(MOST_ORDERS as usize <= MAX_PLACED);
 
 /// Whether a certificate has to be ordered: there is none, or its time has come.
 pub fn is_due(now: Timestamp, record: &DomainRecord, standing: Option<&Certificate>) -> bool {
@@ -79,11 +82,33 @@ pub fn room(facts: &Facts) -> Verdict {
     }
 }
 
-/// The record with one order more, which is counted before it is placed.
+/// Why nothing is ordered while a limit is used up.
+pub fn used_up(budget: Budget) -> Refusal {
+    let what = match budget {
+        Budget::Account => "the whole platform",
+        Budget::Domain => "this hostname's domain",
+        Budget::Name => "this hostname",
+        Budget::Failures => {
+            let message = "The certificate authority didn't find the proof several times within the hour. It is tried again by itself; have the records checked meanwhile.";
+            return Refusal::new(reason::ORDERS_USED_UP, message);
+        }
+    };
+    let message = format!(
+        "As many certificates were ordered of late for {what} as Moorage orders at most. It goes on by itself; or set `certificate.source` to Fly."
+    );
+    Refusal::new(reason::ORDERS_USED_UP, message)
+}
+
+/// The record with one order more, which is counted before it is placed: as an order, and as the certificate that it may
+/// become.
 pub fn counted(now: Timestamp, before: Option<&OrderingRecord>, kind: Kind) -> OrderingRecord {
     let mut ordering = before.cloned().unwrap_or_default();
     match kind {
-        Kind::First => note(now, &mut ordering.first_times),
+        Kind::First => {
+            forget_old_orders(&mut ordering.order_times, now);
+            add(now, &mut ordering.order_times, MAX_PLACED);
+            note(now, &mut ordering.first_times);
+        }
         Kind::Renewal => note(now, &mut ordering.renewal_times),
         Kind::KnownRenewal => {}
     }
@@ -91,8 +116,8 @@ pub fn counted(now: Timestamp, before: Option<&OrderingRecord>, kind: Kind) -> O
 }
 
 /// The record after an order that was counted and isn't there. Its count is taken back: an authority that is away for a
-/// while uses nothing up. One that may be there, with the answer lost, stays counted; but only the first of failures in a
-/// row, since none that we don't know becomes a certificate.
+/// while uses nothing up. One that may be there, with the answer lost, stays counted as an order; as a certificate it
+/// doesn't, since an order that we don't know is never finished.
 pub fn unplaced(
     now: Timestamp,
     before: Option<&OrderingRecord>,
@@ -101,29 +126,39 @@ pub fn unplaced(
     generation: i64,
     id: &str,
 ) -> OrderingRecord {
-    let mut ordering = before.cloned().unwrap_or_default();
-    let may_be_there = error.cause == Cause::Unanswered && ordering.failures == 0;
-    if let Some(count) = count.filter(|_| !may_be_there) {
-        take_back(count, &mut ordering);
+    let mut ordering = without_certificate(before, count);
+    if let Some(count) = count.filter(|count| count.kind == Kind::First && error.cause != Cause::Unanswered) {
+        take(count.at, &mut ordering.order_times);
     }
     failed(now, Some(&ordering), error, generation, id)
 }
 
-fn take_back(count: Count, ordering: &mut OrderingRecord) {
-    let times = match count.kind {
-        Kind::First => &mut ordering.first_times,
-        Kind::Renewal => &mut ordering.renewal_times,
-        Kind::KnownRenewal => return,
-    };
-    if let Some(place) = times.iter().rposition(|at| *at == count.at) {
+/// The record after an order that was counted and ended without a certificate, as the authority's limit on certificates
+/// has it. As an order it stays counted.
+pub fn without_certificate(before: Option<&OrderingRecord>, count: Option<Count>) -> OrderingRecord {
+    let mut ordering = before.cloned().unwrap_or_default();
+    match count.map(|count| (count.kind, count.at)) {
+        Some((Kind::First, at)) => take(at, &mut ordering.first_times),
+        Some((Kind::Renewal, at)) => take(at, &mut ordering.renewal_times),
+        Some((Kind::KnownRenewal, _)) | None => {}
+    }
+    ordering
+}
+
+fn take(counted: Timestamp, times: &mut Vec<Timestamp>) {
+    if let Some(place) = times.iter().rposition(|at| *at == counted) {
         times.remove(place);
     }
 }
 
 fn note(now: Timestamp, times: &mut Vec<Timestamp>) {
     forget_old(times, now);
+    add(now, times, MAX_ORDERS);
+}
+
+fn add(now: Timestamp, times: &mut Vec<Timestamp>, most: usize) {
     times.push(whole_seconds(now));
-    let beyond = times.len().saturating_sub(MAX_ORDERS);
+    let beyond = times.len().saturating_sub(most);
     times.drain(..beyond);
 }
 
@@ -163,6 +198,7 @@ pub fn pause_asked(error: &AcmeError) -> Option<SignedDuration> {
 pub fn succeeded(before: Option<&OrderingRecord>) -> OrderingRecord {
     let before = before.cloned().unwrap_or_default();
     OrderingRecord {
+        order_times: before.order_times,
         first_times: before.first_times,
         renewal_times: before.renewal_times,
         failure_times: before.failure_times,
@@ -233,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_that_was_not_placed_is_not_counted_and_one_that_may_be_there_is_once() {
+    fn an_order_that_was_not_placed_is_not_counted_and_one_that_may_be_there_counts_as_an_order() {
         let fails = |cause, before: Option<&OrderingRecord>, second| {
             let error = AcmeError { cause, error: DomainError::authority_unavailable("Later.") };
             let count = Count { kind: Kind::First, at: at(second) };
@@ -245,7 +281,7 @@ mod tests {
             record = Some(fails(Cause::Unavailable, record.as_ref(), second));
         }
         let record = record.unwrap();
-        assert!(record.first_times.is_empty(), "{record:?}");
+        assert!(record.first_times.is_empty() && record.order_times.is_empty(), "{record:?}");
         assert_eq!(record.failures, 20);
         let pause = at(19).duration_until(record.next_time.unwrap()).as_secs();
         assert!((600..=750).contains(&pause), "ever more slowly: {pause}");
@@ -254,7 +290,25 @@ mod tests {
         for second in 1..20 {
             record = Some(fails(Cause::Unanswered, record.as_ref(), second));
         }
-        assert_eq!(record.unwrap().first_times, [at(0), at(1)], "the first of them in a row");
+        let record = record.unwrap();
+        assert_eq!(record.first_times, [at(0)], "none that isn't known becomes a certificate");
+        assert_eq!(record.order_times.len(), 20, "each may have been placed");
+    }
+
+    #[test]
+    fn an_order_that_ended_without_a_certificate_counts_as_an_order_alone() {
+        let count = |kind, second| Some(Count { kind, at: at(second) });
+        let record = counted(at(0), None, Kind::First);
+        let record = counted(at(1), Some(&record), Kind::First);
+        let record = counted(at(2), Some(&record), Kind::Renewal);
+        let ended = without_certificate(Some(&record), count(Kind::First, 1));
+        assert_eq!((&ended.first_times[..], &ended.renewal_times[..]), (&[at(0)][..], &[at(2)][..]));
+        assert_eq!(ended.order_times, [at(0), at(1)], "the authority was asked for it");
+        let ended = without_certificate(Some(&ended), count(Kind::Renewal, 2));
+        assert!(ended.renewal_times.is_empty());
+        let again = without_certificate(Some(&ended), count(Kind::First, 1));
+        assert_eq!(again, ended, "it may be repeated");
+        assert_eq!(without_certificate(Some(&ended), count(Kind::KnownRenewal, 0)), ended);
     }
 
     #[test]
@@ -268,5 +322,6 @@ mod tests {
         assert_eq!(record.first_times.last(), Some(&at(39 * 3600)));
         let later = counted(at(9 * 24 * 3600), Some(&record), Kind::First);
         assert_eq!(later.first_times, [at(9 * 24 * 3600)]);
+        assert_eq!(record.order_times.len(), 3, "orders count for three hours");
     }
 }

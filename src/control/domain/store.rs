@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::certificate::{Kept, Stored, StoredOrder};
+use super::facts::Count;
 use crate::api::{FIELD_MANAGER, NameClaim, label_key};
 use crate::control::context::Context;
 use crate::domains::certificate::Certificate;
@@ -42,6 +43,8 @@ struct State {
 struct Order {
     url: String,
     key: String,
+    #[serde(default)]
+    count: Option<Count>,
 }
 
 /// Name of the Secret: a hostname may be longer than a name, and begin with a star.
@@ -62,7 +65,7 @@ pub async fn read(ctx: &Context, host: &Hostname) -> kube::Result<Stored> {
     let (chain, key) = (text(CHAIN).unwrap_or_default(), text(KEY).unwrap_or_default());
     Ok(Stored {
         kept,
-        order: state.order.map(|order| StoredOrder { url: order.url, key: SecretString::from(order.key) }),
+        order: state.order.map(|Order { url, key, count }| StoredOrder { url, key: key.into(), count }),
         texts: state.texts,
         answers: state.answers,
         certificate: Certificate::read(&chain, SecretString::from(key)).ok().map(Arc::new),
@@ -74,10 +77,11 @@ pub async fn read(ctx: &Context, host: &Hostname) -> kube::Result<Stored> {
 /// # Errors
 /// If the API server refuses or can't be asked.
 pub async fn write(ctx: &Context, host: &Hostname, stored: &mut Stored) -> kube::Result<()> {
-    let order = stored
-        .order
-        .as_ref()
-        .map(|order| Order { url: order.url.clone(), key: order.key.expose_secret().to_owned() });
+    let order = stored.order.as_ref().map(|order| Order {
+        url: order.url.clone(),
+        key: order.key.expose_secret().to_owned(),
+        count: order.count,
+    });
     let state = State { order, texts: stored.texts.clone(), answers: stored.answers.clone() };
     let bytes = |text: &str| ByteString(text.as_bytes().to_vec());
     let mut data = BTreeMap::from([(STATE, ByteString(serde_json::to_vec(&state).unwrap_or_default()))]);

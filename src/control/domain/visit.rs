@@ -129,3 +129,33 @@ fn tell_requests(ctx: &Context, facts: &Facts) {
         ctx.history.journal.due.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::control::domain::hostnames::Small;
+    use crate::control::small_cluster::SmallCluster;
+
+    /// Two visits do the same at the same time.
+    async fn both(small: &Small, hosts: [&str; 2]) {
+        let [mut one, mut two] = hosts.map(|host| small.facts(host));
+        let now = one.at;
+        let step = Step::Do(Effect::RecordMissing(Some(now)));
+        let (first, second) =
+            futures::join!(one.take(&small.ctx, now, &step), two.take(&small.ctx, now, &step));
+        first.unwrap();
+        second.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_decided_for_a_hostname_is_not_done_once_somebody_else_did_something_for_it() {
+        let slow = SmallCluster::slow(Duration::from_millis(200));
+        let small = Small::new(slow, json!({}));
+        both(&small, ["www.a.dev"; 2]).await;
+        assert_eq!(small.cluster.changes(), 1, "the second decides on what the first has written");
+        both(&small, ["www.b.dev", "www.c.dev"]).await;
+        assert_eq!(small.cluster.most_at_once(), 2, "other hostnames wait for nothing");
+    }
+}

@@ -13,7 +13,7 @@ use crate::api::order_record::OrderRecord;
 use crate::api::runtime_order::FundingPhase;
 use crate::api::{NameClaim, NameClaimSpec};
 use crate::billing::CheckoutState;
-use crate::control::claim_writer;
+use crate::control::claim_writer::{self, Change};
 use crate::control::context::Context;
 use crate::control::runtime::trouble::Failure;
 
@@ -26,11 +26,16 @@ pub async fn create(ctx: &Context, facts: &Facts, order: &OrderRecord) -> Result
     claim_writer::create(ctx, &NameClaim::order_key(&order.uid), spec).await
 }
 
-/// Writes the claim, and tells whom it concerns.
+/// Writes the claim, and tells whom it concerns. Nothing is done next that relies on it: what stands then is decided on.
 pub async fn write(ctx: &Context, standing: &NameClaim, spec: serde_json::Value) -> Result<(), Failure> {
-    claim_writer::change(ctx, standing, spec).await?;
+    change(ctx, standing, spec).await.map(drop)
+}
+
+/// The same, and whether it was written.
+pub async fn change(ctx: &Context, standing: &NameClaim, spec: serde_json::Value) -> Result<Change, Failure> {
+    let change = claim_writer::change(ctx, standing, spec).await?;
     wire::wrote(ctx, &standing.name_any());
-    Ok(())
+    Ok(change)
 }
 
 /// Takes over the claim of an earlier order of the name. What was bought and paid stays as it was.

@@ -4,9 +4,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::attempts::{nonce, patch};
+use super::claim;
 use super::facts::{Facts, Sent};
 use crate::api::condition::whole_seconds;
 use crate::api::order_record::{EndingRecord, EndingTime, OrderRecord};
+use crate::control::claim_writer::Change;
 use crate::control::context::Context;
 use crate::control::runtime::trouble::Failure;
 
@@ -25,8 +27,10 @@ pub async fn begin(
     let endings = with(order, subscription, when, key);
     // One that is asked for anew may have been sent before.
     let is_first = order.ending(subscription).is_none();
-    patch(ctx, facts, json!({"endings": endings})).await?;
-    if is_first {
+    let Some(claim) = &facts.cluster.claim else { return Ok(()) };
+    let change = claim::change(ctx, claim, json!({"order": {"endings": endings}})).await?;
+    // One that another writer recorded may have been sent.
+    if is_first && change == Change::Made {
         facts.known.ends.entry(subscription.to_owned()).or_insert(Sent::Never);
     }
     Ok(())

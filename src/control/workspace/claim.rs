@@ -27,7 +27,8 @@ pub async fn take_over(ctx: &Context, facts: &Facts, name: Name) -> Result<(), F
     if name == Name::Namespace && standing.spec.tenant_id.is_none() {
         spec["tenantID"] = json!(tenant_id(facts));
     }
-    claim_writer::change(ctx, standing, spec).await
+    // What stands then is decided on next.
+    claim_writer::change(ctx, standing, spec).await.map(drop)
 }
 
 /// Removes a freed claim of another type: a type can't be changed. Only as it was read.
@@ -55,7 +56,7 @@ pub async fn release(ctx: &Context, now: Timestamp, facts: &Facts, name: Name) -
     let Some(standing) = facts.claim(name) else { return Ok(()) };
     let message = "Nothing is left under this name.".to_owned();
     let tombstone = Tombstone { release_time: whole_seconds(now), message };
-    claim_writer::change(ctx, standing, json!({"tombstone": tombstone})).await
+    claim_writer::change(ctx, standing, json!({"tombstone": tombstone})).await.map(drop)
 }
 
 fn spec(facts: &Facts, name: Name) -> NameClaimSpec {

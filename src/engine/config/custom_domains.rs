@@ -23,6 +23,7 @@ pub struct CustomDomains {
     /// Most CustomDomains in one namespace.
     pub per_namespace: u16,
     /// Seconds between two looks at the records of a hostname in service, at least 1.
+    #[schemars(range(min = 1))]
     pub recheck_seconds: u32,
     /// Seconds for which a hostname serves on after the record that shows whose it is has gone.
     pub grace_seconds: u32,
@@ -187,7 +188,8 @@ mod tests {
 
     #[test]
     fn looks_at_hostnames_in_service_are_some_time_apart() {
-        let check = |seconds: u32| CustomDomains { recheck_seconds: seconds, ..CustomDomains::default() }.check();
+        let check =
+            |seconds: u32| CustomDomains { recheck_seconds: seconds, ..CustomDomains::default() }.check();
         check(1).unwrap();
         let refused = check(0).unwrap_err().to_string();
         assert!(refused.contains("`customDomains.recheckSeconds` must be at least 1"), "{refused}");

@@ -11,7 +11,7 @@ use crate::api::NameClaimSpec;
 use crate::api::condition::whole_seconds;
 use crate::api::domain_record::{Contest, DomainRecord};
 use crate::api::name_claim::{ClaimType, Tombstone};
-use crate::control::claim_writer;
+use crate::control::claim_writer::{self, Change};
 use crate::control::context::Context;
 use crate::control::runtime::trouble::Failure;
 
@@ -131,9 +131,11 @@ pub(super) async fn release(ctx: &Context, now: Timestamp, facts: &Facts) -> Res
     write(ctx, facts, json!({"tombstone": tombstone, "domain": domain})).await
 }
 
+/// Nothing is done next that relies on it: what to do is decided anew from what stands then.
 async fn write(ctx: &Context, facts: &Facts, spec: Value) -> Result<(), Failure> {
     let Some(standing) = &facts.cluster.claim else { return Ok(()) };
-    claim_writer::change(ctx, standing, spec).await?;
-    wire::wrote(ctx, &standing.name_any());
+    match claim_writer::change(ctx, standing, spec).await? {
+        Change::Made | Change::Overtaken => wire::wrote(ctx, &standing.name_any()),
+    }
     Ok(())
 }

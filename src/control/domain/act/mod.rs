@@ -8,8 +8,9 @@ mod vacate;
 use jiff::Timestamp;
 
 use super::facts::Facts;
+use super::failing::Issued;
 use super::step::Effect;
-use super::{failing, ordered};
+use super::{counting, failing, ordered};
 use crate::api::DOMAIN_FINALIZER;
 use crate::control::context::Context;
 use crate::control::finalizers;
@@ -48,14 +49,14 @@ pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
         Effect::DropImport => hosting::drop_import(ctx, now, facts).await,
         Effect::DropIssued => hosting::drop_issued(ctx, now, facts).await,
         Effect::Detach(app) => hosting::take_away(ctx, facts, app).await,
-        Effect::CountOrder => ordered::count(ctx, now, facts).await,
+        Effect::CountOrder => counting::count(ctx, now, facts).await,
         Effect::BeginOrder => ordered::begin(ctx, now, facts).await,
         Effect::ShowProofs(proofs) => ordered::show(ctx, now, facts, proofs).await,
         Effect::Answer => ordered::answer(ctx, now, facts).await,
         Effect::Finalize => ordered::finalize(ctx, now, facts).await,
         Effect::Collect => ordered::collect(ctx, now, facts).await,
         Effect::Copy => ordered::copy(ctx, facts).await,
-        Effect::Abandon(error) => failing::abandon(ctx, now, facts, error).await,
+        Effect::Abandon(error) => failing::abandon(ctx, now, facts, error, Issued::No).await,
         Effect::Clean => ordered::clean(ctx, facts).await,
         Effect::DropStored => ordered::drop_stored(ctx, facts).await,
     }

@@ -22,7 +22,7 @@ pub async fn vacate(ctx: &Context, key: &str) -> Result<(), Failure> {
     unpublish(ctx, &record.label).await?;
     detach(ctx, &route.app, &claim.spec.name).await?;
     let domain = json!({"route": null, "certificate": null, "serviceTime": null});
-    claim_writer::change(ctx, &claim, json!({"domain": domain})).await?;
+    claim_writer::change(ctx, &claim, json!({"domain": domain})).await?.made()?;
     wire::wrote(ctx, &claim.name_any());
     Ok(())
 }

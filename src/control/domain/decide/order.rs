@@ -16,7 +16,7 @@ use crate::api::custom_domain::{CertificateSource, Challenge};
 use crate::api::domain_record::DomainRecord;
 use crate::api::reason;
 use crate::control::runtime::facts::Refusal;
-use crate::domains::budget::{Budget, Verdict};
+use crate::domains::budget::Verdict;
 use crate::domains::certificate::Certificate;
 use crate::domains::name::Hostname;
 
@@ -110,25 +110,9 @@ fn begun(
     match ordering::room(facts) {
         Verdict::Now => Err(Step::Do(Effect::CountOrder)),
         Verdict::NotBefore(at, budget) => {
-            Err(Step::Wait(Waiting::Order(used_up(budget), now.duration_until(at))))
+            Err(Step::Wait(Waiting::Order(ordering::used_up(budget), now.duration_until(at))))
         }
     }
-}
-
-fn used_up(budget: Budget) -> Refusal {
-    let what = match budget {
-        Budget::Account => "the whole platform",
-        Budget::Domain => "this hostname's domain",
-        Budget::Name => "this hostname",
-        Budget::Failures => {
-            let message = "The certificate authority didn't find the proof several times within the hour. It is tried again by itself; have the records checked meanwhile.";
-            return Refusal::new(reason::ORDERS_USED_UP, message);
-        }
-    };
-    let message = format!(
-        "As many certificates were ordered of late for {what} as Moorage orders at most. It goes on by itself; or set `certificate.source` to Fly."
-    );
-    Refusal::new(reason::ORDERS_USED_UP, message)
 }
 
 /// Whether the records are there by which the authority will see what it wants.
