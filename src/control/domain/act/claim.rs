@@ -11,7 +11,7 @@ use crate::api::NameClaimSpec;
 use crate::api::condition::whole_seconds;
 use crate::api::domain_record::{Contest, DomainRecord};
 use crate::api::name_claim::{ClaimType, Tombstone};
-use crate::control::claim_writer::{self, Change};
+use crate::control::claim_writer;
 use crate::control::context::Context;
 use crate::control::runtime::trouble::Failure;
 
@@ -134,8 +134,7 @@ pub(super) async fn release(ctx: &Context, now: Timestamp, facts: &Facts) -> Res
 /// Nothing is done next that relies on it: what to do is decided anew from what stands then.
 async fn write(ctx: &Context, facts: &Facts, spec: Value) -> Result<(), Failure> {
     let Some(standing) = &facts.cluster.claim else { return Ok(()) };
-    match claim_writer::change(ctx, standing, spec).await? {
-        Change::Made | Change::Overtaken => wire::wrote(ctx, &standing.name_any()),
-    }
+    claim_writer::change(ctx, standing, spec).await.map(drop)?;
+    wire::wrote(ctx, &standing.name_any());
     Ok(())
 }
