@@ -171,13 +171,13 @@ impl State {
         object
     }
 
-    fn merge(&mut self, path: &str, patch: &Value) -> Result<Value, u16> {
+    fn merge(&mut self, path: &str, change: &Value) -> Result<Value, u16> {
         let mut object = self.objects.get(path).cloned().ok_or(404_u16)?;
-        let read = patch["metadata"]["resourceVersion"].as_str();
+        let read = change["metadata"]["resourceVersion"].as_str();
         if read.is_some_and(|read| object["metadata"]["resourceVersion"] != read) {
             return Err(409);
         }
-        merge(&mut object, patch);
+        merge(&mut object, change);
         Ok(self.put(path, object))
     }
 }

@@ -162,13 +162,12 @@ impl Acme {
     async fn identities(&self) -> Result<Vec<String>, AcmeError> {
         let authority = self.authority.clone();
         let asked = tokio::spawn(async move { authority.metadata().await });
-        match timeout(BRIEF, asked).await {
-            Ok(Ok(answer)) => Ok(answer?.caa_identities),
-            Ok(Err(_)) | Err(_) => {
-                let message = "The certificate authority doesn't tell by which names CAA records know it; it is asked again.";
-                Err(DomainError::authority_unavailable(message).into())
-            }
+        if let Ok(Ok(answer)) = timeout(BRIEF, asked).await {
+            return Ok(answer?.caa_identities);
         }
+        let message =
+            "The certificate authority doesn't tell by which names CAA records know it; it is asked again.";
+        Err(DomainError::authority_unavailable(message).into())
     }
 
     /// The account's address, if there is an account: none is made for it, nor waited for while it is made.

@@ -22,7 +22,7 @@ fn slow() -> SmallCluster {
 
 /// Counts an order for each of the hostnames at the same time. How many were counted.
 async fn count_all(small: &Small, facts: &mut [Facts]) -> usize {
-    let now = Timestamp::now();
+    let now = small.ctx.clock.now();
     let all = facts.iter_mut().map(|facts| count(&small.ctx, now, facts));
     let _ = join_all(all).await;
     facts.iter().filter(|facts| facts.known.counted.is_some()).count()
@@ -60,7 +60,7 @@ async fn a_count_that_is_not_written_is_left_to_those_who_wait_for_it() {
 async fn an_order_is_forgotten_only_once_it_is_recorded_what_became_of_it() {
     let small = Small::new(SmallCluster::default(), limits(10, 0));
     let mut facts = small.facts_with_an_order("www.a.dev");
-    let now = Timestamp::now();
+    let now = small.ctx.clock.now();
     small.touch("www.a.dev");
     let error: AcmeError = DomainError::certificate_refused("No.").into();
     let given_up = failing::abandon(&small.ctx, now, &mut facts, &error, Issued::No).await;
@@ -79,7 +79,7 @@ async fn an_order_is_forgotten_only_once_it_is_recorded_what_became_of_it() {
 async fn an_order_whose_answer_was_lost_is_not_placed_again_on_the_same_count() {
     let small = Small::new(SmallCluster::default(), limits(10, 0));
     let mut facts = small.facts("www.a.dev");
-    let now = Timestamp::now();
+    let now = small.ctx.clock.now();
     count(&small.ctx, now, &mut facts).await.unwrap();
     small.touch("www.a.dev");
     let lost = AcmeError { cause: Cause::Unanswered, error: DomainError::authority_unavailable("Later.") };
@@ -92,7 +92,7 @@ async fn an_order_counts_as_a_certificate_until_it_ended_without_one() {
     for (issued, certificates) in [(Issued::No, 0), (Issued::Perhaps, 1)] {
         let small = Small::new(SmallCluster::default(), limits(10, 0));
         let mut facts = small.facts_with_an_order("www.a.dev");
-        let now = Timestamp::now().saturating_add(SignedDuration::from_secs(5)).unwrap();
+        let now = small.ctx.clock.now().saturating_add(SignedDuration::from_secs(5)).unwrap();
         let fault =
             AcmeError { cause: Cause::Unavailable, error: DomainError::authority_unavailable("Later.") };
         failing::abandon(&small.ctx, now, &mut facts, &fault, issued).await.unwrap();

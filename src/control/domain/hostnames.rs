@@ -69,7 +69,7 @@ impl Small {
             self.ctx.claims.apply(serde_json::from_value(written).unwrap());
         }
         let known = Knowledge { stored: Some(Stored::default()), ..Knowledge::default() };
-        gather(&self.ctx, Timestamp::now(), Arc::new(domain), known)
+        gather(&self.ctx, self.ctx.clock.now(), Arc::new(domain), known)
     }
 
     /// The same with an order under way.

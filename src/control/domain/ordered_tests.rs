@@ -21,20 +21,20 @@ async fn believing() -> Pebble {
 async fn settled(small: &Small, facts: &mut Facts) {
     while matches!(facts.known.order, Some(OrderFact::Working(_))) {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        look(&small.ctx, Timestamp::now(), facts).await.unwrap();
+        look(&small.ctx, small.ctx.clock.now(), facts).await.unwrap();
     }
 }
 
 /// An order whose certificate was made.
 async fn valid(small: &Small) -> Facts {
     let mut facts = small.facts(HOST);
-    counting::count(&small.ctx, Timestamp::now(), &mut facts).await.unwrap();
+    counting::count(&small.ctx, small.ctx.clock.now(), &mut facts).await.unwrap();
     small.refresh(&mut facts);
-    begin(&small.ctx, Timestamp::now(), &mut facts).await.unwrap();
-    answer(&small.ctx, Timestamp::now(), &mut facts).await.unwrap();
+    begin(&small.ctx, small.ctx.clock.now(), &mut facts).await.unwrap();
+    answer(&small.ctx, small.ctx.clock.now(), &mut facts).await.unwrap();
     settled(small, &mut facts).await;
     assert_eq!(facts.known.order, Some(OrderFact::Ready));
-    finalize(&small.ctx, Timestamp::now(), &mut facts).await.unwrap();
+    finalize(&small.ctx, small.ctx.clock.now(), &mut facts).await.unwrap();
     settled(small, &mut facts).await;
     assert_eq!(facts.known.order, Some(OrderFact::Valid));
     facts
@@ -58,7 +58,7 @@ async fn a_certificate_that_can_not_be_used_ends_its_order_for_every_process() {
     assert!(stored_order(&small).await.unwrap().count.is_some(), "how it counts outlives the process");
     // What it was made for is another key than what is known.
     facts.known.stored.as_mut().unwrap().order.as_mut().unwrap().key = new_key().unwrap();
-    let now = Timestamp::now();
+    let now = small.ctx.clock.now();
     collect(&small.ctx, now, &mut facts).await.unwrap();
     assert!(facts.known.stored.as_ref().unwrap().order.is_none());
     assert!(stored_order(&small).await.is_none());
@@ -79,15 +79,15 @@ async fn a_certificate_that_renews_none_is_counted_before_it_is_asked_for() {
     let mut facts = small.facts(HOST);
     // As of an order that was thought to be a renewal.
     facts.known.counted = Some(Count { kind: Kind::KnownRenewal, at: facts.at });
-    begin(&small.ctx, Timestamp::now(), &mut facts).await.unwrap();
-    answer(&small.ctx, Timestamp::now(), &mut facts).await.unwrap();
+    begin(&small.ctx, small.ctx.clock.now(), &mut facts).await.unwrap();
+    answer(&small.ctx, small.ctx.clock.now(), &mut facts).await.unwrap();
     settled(&small, &mut facts).await;
     assert_eq!(certificates(&small.ordering(HOST)), 0);
-    finalize(&small.ctx, Timestamp::now(), &mut facts).await.unwrap();
+    finalize(&small.ctx, small.ctx.clock.now(), &mut facts).await.unwrap();
     assert_eq!(facts.known.order, Some(OrderFact::Ready), "only counted yet");
     assert_eq!(certificates(&small.ordering(HOST)), 1);
     assert!(stored_order(&small).await.unwrap().count.is_some());
-    finalize(&small.ctx, Timestamp::now(), &mut facts).await.unwrap();
+    finalize(&small.ctx, small.ctx.clock.now(), &mut facts).await.unwrap();
     assert_ne!(facts.known.order, Some(OrderFact::Ready));
     assert_eq!(certificates(&small.ordering(HOST)), 1);
 }

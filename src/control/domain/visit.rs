@@ -153,9 +153,9 @@ mod tests {
     async fn what_was_decided_for_a_hostname_is_not_done_once_somebody_else_did_something_for_it() {
         let slow = SmallCluster::slow(Duration::from_millis(200));
         let small = Small::new(slow, json!({}));
-        both(&small, ["www.a.dev"; 2]).await;
+        Box::pin(both(&small, ["www.a.dev"; 2])).await;
         assert_eq!(small.cluster.changes(), 1, "the second decides on what the first has written");
-        both(&small, ["www.b.dev", "www.c.dev"]).await;
+        Box::pin(both(&small, ["www.b.dev", "www.c.dev"])).await;
         assert_eq!(small.cluster.most_at_once(), 2, "other hostnames wait for nothing");
     }
 }
