@@ -1,5 +1,6 @@
 //! Requests to pay and registrations at PayApp, with the notices that come back.
 
+use billing_sim::payapp::notices::RequestNotice;
 use billing_sim::payapp::requests::{Card, Customer};
 use jiff::SignedDuration;
 use moorage::billing::payapp::{Fit, Pages};
@@ -232,6 +233,19 @@ async fn a_registration_is_paid_each_month_under_new_numbers() {
     bench.payapp.end_subscription(&ending).await.unwrap();
     bench.server.sim.enter().advance(93 * 86_400_000);
     assert_eq!(bench.effects("charge"), 2, "nothing is collected any more");
+}
+
+#[tokio::test]
+async fn a_registration_that_is_told_of_by_its_request_alone_is_learned_when_it_is_paid() {
+    let bench = Bench::start(monthly()).await;
+    bench.server.sim.enter().payapp.request_notice = RequestNotice::RequestAlone;
+    let opened = bench.open(monthly()).await;
+    let known = bench.shop.expected.lock().unwrap().clone();
+    assert_eq!(known.subscription, None);
+    bench.visit(&known.payment.unwrap(), Customer::Pay);
+    let paid = bench.receipts(1).await;
+    assert_eq!((paid[0].0.event, paid[0].1), (ReceiptEvent::Paid, Fit::Right));
+    assert_eq!(bench.shop.expected.lock().unwrap().subscription, opened.subscription);
 }
 
 #[tokio::test]

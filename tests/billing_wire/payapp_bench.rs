@@ -17,7 +17,7 @@ use moorage::billing::payapp::{
 };
 use moorage::billing::{
     Attempt, Billing, Buyer, KnownCheckout, KnownOrder, Money, NewCheckout, OpenCheckout, PaymentProvider,
-    ProviderTruth, Receipt, http_client,
+    ProviderTruth, Receipt, ReceiptEvent, http_client,
 };
 use secrecy::SecretString;
 use serde_json::Value;
@@ -156,21 +156,26 @@ impl Shop {
                 expected.payment = Some(payment);
                 expected.subscription = subscription;
             }
-            Judgement::Store(event, fit) => {
-                let mut receipts = self.receipts.lock().unwrap();
-                let receipt = receipt(&notice, event);
-                let is_new =
-                    !receipts.iter().any(|(it, _)| it.payment == receipt.payment && it.event == event);
-                receipts.extend(is_new.then_some((receipt, fit)));
+            Judgement::Store(event, fit) => self.store(receipt(&notice, event), fit),
+            Judgement::Learn { subscription, fit } => {
+                expected.subscription = Some(subscription);
+                self.store(receipt(&notice, ReceiptEvent::Paid), fit);
             }
             Judgement::Ignore => {}
             Judgement::Stranger => return Err("a stranger".to_owned()),
         }
         Ok(())
     }
+
+    fn store(&self, receipt: Receipt, fit: Fit) {
+        let mut receipts = self.receipts.lock().unwrap();
+        let is_new =
+            !receipts.iter().any(|(it, _)| it.payment == receipt.payment && it.event == receipt.event);
+        receipts.extend(is_new.then_some((receipt, fit)));
+    }
 }
 
-fn receipt(notice: &Notice, event: moorage::billing::ReceiptEvent) -> Receipt {
+fn receipt(notice: &Notice, event: ReceiptEvent) -> Receipt {
     Receipt {
         payment: notice.payment.clone(),
         subscription: notice.subscription.clone(),

@@ -154,7 +154,9 @@ impl Bank {
         if once && self.sight == Sight::Foreign {
             return false;
         }
-        let Some(held) = self.sessions.iter_mut().find(|it| it.id == id) else { return !once };
+        let named =
+            |it: &&mut Held| it.id == id || it.subscription.as_deref().map(request_of).as_deref() == Some(id);
+        let Some(held) = self.sessions.iter_mut().find(named) else { return !once };
         match held.state {
             Session::Open => held.state = Session::Expired,
             Session::Confirming if once => held.state = Session::Expired,
@@ -395,6 +397,11 @@ impl Bank {
             subscription: held.subscription.clone().filter(|_| self.is_payapp()),
         }
     }
+}
+
+/// The number of the request by which a registration is paid for the first time.
+pub fn request_of(registration: &str) -> String {
+    format!("33{registration}")
 }
 
 fn checkout(held: &Held) -> Checkout {

@@ -75,7 +75,8 @@ impl World {
             }
             Effect::RecordCheckout(number, checkout) => self.attempt(*number, |attempt| {
                 attempt.state = AttemptState::Open;
-                attempt.checkout_id = Some(checkout.id.clone());
+                let told = attempt.checkout_id.take().filter(|_| checkout.subscription.is_some());
+                attempt.checkout_id = Some(told.unwrap_or_else(|| checkout.id.clone()));
                 attempt.url.clone_from(&checkout.url);
                 attempt.subscription_id = checkout.subscription.clone().or(attempt.subscription_id.take());
             }),

@@ -158,3 +158,34 @@ fn a_failed_month_is_paid_by_another_registration_and_the_old_one_ends_first() {
     assert_eq!(world.record_ref().subscription_id.as_ref(), Some(&world.bank.subscriptions[1].id));
     assert_eq!((world.bank.collecting(), world.made), (1, 1));
 }
+
+#[test]
+fn a_registration_that_is_told_of_by_its_request_alone_is_withdrawn_and_paid_at_another_page() {
+    let mut world = placed(PaymentMode::Subscription);
+    world.bare = true;
+    let Step::Rest(Rest::Awaiting(waits)) = world.run(Some((3, Fault::Unanswered))) else { panic!() };
+    assert_eq!(waits.reason, reason::AWAITING_PAYMENT);
+    assert_eq!(states(&world), [AttemptState::Expired, AttemptState::Open]);
+    world.visit(Session::Complete);
+    assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled));
+    assert_eq!(world.bank.most_open, 1);
+}
+
+#[test]
+fn a_registration_whose_numbers_nobody_was_told_is_learned_once_it_is_paid() {
+    let mut world = placed(PaymentMode::Subscription);
+    (world.bare, world.mute) = (true, true);
+    let Step::Rest(Rest::Refused(why, _)) = world.run(Some((3, Fault::Unanswered))) else { panic!() };
+    assert_eq!(why.reason, reason::CHECKOUT_UNKNOWN);
+    world.visit(Session::Complete);
+    assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled));
+    let registration = world.bank.subscriptions[0].id.clone();
+    assert_eq!(world.record_ref().subscription_id.as_ref(), Some(&registration));
+    world.now += 31 * DAY;
+    world.renew(true);
+    assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled));
+    assert!(world.receipts.iter().all(|it| it.spec.flags.is_empty()));
+    world.delete_order();
+    assert_eq!(world.run(None), Step::Rest(Rest::Gone));
+    assert_eq!(world.bank.collecting(), 0, "it is ended by its number");
+}

@@ -4,9 +4,9 @@ use moorage::api::name_claim::ClaimType;
 use moorage::api::payment_receipt::Provider;
 use moorage::billing::payapp::{Notice, NoticeState};
 use moorage::billing::{KRW, Money, OpenCheckout, Payment, Refunded};
-use moorage::serve::webhooks::plan::{Plan, plan};
+use moorage::serve::webhooks::plan::{Numbers, Plan, plan};
 
-use crate::bank::Session;
+use crate::bank::{Session, request_of};
 use crate::world::{PRICE, World};
 
 /// How notices come.
@@ -22,12 +22,12 @@ pub enum Mail {
 impl World {
     /// A request or registration is told of while it is being made; whether that was taken.
     pub fn request_told(&mut self, mark: &str, page: &OpenCheckout) -> bool {
-        let payment = page.subscription.as_ref().map_or(page.id.clone(), |id| format!("33{id}"));
+        let payment = page.subscription.as_deref().map_or(page.id.clone(), request_of);
         self.deliver(&Notice {
             order: "order-1".into(),
             attempt: mark.to_owned(),
             payment,
-            subscription: page.subscription.clone(),
+            subscription: page.subscription.clone().filter(|_| !self.bare),
             state: NoticeState::Requested,
             amount: Money::new(PRICE, KRW),
             paid_at: None,
@@ -126,24 +126,26 @@ impl World {
     /// Does what a replica does with a notice; whether it was taken.
     pub fn deliver(&mut self, notice: &Notice) -> bool {
         let claim = self.claim.as_ref().map(|claim| claim.spec.clone());
-        let number = |world: &Self| {
-            let attempts = &world.record_ref().attempts;
-            attempts.iter().find(|attempt| attempt.mark() == notice.attempt).map(|attempt| attempt.number)
-        };
         match plan(notice, claim.as_ref().filter(|claim| claim.type_ == ClaimType::Order)) {
-            Plan::RecordRequest(id) => {
-                let number = number(self).unwrap();
-                self.attempt(number, |attempt| attempt.checkout_id = Some(id));
-            }
-            Plan::RecordRegistration(id) => {
-                let number = number(self).unwrap();
-                self.attempt(number, |attempt| attempt.subscription_id = Some(id));
-            }
+            Plan::Record(numbers) => self.record_numbers(notice, numbers),
             Plan::Store(receipt) => self.store(*receipt),
+            Plan::Learn(numbers, receipt) => {
+                self.record_numbers(notice, numbers);
+                self.store(*receipt);
+            }
             Plan::Ignore => {}
             Plan::Leave(_) => return false,
         }
         true
+    }
+
+    fn record_numbers(&mut self, notice: &Notice, numbers: Numbers) {
+        let attempts = &self.record_ref().attempts;
+        let number = attempts.iter().find(|attempt| attempt.mark() == notice.attempt).unwrap().number;
+        self.attempt(number, |attempt| {
+            attempt.checkout_id = Some(numbers.request);
+            attempt.subscription_id = numbers.registration.or(attempt.subscription_id.take());
+        });
     }
 }
 

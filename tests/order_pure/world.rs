@@ -94,6 +94,8 @@ pub struct World {
     pub last_notice: Option<Notice>,
     /// Whether PayApp opens pages though nobody takes its notices, which isn't how it is known.
     pub mute: bool,
+    /// Whether PayApp tells of a registration by the number of its request alone.
+    pub bare: bool,
     /// Whether nothing is said in the status, which costs time.
     pub silent: bool,
     /// Every effect that took place.
@@ -246,6 +248,7 @@ impl World {
             post: Vec::new(),
             last_notice: None,
             mute: false,
+            bare: false,
             silent: false,
             ledger: Vec::new(),
             made: 0,

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::error::Refusal;
-use crate::payapp::notices::{self, Notice, Urgency};
+use crate::payapp::notices::{self, Notice, RequestNotice, Urgency};
 use crate::payapp::requests::{Card, Customer};
 use crate::state::{Sim, State};
 use crate::stripe::charges::Verdict;
@@ -97,6 +97,7 @@ struct Change {
     events: Option<Delivery>,
     notices: Option<Delivery>,
     lost_answers: Option<u32>,
+    request_notice: Option<RequestNotice>,
     after_retries: Option<AfterRetries>,
 }
 
@@ -108,6 +109,7 @@ async fn change_settings(Shared(sim): Shared<Arc<Sim>>, body: Bytes) -> Answer {
     state.stripe.secrets = change.secrets.unwrap_or_else(|| std::mem::take(&mut state.stripe.secrets));
     state.stripe.delivery = change.events.unwrap_or(state.stripe.delivery);
     state.payapp.delivery = change.notices.unwrap_or(state.payapp.delivery);
+    state.payapp.request_notice = change.request_notice.unwrap_or(state.payapp.request_notice);
     state.payapp.lost_answers = change.lost_answers.unwrap_or(state.payapp.lost_answers);
     state.stripe.after_retries = change.after_retries.unwrap_or(state.stripe.after_retries);
     empty(StatusCode::NO_CONTENT)

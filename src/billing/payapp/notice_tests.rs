@@ -131,7 +131,7 @@ fn a_payment_has_to_fit_what_was_recorded() {
         Expected { mark: "2-nonce".to_owned(), ..once() },
         Expected { payment: None, ..once() },
         Expected { payment: Some("31000002".to_owned()), ..once() },
-        monthly(),
+        Expected { payment: Some("31000002".to_owned()), ..monthly() },
     ] {
         assert_eq!(judge(&paid, &stranger), Judgement::Stranger, "{stranger:?}");
     }
@@ -143,11 +143,31 @@ fn renewals_have_new_numbers_and_the_registration_has_to_fit() {
     assert_eq!(judge(&renewed, &monthly()), Judgement::Store(ReceiptEvent::Paid, Fit::Right));
     let other = read(&[("mul_no", "31000099"), ("rebill_no", "78")]);
     assert_eq!(judge(&other, &monthly()), Judgement::Stranger);
-    assert_eq!(judge(&renewed, &Expected { subscription: None, ..monthly() }), Judgement::Stranger);
     assert_eq!(judge(&renewed, &once()), Judgement::Stranger);
     let begun = read(&[("pay_state", "1"), ("rebill_no", "77")]);
     let recorded = Judgement::Record { payment: "31000001".to_owned(), subscription: Some("77".to_owned()) };
     assert_eq!(judge(&begun, &Expected { payment: None, subscription: None, ..monthly() }), recorded);
+}
+
+#[test]
+fn a_registration_is_known_by_the_number_of_its_request_until_its_own_is_told() {
+    let begun = read(&[("pay_state", "1")]);
+    let nothing = Expected { payment: None, subscription: None, ..monthly() };
+    let by_request = Expected { payment: Some("31000001".to_owned()), ..nothing.clone() };
+    let recorded = Judgement::Record { payment: "31000001".to_owned(), subscription: None };
+    assert_eq!(judge(&begun, &nothing), recorded);
+    assert_eq!(judge(&begun, &by_request), recorded);
+    let other = read(&[("pay_state", "1"), ("mul_no", "31000002")]);
+    assert_eq!(judge(&other, &by_request), Judgement::Stranger);
+    let withdrawn = read(&[("pay_state", "8")]);
+    assert_eq!(judge(&withdrawn, &by_request), Judgement::Store(ReceiptEvent::RequestCancelled, Fit::Right));
+    assert_eq!(judge(&withdrawn, &nothing), Judgement::Stranger);
+    // The mark is a secret of ours and PayApp's: what is paid with it is the attempt's, whatever was lost before.
+    let paid = read(&[("rebill_no", "77")]);
+    for known in [nothing, by_request] {
+        assert_eq!(judge(&paid, &known), Judgement::Learn { subscription: "77".to_owned(), fit: Fit::Right });
+    }
+    assert_eq!(judge(&read(&[]), &monthly()), Judgement::Store(ReceiptEvent::Paid, Fit::Right));
 }
 
 #[test]

@@ -64,7 +64,9 @@ pub async fn opened(
 ) -> Result<(), Failure> {
     change(ctx, facts, number, |attempt| {
         attempt.state = AttemptState::Open;
-        attempt.checkout_id = Some(checkout.id.clone());
+        // A registration is known by its own number, beside that of the request by which it is first paid.
+        let told = attempt.checkout_id.take().filter(|_| checkout.subscription.is_some());
+        attempt.checkout_id = Some(told.unwrap_or_else(|| checkout.id.clone()));
         attempt.url.clone_from(&checkout.url);
         attempt.expire_time = checkout.expires_at.or(attempt.expire_time);
         attempt.subscription_id = checkout.subscription.clone().or(attempt.subscription_id.take());

@@ -227,7 +227,8 @@ impl Facts {
                 attempt(*number).is_some_and(|attempt| attempt.state != AttemptState::Opening)
             }
             CallOutcome::Opened(number, checkout) => attempt(*number).is_none_or(|attempt| {
-                attempt.state != AttemptState::Opening && attempt.checkout_id.as_ref() == Some(&checkout.id)
+                let ids = [&attempt.checkout_id, &attempt.subscription_id];
+                attempt.state != AttemptState::Opening && ids.contains(&&Some(checkout.id.clone()))
             }),
             CallOutcome::Unsure(number) => {
                 attempt(*number).is_none_or(|it| it.state.is_over() || it.state == AttemptState::Held)

@@ -7,6 +7,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::plan::Numbers;
 use crate::api::order_record::OrderRecord;
 use crate::api::payment_receipt::{Provider, ReceiptEvent};
 use crate::api::{FIELD_MANAGER, NameClaim, PaymentReceipt, PaymentReceiptSpec};
@@ -52,15 +53,6 @@ pub enum Stored {
     Before,
 }
 
-/// A number that PayApp gave, and where it belongs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Number<'n> {
-    /// Of a request to pay.
-    Request(&'n str),
-    /// Of a registration.
-    Registration(&'n str),
-}
-
 /// Claims and receipts at the API server.
 pub struct Book {
     claims: Api<NameClaim>,
@@ -104,12 +96,12 @@ impl Book {
         }
     }
 
-    /// Records a number on the attempt with this mark, unless it stands there.
-    pub async fn record(&self, order: &str, mark: &str, number: Number<'_>) -> Result<Order, Failed> {
+    /// Records numbers on the attempt with this mark, unless they stand there.
+    pub async fn record(&self, order: &str, mark: &str, numbers: &Numbers) -> Result<Order, Failed> {
         for _ in 0..TRIES {
             let Some(claim) = self.claim(order).await? else { return Ok(Order::Unknown) };
             let Some(record) = claim.spec.order.as_deref() else { return Ok(Order::Unknown) };
-            let patch = match change(record, mark, number) {
+            let patch = match change(record, mark, numbers) {
                 Change::None => return Ok(Order::Found),
                 Change::NoSuchAttempt => return Ok(Order::Unknown),
                 Change::Patch(patch) => serde_json::from_value(patch).map_err(kube::Error::SerdeError)?,
@@ -170,20 +162,24 @@ enum Change {
 }
 
 /// A patch that holds only while the attempt stands where it stood.
-fn change(record: &OrderRecord, mark: &str, number: Number<'_>) -> Change {
+fn change(record: &OrderRecord, mark: &str, numbers: &Numbers) -> Change {
     let found = record.attempts.iter().enumerate().find(|(_, attempt)| attempt.mark() == mark);
     let Some((place, attempt)) = found else { return Change::NoSuchAttempt };
-    let (field, known, value) = match number {
-        Number::Request(value) => ("checkoutID", &attempt.checkout_id, value),
-        Number::Registration(value) => ("subscriptionID", &attempt.subscription_id, value),
-    };
-    if known.as_deref() == Some(value) {
+    let fields = [
+        ("checkoutID", &attempt.checkout_id, Some(&numbers.request)),
+        ("subscriptionID", &attempt.subscription_id, numbers.registration.as_ref()),
+    ];
+    let path = format!("/spec/order/attempts/{place}");
+    let new = fields.into_iter().filter(|(_, known, value)| value.is_some() && known.as_ref() != *value);
+    let new: Vec<Value> = new
+        .map(|(field, _, value)| json!({"op": "add", "path": format!("{path}/{field}"), "value": value}))
+        .collect();
+    if new.is_empty() {
         return Change::None;
     }
-    let path = format!("/spec/order/attempts/{place}");
-    Change::Patch(json!([
-        {"op": "test", "path": format!("{path}/nonce"), "value": attempt.nonce},
-        {"op": "test", "path": format!("{path}/number"), "value": attempt.number},
-        {"op": "add", "path": format!("{path}/{field}"), "value": value},
-    ]))
+    let stands = [
+        json!({"op": "test", "path": format!("{path}/nonce"), "value": attempt.nonce}),
+        json!({"op": "test", "path": format!("{path}/number"), "value": attempt.number}),
+    ];
+    Change::Patch(stands.into_iter().chain(new).collect())
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 
-use super::book::{Book, Failed, Number, Order, Stored, is_uid};
+use super::book::{Book, Failed, Order, Stored, is_uid};
 use super::gate::{Gate, Shape};
 use super::outcome::Outcome;
-use super::plan::{Plan, plan};
+use super::plan::{Numbers, Plan, plan};
 use crate::api::PaymentReceiptSpec;
 use crate::billing::KeyFile;
 use crate::billing::payapp::{MAX_NOTICE, Merchant, Notice};
@@ -62,9 +62,13 @@ impl PayApp {
     async fn follow(&self, notice: &Notice) -> Result<Outcome, Failed> {
         let claim = self.book.claim(&notice.order).await?;
         match plan(notice, claim.as_ref().map(|claim| &claim.spec)) {
-            Plan::RecordRequest(number) => self.record(notice, Number::Request(&number)).await,
-            Plan::RecordRegistration(number) => self.record(notice, Number::Registration(&number)).await,
+            Plan::Record(numbers) => self.record(notice, &numbers).await,
             Plan::Store(receipt) => self.store(*receipt).await,
+            Plan::Learn(numbers, receipt) => match self.record(notice, &numbers).await? {
+                Outcome::Taken => self.store(*receipt).await,
+                // The attempt was forgotten meanwhile: it comes again, and is looked at anew.
+                _ => Ok(Outcome::Unavailable),
+            },
             Plan::Ignore => Ok(Outcome::Ignored),
             Plan::Leave(why) => {
                 tracing::warn!(order = shown(notice), state = ?notice.state, why, "a notice of PayApp's wasn't taken");
@@ -73,8 +77,8 @@ impl PayApp {
         }
     }
 
-    async fn record(&self, notice: &Notice, number: Number<'_>) -> Result<Outcome, Failed> {
-        Ok(match self.book.record(&notice.order, &notice.attempt, number).await? {
+    async fn record(&self, notice: &Notice, numbers: &Numbers) -> Result<Outcome, Failed> {
+        Ok(match self.book.record(&notice.order, &notice.attempt, numbers).await? {
             Order::Found => Outcome::Taken,
             Order::Unknown => Outcome::Unmatched,
         })

@@ -12,15 +12,24 @@ use crate::billing::{self, Billing, Money};
 /// The largest amount that a receipt holds. A larger one is wrong whatever it is.
 const LARGEST: i64 = 1_000_000_000;
 
+/// Numbers that PayApp gave to what an attempt asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    /// Of the request to pay (`mul_no`): the first one, if it is for a registration.
+    pub request: String,
+    /// Of the registration (`rebill_no`), once it is told.
+    pub registration: Option<String>,
+}
+
 /// What is to be done with a notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// The number of the request is recorded on the attempt, and then it is taken.
-    RecordRequest(String),
-    /// The number of the registration is.
-    RecordRegistration(String),
+    /// The numbers are recorded on the attempt, and then it is taken.
+    Record(Numbers),
     /// It is stored, and then it is taken.
     Store(Box<PaymentReceiptSpec>),
+    /// The numbers are recorded, it is stored, and then it is taken.
+    Learn(Numbers, Box<PaymentReceiptSpec>),
     /// It is taken.
     Ignore,
     /// It isn't taken, for this reason.
@@ -50,8 +59,20 @@ pub fn plan(notice: &Notice, claim: Option<&NameClaimSpec>) -> Plan {
         return stranger(notice, ReceiptFlag::UnknownAttempt);
     };
     match judge(notice, &expected) {
-        Judgement::Record { payment, subscription } => record(&expected, payment, subscription),
-        Judgement::Store(event, fit) => store(notice, event, flag(event, fit, claim)),
+        Judgement::Record { payment, subscription } => {
+            Plan::Record(Numbers { request: payment, registration: subscription })
+        }
+        Judgement::Store(event, fit) => {
+            let registration = expected.subscription.clone();
+            let receipt = receipt(notice, event, flag(event, fit, claim), registration);
+            Plan::Store(Box::new(receipt))
+        }
+        Judgement::Learn { subscription, fit } => {
+            let event = billing::ReceiptEvent::Paid;
+            let receipt = receipt(notice, event, flag(event, fit, claim), None);
+            let request = expected.payment.unwrap_or_else(|| notice.payment.clone());
+            Plan::Learn(Numbers { request, registration: Some(subscription) }, Box::new(receipt))
+        }
         Judgement::Stranger => stranger(notice, ReceiptFlag::UnknownAttempt),
         Judgement::Ignore => Plan::Ignore,
     }
@@ -71,22 +92,13 @@ fn expected(order: &OrderRecord, attempt: &AttemptRecord) -> Option<Expected> {
     })
 }
 
-/// A registration is known by its own number; what is paid for it has another each time.
-fn record(expected: &Expected, payment: String, subscription: Option<String>) -> Plan {
-    match (expected.billing, subscription) {
-        (Billing::Once, _) => Plan::RecordRequest(payment),
-        (Billing::Every(_), Some(subscription)) => Plan::RecordRegistration(subscription),
-        (Billing::Every(_), None) => Plan::Ignore,
-    }
-}
-
 /// Money that moved is never left untold, even if it is for nothing that we know: a person has to look. All else
 /// comes again, and is lost if it goes on telling of nothing that we know.
 fn stranger(notice: &Notice, flag: ReceiptFlag) -> Plan {
     match notice.state {
-        NoticeState::Paid => store(notice, ReceiptEvent::Paid, Some(flag)),
-        NoticeState::Refunded => store(notice, ReceiptEvent::Refunded, Some(flag)),
-        NoticeState::PartlyRefunded => store(notice, ReceiptEvent::PartlyRefunded, Some(flag)),
+        NoticeState::Paid => store(notice, ReceiptEvent::Paid, flag),
+        NoticeState::Refunded => store(notice, ReceiptEvent::Refunded, flag),
+        NoticeState::PartlyRefunded => store(notice, ReceiptEvent::PartlyRefunded, flag),
         _ => Plan::Leave("it names an attempt or a number that the order doesn't know"),
     }
 }
@@ -101,9 +113,19 @@ fn flag(event: billing::ReceiptEvent, fit: Fit, claim: &NameClaimSpec) -> Option
     }
 }
 
-fn store(notice: &Notice, event: impl Into<ReceiptEvent>, flag: Option<ReceiptFlag>) -> Plan {
+fn store(notice: &Notice, event: ReceiptEvent, flag: ReceiptFlag) -> Plan {
+    Plan::Store(Box::new(receipt(notice, event, Some(flag), None)))
+}
+
+/// The receipt of a notice; what it doesn't say of a registration is as it is recorded.
+fn receipt(
+    notice: &Notice,
+    event: impl Into<ReceiptEvent>,
+    flag: Option<ReceiptFlag>,
+    registration: Option<String>,
+) -> PaymentReceiptSpec {
     let event = event.into();
-    Plan::Store(Box::new(PaymentReceiptSpec {
+    PaymentReceiptSpec {
         type_: event.receipt_type(),
         provider: Provider::PayApp,
         provider_id: notice.payment.clone(),
@@ -115,10 +137,10 @@ fn store(notice: &Notice, event: impl Into<ReceiptEvent>, flag: Option<ReceiptFl
         note: None,
         event: Some(event),
         attempt: Some(notice.attempt.clone()),
-        subscription_id: notice.subscription.clone(),
+        subscription_id: notice.subscription.clone().or(registration),
         pay_time: notice.paid_at,
         flags: flag.into_iter().collect(),
-    }))
+    }
 }
 
 impl From<billing::ReceiptEvent> for ReceiptEvent {

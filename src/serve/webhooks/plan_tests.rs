@@ -29,6 +29,16 @@ fn attempt(more: &Value) -> Value {
     json!({"attempts": [attempt]})
 }
 
+fn monthly(more: &Value) -> NameClaimSpec {
+    let mut all = attempt(more);
+    json_patch::merge(&mut all, &json!({"mode": "Subscription"}));
+    claim(&all)
+}
+
+fn recorded(registration: Option<&str>) -> Plan {
+    Plan::Record(Numbers { request: "31000001".into(), registration: registration.map(Into::into) })
+}
+
 fn notice(state: NoticeState) -> Notice {
     Notice {
         order: "order-1".into(),
@@ -98,7 +108,7 @@ fn a_request_is_recorded_while_it_is_wanted() {
     let requested = notice(NoticeState::Requested);
     for state in ["Opening", "Open", "Held"] {
         let planned = plan(&requested, Some(&claim(&attempt(&json!({"state": state})))));
-        assert_eq!(planned, Plan::RecordRequest("31000001".into()), "{state}");
+        assert_eq!(planned, recorded(None), "{state}");
     }
     let closed = claim(&attempt(&json!({"state": "Closed"})));
     let mut released = claim(&attempt(&json!({})));
@@ -138,14 +148,9 @@ fn money_that_funds_nothing_is_flagged_and_never_turned_away() {
 
 #[test]
 fn a_registration_is_known_by_its_own_number() {
-    let monthly = |more: &Value| {
-        let mut all = attempt(more);
-        json_patch::merge(&mut all, &json!({"mode": "Subscription"}));
-        claim(&all)
-    };
     let registered = Notice { subscription: Some("77".into()), ..notice(NoticeState::Requested) };
     let opening = json!({"state": "Opening"});
-    assert_eq!(plan(&registered, Some(&monthly(&opening))), Plan::RecordRegistration("77".into()));
+    assert_eq!(plan(&registered, Some(&monthly(&opening))), recorded(Some("77")));
     let renewed =
         Notice { subscription: Some("77".into()), payment: "31000099".into(), ..notice(NoticeState::Paid) };
     let known = monthly(&json!({"subscriptionID": "77", "checkoutID": "77"}));
@@ -154,4 +159,25 @@ fn a_registration_is_known_by_its_own_number() {
     let failed = Notice { state: NoticeState::RenewalFailed, ..renewed };
     let receipt = stored(plan(&failed, Some(&known)));
     assert_eq!((receipt.type_, receipt.event), (ReceiptType::Notice, Some(ReceiptEvent::RenewalFailed)));
+}
+
+#[test]
+fn a_registration_that_is_told_without_its_number_is_learned_when_it_is_paid() {
+    let held = json!({"state": "Held"});
+    assert_eq!(plan(&notice(NoticeState::Requested), Some(&monthly(&held))), recorded(None));
+    let paid = Notice { subscription: Some("77".into()), ..notice(NoticeState::Paid) };
+    let told = json!({"state": "Held", "checkoutID": "31000001"});
+    for known in [held, told] {
+        let Plan::Learn(numbers, receipt) = plan(&paid, Some(&monthly(&known))) else { panic!("{known}") };
+        assert_eq!(numbers, Numbers { request: "31000001".into(), registration: Some("77".into()) });
+        assert_eq!((receipt.subscription_id.as_deref(), receipt.flags), (Some("77"), Vec::new()));
+    }
+    // Later months have numbers of their own.
+    let known = json!({"state": "Closed", "checkoutID": "31000001", "subscriptionID": "77"});
+    let first = notice(NoticeState::Refunded);
+    let receipt = stored(plan(&first, Some(&monthly(&known))));
+    assert_eq!(receipt.subscription_id.as_deref(), Some("77"), "what a notice leaves out is recorded");
+    let other = Notice { subscription: Some("78".into()), ..paid };
+    let receipt = stored(plan(&other, Some(&monthly(&known))));
+    assert_eq!(receipt.flags, [ReceiptFlag::UnknownAttempt]);
 }

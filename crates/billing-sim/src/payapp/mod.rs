@@ -15,7 +15,7 @@ use axum::routing::post;
 use crate::cli::Serve;
 use crate::state::Sim;
 use crate::stripe::deliver::Delivery;
-use notices::Notice;
+use notices::{Notice, RequestNotice};
 use requests::{Rebill, Request};
 
 /// What PayApp keeps.
@@ -29,6 +29,8 @@ pub struct PayApp {
     pub delivery: Delivery,
     /// Those that wait, the oldest first.
     pub waiting: Vec<Notice>,
+    /// What the notice of a request says of a registration.
+    pub request_notice: RequestNotice,
     /// How many answers to the next notices are lost on the way.
     pub lost_answers: u32,
     last: u64,
@@ -45,6 +47,7 @@ impl PayApp {
             rebills: BTreeMap::new(),
             delivery: Delivery::default(),
             waiting: Vec::new(),
+            request_notice: RequestNotice::default(),
             lost_answers: 0,
             last: 31_000_000,
         }

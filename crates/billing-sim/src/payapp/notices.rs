@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::state::{Sim, State};
@@ -15,6 +15,9 @@ use crate::stripe::deliver::Delivery;
 /// How often a notice is sent at most, and how long after each other in real milliseconds.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(150);
+
+/// The state of a request that is being made.
+const REQUESTED: u32 = 1;
 
 /// Whether a notice is repeated until it is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -25,6 +28,17 @@ pub enum Urgency {
     Once,
     /// Up to ten times.
     UntilTaken,
+}
+
+/// What the notice of a request that is being made says of a registration. Public sources disagree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestNotice {
+    /// Both numbers.
+    #[default]
+    WithRegistration,
+    /// `mul_no` alone: its `rebill_no` is answered, and told with its first payment.
+    RequestAlone,
 }
 
 /// One notice.
@@ -75,7 +89,8 @@ impl State {
         if let Some(paid) = request.paid_at {
             fields.insert("pay_date".into(), seoul(paid));
         }
-        if let Some(rebill) = &request.rebill {
+        let is_told = pay_state != REQUESTED || self.payapp.request_notice == RequestNotice::WithRegistration;
+        if let Some(rebill) = request.rebill.as_ref().filter(|_| is_told) {
             fields.insert("rebill_no".into(), rebill.clone());
         }
         let feedback = &request.feedback;

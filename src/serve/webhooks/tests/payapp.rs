@@ -76,6 +76,27 @@ async fn the_request_is_recorded_on_its_attempt_and_nothing_is_paid_by_it() {
 }
 
 #[tokio::test]
+async fn a_registration_is_recorded_by_its_request_and_learned_when_it_is_paid() {
+    let bench = Bench::new().await;
+    let attempt = json!({"number": 1, "nonce": "nonce", "idempotencyKey": "key", "amount": 19900,
+        "createTime": "2026-11-21T00:00:00Z", "currency": "KRW", "state": "Held"});
+    bench.api.put(CLAIMS, claim("uid-1", &json!({"mode": "Subscription", "attempts": [attempt]})));
+    let numbers = || {
+        let attempt = bench.api.get(CLAIMS, "order.uid-1")["spec"]["order"]["attempts"][0].clone();
+        (attempt["checkoutID"].clone(), attempt["subscriptionID"].clone())
+    };
+    assert_eq!(bench.send(notice(&[("pay_state", "1")])).await, taken());
+    assert_eq!(numbers(), (json!("31000001"), Value::Null));
+    for (number, flags) in [("31000001", Value::Null), ("31000044", Value::Null)] {
+        assert_eq!(bench.send(notice(&[("rebill_no", "77"), ("mul_no", number)])).await, taken());
+        assert_eq!(numbers(), (json!("31000001"), json!("77")));
+        let receipts = bench.api.all(RECEIPTS);
+        let stored = receipts.iter().find(|receipt| receipt["spec"]["providerID"] == number).unwrap();
+        assert_eq!((&stored["spec"]["flags"], &stored["spec"]["subscriptionID"]), (&flags, &json!("77")));
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_amount_is_stored_with_a_flag_and_does_not_keep_the_right_one_out() {
     let bench = bench().await;
     assert_eq!(bench.send(notice(&[("price", "1000")])).await, taken());
