@@ -90,6 +90,7 @@ fn payment(receipt: &Receipt) -> Payment {
         paid_at: receipt.at,
         purpose: Purpose::First,
         period: receipt.period,
+        invoiced: None,
         subscription: receipt.subscription.clone(),
         attempt: receipt.attempt,
     }

@@ -81,6 +81,9 @@ pub struct Payment {
     pub purpose: Purpose,
     /// The time that it pays for, where the provider says so.
     pub period: Option<Period>,
+    /// What the invoice asks for its period, once all of that is paid: the sum without what an earlier change of price left to
+    /// be paid or credited. Credit of the customer's may have paid a part.
+    pub invoiced: Option<Money>,
     /// The id of the subscription that it belongs to.
     pub subscription: Option<String>,
     /// The number of the attempt whose checkout led to it, if it is known.
@@ -170,7 +173,7 @@ pub struct Subscription {
     pub price: Option<Money>,
     /// How often.
     pub interval: Option<Interval>,
-    /// The end of the time that payments have been made for.
+    /// The end of the time that payments of its price have been made for.
     pub paid_until: Option<Timestamp>,
     /// The end of the period that it is in, paid or not.
     pub period_end: Option<Timestamp>,

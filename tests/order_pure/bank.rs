@@ -64,6 +64,8 @@ pub struct Bank {
     /// Whether the customer's bank declines what is charged beside a checkout.
     pub card: Card,
     pub sight: Sight,
+    /// What a page asks for, if not the price.
+    pub asks: Option<i64>,
     /// What came of each change, by its key.
     changes: BTreeMap<String, Card>,
     /// Checkouts that were ever made: no number is given twice.
@@ -101,6 +103,7 @@ impl Bank {
             most_open: 0,
             card: Card::Good,
             sight: Sight::Whole,
+            asks: None,
             changes: BTreeMap::new(),
             made: 0,
         }
@@ -234,7 +237,8 @@ impl Bank {
             let end = Some(month_after(self.kind, at(now)));
             match to {
                 Session::Complete => {
-                    (it.state, it.paid_until, it.period_end) = (SubscriptionState::Active, end, end);
+                    let paid = end.filter(|_| self.asks.is_none());
+                    (it.state, it.paid_until, it.period_end) = (SubscriptionState::Active, paid, end);
                 }
                 Session::Failed => it.state = SubscriptionState::Ended,
                 _ => {}
@@ -245,7 +249,8 @@ impl Bank {
         }
         let end = month_after(self.kind, at(now));
         let period = subscription.is_some().then(|| Period { start: at(now), end });
-        self.paid(now, PRICE, Purpose::First, period, subscription);
+        let asked = self.asks.unwrap_or(PRICE);
+        self.paid(now, asked, Purpose::First, period, subscription);
         let number = self.sessions[place].number;
         self.payments.last_mut().unwrap().attempt = Some(number);
     }
@@ -284,6 +289,7 @@ impl Bank {
             paid_at: at(now),
             purpose,
             period,
+            invoiced: period.filter(|_| !self.is_payapp()).map(|_| money(amount, self.currency())),
             attempt: attempt.map(|it| it.number),
             subscription,
         });
@@ -371,8 +377,7 @@ impl Bank {
         ProviderTruth {
             checkouts: sessions().map(checkout).collect(),
             invoices: due.then(|| invoice(InvoiceState::Open)).into_iter().chain(first).collect(),
-            payment_method: (!payments.is_empty())
-                .then(|| PaymentMethod { brand: "visa".into(), last4: Some("4242".into()) }),
+            payment_method: (!payments.is_empty()).then(visa),
             customer: (sessions().next().is_some() || subscription.is_some()).then(|| "cus_1".into()),
             payments,
             subscriptions,
@@ -416,6 +421,10 @@ fn checkout(held: &Held) -> Checkout {
         Session::Expired => CheckoutState::Expired,
     };
     Checkout { attempt: held.number, id: held.id.clone(), state, amount: None }
+}
+
+fn visa() -> PaymentMethod {
+    PaymentMethod { brand: "visa".into(), last4: Some("4242".into()) }
 }
 
 fn invoice(state: InvoiceState) -> Invoice {

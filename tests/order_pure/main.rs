@@ -25,5 +25,6 @@ mod payapp;
 mod polls;
 mod post;
 mod sequences;
+mod unfunded;
 mod vanished;
 mod world;

@@ -301,6 +301,8 @@ pub(super) struct Invoice {
     pub(super) currency: String,
     pub(super) created: i64,
     #[serde(default)]
+    pub(super) status_transitions: Option<Transitions>,
+    #[serde(default)]
     pub(super) hosted_invoice_url: Option<String>,
     #[serde(default)]
     pub(super) billing_reason: Option<BillingReason>,
@@ -310,9 +312,34 @@ pub(super) struct Invoice {
     pub(super) payments: Option<List<InvoicePayment>>,
 }
 
+/// When an invoice came to stand as it does.
+#[derive(Deserialize)]
+pub(super) struct Transitions {
+    #[serde(default)]
+    pub(super) paid_at: Option<i64>,
+}
+
 #[derive(Deserialize)]
 pub(super) struct Line {
+    #[serde(default)]
+    pub(super) amount: i64,
     pub(super) period: LinePeriod,
+    #[serde(default)]
+    parent: Option<LineParent>,
+}
+
+#[derive(Deserialize)]
+struct LineParent {
+    #[serde(default)]
+    subscription_item_details: Option<LineDetails>,
+    #[serde(default)]
+    invoice_item_details: Option<LineDetails>,
+}
+
+#[derive(Deserialize)]
+struct LineDetails {
+    #[serde(default)]
+    proration: bool,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -346,6 +373,17 @@ impl Charge {
     /// Whether money came in by it.
     pub(super) fn is_paid(&self) -> bool {
         self.status == ChargeStatus::Succeeded && self.captured() > 0
+    }
+}
+
+impl Line {
+    /// Whether it is for a part of a period, after a change of price.
+    pub(super) fn is_proration(&self) -> bool {
+        let details = |parent: &LineParent| {
+            let both = [&parent.subscription_item_details, &parent.invoice_item_details];
+            both.into_iter().flatten().any(|details| details.proration)
+        };
+        self.parent.as_ref().is_some_and(details)
     }
 }
 

@@ -46,7 +46,7 @@ impl Stripe {
             return Err(incomplete("charges.list", "the checkout is paid, and its charge isn't listed"));
         }
         for charge in charges.iter().filter(|charge| charge.is_paid()) {
-            let paid = self.payment(charge, Paid { purpose: Purpose::First, period: None }).await?;
+            let paid = self.payment(charge, Paid::plain(Purpose::First)).await?;
             truth.payments.push(Payment { attempt: Some(known.attempt.number), ..paid });
             truth.payment_method = translate::method_of(charge).or(truth.payment_method.take());
         }
@@ -60,15 +60,16 @@ impl Stripe {
         truth: &mut ProviderTruth,
     ) -> Result<(), Error> {
         let subscription = self.subscription(id).await?;
-        let invoices = self.invoices(id).await?;
-        if invoices.is_empty() && was_billed(subscription.status) {
-            return Err(incomplete("invoices.list", "the subscription was billed, and no invoice is listed"));
-        }
         let customer = subscription.customer.as_ref().map(|it| it.id().to_owned());
         let charges = match &customer {
             Some(customer) => self.charges_of_customer(customer).await?,
             None => Vec::new(),
         };
+        // Read after the charges: what is charged for is seen to be paid.
+        let invoices = self.invoices(id).await?;
+        if invoices.is_empty() && was_billed(subscription.status) {
+            return Err(incomplete("invoices.list", "the subscription was billed, and no invoice is listed"));
+        }
         let mut latest = None;
         for charge in charges.iter().filter(|charge| charge.is_paid()) {
             let paid = self.payment(charge, translate::paid_by(charge, &invoices)).await?;

@@ -14,6 +14,17 @@ use crate::billing::truth::{CheckoutState, Interval, Payment, PaymentMethod, Per
 pub(super) struct Paid {
     pub(super) purpose: Purpose,
     pub(super) period: Option<Period>,
+    /// What its invoice asks for that.
+    pub(super) invoiced: Option<Money>,
+    /// When its invoice was paid, in seconds: a charge is made days before a transfer comes in.
+    pub(super) at: Option<i64>,
+}
+
+impl Paid {
+    /// Of which no invoice tells.
+    pub(super) fn plain(purpose: Purpose) -> Self {
+        Self { purpose, period: None, invoiced: None, at: None }
+    }
 }
 
 /// How far a session is; `None` in a state that isn't known.
@@ -58,14 +69,34 @@ pub(super) fn paid_by(charge: &Charge, invoices: &[Invoice]) -> Paid {
         let payments = invoice.payments.iter().flat_map(|payments| &payments.data);
         intent.is_some() && payments.into_iter().any(|it| it.intent() == intent)
     });
-    let Some(invoice) = invoice else { return Paid { purpose: Purpose::Other, period: None } };
+    let Some(invoice) = invoice else { return Paid::plain(Purpose::Other) };
     let purpose = match invoice.billing_reason {
         Some(BillingReason::SubscriptionCreate) => Purpose::First,
         Some(BillingReason::SubscriptionCycle) => Purpose::Renewal,
         Some(BillingReason::SubscriptionUpdate) => Purpose::Change,
         Some(BillingReason::Other) | None => Purpose::Other,
     };
-    Paid { purpose, period: period(invoice) }
+    // One that is paid in part, or was given up, pays for no period.
+    if invoice.status != Some(InvoiceStatus::Paid) {
+        return Paid::plain(purpose);
+    }
+    let at = invoice.status_transitions.as_ref().and_then(|transitions| transitions.paid_at);
+    Paid { purpose, period: period(invoice), invoiced: price_of(invoice), at }
+}
+
+/// What an invoice asks for its period: all of it but what an earlier change of price left to be paid or credited.
+fn price_of(invoice: &Invoice) -> Option<Money> {
+    let lines = invoice.lines.iter().flat_map(|lines| &lines.data);
+    let left: i64 = lines
+        .filter(|line| line.is_proration())
+        .try_fold(0, |sum: i64, line| sum.checked_add(line.amount))?;
+    money(invoice.total.checked_sub(left)?, &invoice.currency)
+}
+
+/// Whether an invoice pays for its period: by the price, or by the difference to it.
+fn pays_price(invoice: &Invoice, price: Option<Money>) -> bool {
+    let is_difference = invoice.billing_reason == Some(BillingReason::SubscriptionUpdate);
+    invoice.status == Some(InvoiceStatus::Paid) && (is_difference || price_of(invoice) == price)
 }
 
 /// A charge as a payment; `None` for an amount or a time that can't be one.
@@ -76,9 +107,10 @@ pub(super) fn payment(charge: &Charge, paid: Paid, dispute: Option<truth::Disput
         amount: money(charge.captured(), &charge.currency)?,
         refunded: refunded(charge)?,
         dispute,
-        paid_at: time(charge.created)?,
+        paid_at: time(charge.created.max(paid.at.unwrap_or(charge.created)))?,
         purpose: paid.purpose,
         period: paid.period,
+        invoiced: paid.invoiced,
         subscription: None,
         attempt: None,
     })
@@ -110,11 +142,12 @@ pub(super) fn subscription(subscription: &Subscription, invoices: &[Invoice]) ->
     let period_end = item.and_then(|item| time(item.current_period_end?));
     let at_period_end = if subscription.cancel_at_period_end { period_end } else { None };
     let ends_at = subscription.ended_at.or(subscription.cancel_at).and_then(time).or(at_period_end);
-    let paid = invoices.iter().filter(|invoice| invoice.status == Some(InvoiceStatus::Paid));
+    let price = item.and_then(price);
+    let paid = invoices.iter().filter(|invoice| pays_price(invoice, price));
     truth::Subscription {
         id: subscription.id.clone(),
         state: subscription_state(subscription.status),
-        price: item.and_then(price),
+        price,
         interval: item.and_then(interval),
         paid_until: paid.filter_map(|invoice| Some(period(invoice)?.end)).max(),
         period_end,
@@ -192,3 +225,7 @@ fn method_from(kind: Option<&str>, card: Option<&super::objects::Card>) -> Optio
     let brand = card.and_then(|card| card.brand.as_deref()).or(kind)?;
     Some(PaymentMethod { brand: brand.to_owned(), last4: card.and_then(|card| card.last4.clone()) })
 }
+
+#[cfg(test)]
+#[path = "translate_tests.rs"]
+mod tests;

@@ -179,17 +179,38 @@ impl Fold<'_> {
         }
     }
 
-    /// The order's price; or what a subscription of it, at that price, was charged: a credit may have made it less.
+    /// The order's price, charged; or asked for by a subscription at that price, and a credit paid some of it.
     fn is_right(&self, payment: &Payment) -> bool {
         let of = payment.subscription.as_ref().and_then(|id| self.subscription(id));
-        let invoiced = payment.period.is_some() && of.is_some_and(|it| self.has_our_price(it));
-        invoiced || self.is_former(payment) || is_price(&self.order.price, payment.amount)
+        let is_ours = of.is_some_and(|it| self.has_our_price(it)) && !self.is_asked_otherwise(payment);
+        let invoiced = payment.invoiced.filter(|_| is_ours && payment.period.is_some());
+        invoiced.is_some_and(|sum| is_price(&self.order.price, sum))
+            || self.is_former(payment)
+            || is_price(&self.order.price, payment.amount)
     }
 
-    /// The price before the Plan was changed, paid before it was.
+    /// Whether the page at which it was paid asked for another sum than its attempt was recorded with.
+    fn is_asked_otherwise(&self, payment: &Payment) -> bool {
+        let number = payment.attempt.filter(|_| payment.purpose == Purpose::First);
+        let page = self.truth.checkouts.iter().find(|page| Some(page.attempt) == number);
+        let attempt = self.order.attempts.iter().find(|attempt| Some(attempt.number) == number);
+        let (Some(asked), Some(attempt)) = (page.and_then(|page| page.amount), attempt) else { return false };
+        (asked.minor, asked.currency.code()) != (attempt.amount, attempt.currency.as_str())
+    }
+
+    /// A price before the Plan was changed, paid before it was: the last, or the first one. Prices between them aren't recorded,
+    /// so what was invoiced for a period that was over by then is left as it is.
     fn is_former(&self, payment: &Payment) -> bool {
-        let former = self.order.former.as_ref().filter(|former| payment.paid_at <= former.end_time);
-        former.is_some_and(|former| is_price(&former.price, payment.amount))
+        let changed = self.order.former.as_ref().filter(|former| payment.paid_at <= former.end_time);
+        let Some(former) = changed else { return false };
+        let first = self.order.attempts.iter().find(|attempt| Some(attempt.number) == payment.attempt);
+        let is_first = |sum: Money| {
+            first.is_some_and(|it| (it.amount, it.currency.as_str()) == (sum.minor, sum.currency.code()))
+        };
+        let is_over =
+            payment.invoiced.and(payment.period).is_some_and(|period| period.end <= former.end_time);
+        let mut sums = [Some(payment.amount), payment.invoiced].into_iter().flatten();
+        is_over || sums.any(|sum| is_price(&former.price, sum) || is_first(sum))
     }
 
     /// The time that it pays for; none if that was paid already.

@@ -201,7 +201,8 @@ impl State {
 
     fn invoice_paid(&mut self, id: &str) {
         let Some(invoice) = self.object(id).cloned() else { return };
-        self.set(id, &json!({"status": "paid", "amount_paid": invoice["amount_due"]}));
+        let paid = json!({"status": "paid", "amount_paid": invoice["amount_due"], "status_transitions": {"paid_at": self.now()}});
+        self.set(id, &paid);
         self.event("invoice.paid", id);
         let subscription = text(&invoice, "_subscription").to_owned();
         let status = self.object(&subscription).map(|it| text(it, "status").to_owned()).unwrap_or_default();

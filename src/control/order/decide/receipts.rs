@@ -33,7 +33,9 @@ pub(in crate::control::order) fn missing(
     let mut wanted = truth.payments.iter().flat_map(|payment| receipts(order, payment));
     let mut missing = wanted.find(|wanted| !known(wanted))?;
     if missing.type_ == ReceiptType::Payment {
-        missing.flags = flag(account, &missing.provider_id).into_iter().collect();
+        // Whenever it was charged: what is seen when the order is over funds nothing any more.
+        let late = order.is_over().then_some(ReceiptFlag::FundsNothing);
+        missing.flags = flag(account, &missing.provider_id).or(late).into_iter().collect();
     }
     Some(missing)
 }
