@@ -181,7 +181,7 @@ fn receipt(notice: &Notice, event: ReceiptEvent) -> Receipt {
         subscription: notice.subscription.clone(),
         attempt: Some(1),
         event,
-        amount: notice.amount,
+        amount: notice.amount.unwrap(),
         at: notice.paid_at.unwrap_or_else(now),
         period: None,
     }

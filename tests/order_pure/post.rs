@@ -29,7 +29,7 @@ impl World {
             payment,
             subscription: page.subscription.clone().filter(|_| !self.bare),
             state: NoticeState::Requested,
-            amount: Money::new(PRICE, KRW),
+            amount: Some(Money::new(PRICE, KRW)),
             paid_at: None,
         })
     }
@@ -156,7 +156,7 @@ fn notice(mark: &str, state: NoticeState) -> Notice {
         payment: String::new(),
         subscription: None,
         state,
-        amount: Money::new(PRICE, KRW),
+        amount: Some(Money::new(PRICE, KRW)),
         paid_at: None,
     }
 }

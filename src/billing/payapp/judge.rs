@@ -51,7 +51,7 @@ pub enum Judgement {
 pub enum Fit {
     /// It is.
     Right,
-    /// It isn't: the receipt is flagged, and funds nothing.
+    /// It isn't, or none is named: the receipt is flagged, and funds nothing.
     WrongAmount,
 }
 
@@ -72,7 +72,7 @@ pub fn judge(notice: &Notice, expected: &Expected) -> Judgement {
         NoticeState::Unrecognized(_) => return Judgement::Stranger,
     };
     // A part that went back has an amount of its own.
-    let is_right = event == ReceiptEvent::PartlyRefunded || notice.amount == expected.price;
+    let is_right = event == ReceiptEvent::PartlyRefunded || notice.amount == Some(expected.price);
     let fit = if is_right { Fit::Right } else { Fit::WrongAmount };
     match learned(notice, expected) {
         Some(subscription) => Judgement::Learn { subscription, fit },

@@ -60,14 +60,15 @@ pub struct Notice {
     pub order: String,
     /// The attempt's mark (`var2`).
     pub attempt: String,
-    /// Number of the request to pay (`mul_no`).
+    /// Number of the request to pay (`mul_no`). Of a month that failed, where no request is named: the registration's with
+    /// the day, so that each month is another.
     pub payment: String,
     /// Number of the registration (`rebill_no`), if it is for one.
     pub subscription: Option<String>,
     /// What has happened.
     pub state: NoticeState,
-    /// The amount that it names.
-    pub amount: Money,
+    /// The amount, if it names one in plain digits.
+    pub amount: Option<Money>,
     /// When it was paid, if it says so.
     pub paid_at: Option<Timestamp>,
 }
@@ -153,20 +154,39 @@ fn notice(fields: &BTreeMap<String, String>) -> Option<Notice> {
     let id =
         |name: &str| text(name).filter(|text| text.len() <= MAX_ID && text.is_ascii()).map(str::to_owned);
     let number = |name: &str| id(name).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let state: u32 = number("pay_state")?.parse().ok()?;
+    let state = NoticeState::from(number("pay_state")?.parse::<u32>().ok()?);
     let subscription = match text("rebill_no") {
         None | Some("0") => None,
         Some(_) => Some(number("rebill_no")?),
     };
+    let payment = match text("mul_no") {
+        None if state == NoticeState::RenewalFailed => {
+            let day = text("pay_date").or_else(|| text("reqdate")).map(day);
+            failed_month(subscription.as_deref()?, day.as_deref())
+        }
+        _ => number("mul_no")?,
+    };
     Some(Notice {
         order: id("var1")?,
         attempt: id("var2")?,
-        payment: number("mul_no")?,
+        payment,
         subscription,
-        state: state.into(),
-        amount: Money::new(number("price")?.parse().ok()?, KRW),
+        state,
+        amount: number("price").and_then(|text| text.parse().ok()).map(|won| Money::new(won, KRW)),
         paid_at: text("pay_date").and_then(from_seoul),
     })
+}
+
+/// The digits of a date; a time that follows isn't of interest.
+fn day(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).take("yyyymmdd".len()).collect()
+}
+
+fn failed_month(registration: &str, day: Option<&str>) -> String {
+    match day.filter(|day| !day.is_empty()) {
+        Some(day) => format!("{registration}-{day}"),
+        None => registration.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ fn monthly() -> Expected {
 fn a_notice_says_what_it_is_about() {
     let notice = read(&[]);
     assert_eq!((notice.order.as_str(), notice.payment.as_str()), ("uid-1", "31000001"));
-    assert_eq!((notice.state, notice.amount), (NoticeState::Paid, Money::new(19_900, KRW)));
+    assert_eq!((notice.state, notice.amount), (NoticeState::Paid, Some(Money::new(19_900, KRW))));
     assert_eq!(notice.paid_at, Some("2026-11-21T14:08:27Z".parse().unwrap()));
     assert_eq!(notice.subscription, None);
     assert_eq!(read(&[("rebill_no", "0")]).subscription, None);
@@ -83,10 +83,6 @@ fn what_could_be_read_in_two_ways_is_refused() {
     twice.extend_from_slice(b"&price=1000");
     assert_eq!(merchant().check(&twice), Err(Rejection::Malformed));
     for (name, value) in [
-        ("price", "19900.0"),
-        ("price", "-1"),
-        ("price", ""),
-        ("price", "99999999999999999999"),
         ("pay_state", "four"),
         ("mul_no", ""),
         ("mul_no", "1 or 1"),
@@ -99,6 +95,30 @@ fn what_could_be_read_in_two_ways_is_refused() {
     assert_eq!(merchant().check(&vec![b'a'; MAX_NOTICE + 1]), Err(Rejection::TooLarge));
     let many: String = (0..200).map(|number| format!("a{number}=1&")).collect::<Vec<_>>().concat();
     assert_eq!(merchant().check(many.as_bytes()), Err(Rejection::Malformed));
+}
+
+#[test]
+fn what_names_no_plain_amount_is_read_and_pays_for_nothing() {
+    for price in ["", "19,900", "19900.0", "-1", "99999999999999999999"] {
+        let paid = read(&[("price", price)]);
+        assert_eq!(paid.amount, None, "{price}");
+        assert_eq!(judge(&paid, &once()), Judgement::Store(ReceiptEvent::Paid, Fit::WrongAmount));
+        let begun = read(&[("price", price), ("pay_state", "1")]);
+        assert!(matches!(judge(&begun, &once()), Judgement::Record { .. }));
+    }
+}
+
+#[test]
+fn a_month_that_failed_needs_no_number_but_its_registrations() {
+    let failed = |day: &str| {
+        read(&[("pay_state", "99"), ("mul_no", ""), ("rebill_no", "77"), ("pay_date", ""), ("reqdate", day)])
+    };
+    assert_eq!(failed("2026-12-21 09:00:00").payment, "77-20261221");
+    assert_ne!(failed("2027-01-21 09:00:00").payment, failed("2026-12-21 09:00:00").payment);
+    let told = judge(&failed("2026-12-21"), &monthly());
+    assert!(matches!(told, Judgement::Store(ReceiptEvent::RenewalFailed, _)), "{told:?}");
+    let unnamed = body(&[("pay_state", "99"), ("mul_no", ""), ("rebill_no", "")]);
+    assert_eq!(merchant().check(&unnamed), Err(Rejection::Malformed));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::api::plan::Interval;
 use crate::api::runtime_order::PaymentMode;
 use crate::api::{NameClaimSpec, PaymentReceiptSpec};
 use crate::billing::payapp::{Expected, Fit, Judgement, Notice, NoticeState, judge};
-use crate::billing::{self, Billing, Money};
+use crate::billing::{self, Billing, KRW, Money};
 
 /// The largest amount that a receipt holds. A larger one is wrong whatever it is.
 const LARGEST: i64 = 1_000_000_000;
@@ -63,13 +63,12 @@ pub fn plan(notice: &Notice, claim: Option<&NameClaimSpec>) -> Plan {
             Plan::Record(Numbers { request: payment, registration: subscription })
         }
         Judgement::Store(event, fit) => {
-            let registration = expected.subscription.clone();
-            let receipt = receipt(notice, event, flag(event, fit, claim), registration);
-            Plan::Store(Box::new(receipt))
+            let receipt = receipt(notice, event, flag(event, fit, claim));
+            Plan::Store(Box::new(completed(receipt, notice, &expected)))
         }
         Judgement::Learn { subscription, fit } => {
             let event = billing::ReceiptEvent::Paid;
-            let receipt = receipt(notice, event, flag(event, fit, claim), None);
+            let receipt = receipt(notice, event, flag(event, fit, claim));
             let request = expected.payment.unwrap_or_else(|| notice.payment.clone());
             Plan::Learn(Numbers { request, registration: Some(subscription) }, Box::new(receipt))
         }
@@ -114,30 +113,33 @@ fn flag(event: billing::ReceiptEvent, fit: Fit, claim: &NameClaimSpec) -> Option
 }
 
 fn store(notice: &Notice, event: ReceiptEvent, flag: ReceiptFlag) -> Plan {
-    Plan::Store(Box::new(receipt(notice, event, Some(flag), None)))
+    Plan::Store(Box::new(receipt(notice, event, Some(flag))))
 }
 
-/// The receipt of a notice; what it doesn't say of a registration is as it is recorded.
-fn receipt(
-    notice: &Notice,
-    event: impl Into<ReceiptEvent>,
-    flag: Option<ReceiptFlag>,
-    registration: Option<String>,
-) -> PaymentReceiptSpec {
+/// What a notice leaves out of a registration, or of a payment that went back, is as it is recorded.
+fn completed(receipt: PaymentReceiptSpec, notice: &Notice, expected: &Expected) -> PaymentReceiptSpec {
+    let is_back = receipt.event == Some(ReceiptEvent::Refunded);
+    let amount = if is_back && notice.amount.is_none() { expected.price.minor } else { receipt.amount };
+    let subscription_id = receipt.subscription_id.or_else(|| expected.subscription.clone());
+    PaymentReceiptSpec { amount, subscription_id, ..receipt }
+}
+
+/// The receipt of a notice. Without an amount it is of nothing.
+fn receipt(notice: &Notice, event: impl Into<ReceiptEvent>, flag: Option<ReceiptFlag>) -> PaymentReceiptSpec {
     let event = event.into();
     PaymentReceiptSpec {
         type_: event.receipt_type(),
         provider: Provider::PayApp,
         provider_id: notice.payment.clone(),
         order_uid: notice.order.clone(),
-        amount: notice.amount.minor.min(LARGEST),
-        currency: notice.amount.currency.code().to_owned(),
+        amount: notice.amount.map_or(0, |amount| amount.minor.min(LARGEST)),
+        currency: KRW.code().to_owned(),
         period: None,
         refunds: (event.receipt_type() == ReceiptType::Refund).then(|| notice.payment.clone()),
         note: None,
         event: Some(event),
         attempt: Some(notice.attempt.clone()),
-        subscription_id: notice.subscription.clone().or(registration),
+        subscription_id: notice.subscription.clone(),
         pay_time: notice.paid_at,
         flags: flag.into_iter().collect(),
     }

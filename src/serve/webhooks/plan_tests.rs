@@ -1,8 +1,6 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::billing::KRW;
-
 /// A claim of an order of 19900 won; `more` is merged into what is recorded of it.
 pub fn claim(more: &Value) -> NameClaimSpec {
     let plan = json!({"name": "pro", "cpuKind": "Shared", "cpus": 2, "memoryMB": 2048, "volumeGB": 10});
@@ -46,7 +44,7 @@ fn notice(state: NoticeState) -> Notice {
         payment: "31000001".into(),
         subscription: None,
         state,
-        amount: Money::new(19_900, KRW),
+        amount: Some(Money::new(19_900, KRW)),
         paid_at: None,
     }
 }
@@ -70,7 +68,7 @@ fn a_payment_of_what_was_asked_for_is_stored_as_it_is() {
 #[test]
 fn another_amount_is_stored_and_flagged_even_if_it_is_absurd() {
     for amount in [1000, i64::MAX] {
-        let cheap = Notice { amount: Money::new(amount, KRW), ..notice(NoticeState::Paid) };
+        let cheap = Notice { amount: Some(Money::new(amount, KRW)), ..notice(NoticeState::Paid) };
         let receipt = stored(plan(&cheap, Some(&claim(&json!({})))));
         assert_eq!(receipt.flags, [ReceiptFlag::AmountMismatch]);
         assert!(receipt.amount <= LARGEST);
@@ -80,7 +78,7 @@ fn another_amount_is_stored_and_flagged_even_if_it_is_absurd() {
 #[test]
 fn what_went_back_did_so_whatever_amount_is_told() {
     for state in [NoticeState::Refunded, NoticeState::PartlyRefunded] {
-        let back = Notice { amount: Money::new(1000, KRW), ..notice(state) };
+        let back = Notice { amount: Some(Money::new(1000, KRW)), ..notice(state) };
         let receipt = stored(plan(&back, Some(&claim(&json!({})))));
         assert_eq!((receipt.type_, receipt.flags), (ReceiptType::Refund, Vec::new()));
         assert_eq!(receipt.refunds.as_deref(), Some("31000001"));

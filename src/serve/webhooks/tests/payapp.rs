@@ -107,10 +107,41 @@ async fn a_wrong_amount_is_stored_with_a_flag_and_does_not_keep_the_right_one_ou
 }
 
 #[tokio::test]
+async fn a_notice_that_names_no_plain_amount_is_taken_all_the_same() {
+    let bench = bench().await;
+    assert_eq!(bench.send(notice(&[("pay_state", "1"), ("price", "")])).await, taken());
+    assert_eq!(bench.send(notice(&[("pay_state", "8"), ("price", "")])).await, taken());
+    assert_eq!(bench.send(notice(&[("price", "19,900")])).await, taken());
+    let spec = |event: &str| {
+        let all = bench.api.all(RECEIPTS);
+        all.iter().find(|receipt| receipt["spec"]["event"] == event).unwrap()["spec"].clone()
+    };
+    assert_eq!(spec("Paid")["flags"], json!(["AmountMismatch"]), "it has to be looked at");
+    assert_eq!(bench.send(notice(&[("pay_state", "9"), ("price", "")])).await, taken());
+    assert_eq!((&spec("Refunded")["flags"], &spec("Refunded")["amount"]), (&Value::Null, &json!(19_900)));
+}
+
+#[tokio::test]
+async fn a_month_that_failed_is_known_by_its_registration_alone() {
+    let bench = Bench::new().await;
+    let attempt = json!({"number": 1, "nonce": "nonce", "idempotencyKey": "key", "amount": 19900, "state": "Closed",
+        "createTime": "2026-11-21T00:00:00Z", "currency": "KRW", "subscriptionID": "77"});
+    bench.api.put(CLAIMS, claim("uid-1", &json!({"mode": "Subscription", "attempts": [attempt]})));
+    for day in ["2026-12-21 09:00:00", "2027-01-21 09:00:00", "2027-01-21 09:00:00"] {
+        let failed =
+            [("pay_state", "99"), ("mul_no", ""), ("price", ""), ("rebill_no", "77"), ("pay_date", day)];
+        assert_eq!(bench.send(notice(&failed)).await, taken());
+    }
+    let receipts = bench.api.all(RECEIPTS);
+    assert_eq!(receipts.len(), 2, "one for each month");
+    assert!(receipts.iter().all(|receipt| receipt["spec"]["subscriptionID"] == "77"));
+}
+
+#[tokio::test]
 async fn without_the_merchants_keys_it_changes_nothing_and_is_told_nothing() {
     let bench = bench().await;
     let told = (StatusCode::BAD_REQUEST, "FAIL".to_owned());
-    for forged in [("userid", "other"), ("linkkey", "x"), ("linkval", ""), ("price", "1.5"), ("var1", "")] {
+    for forged in [("userid", "other"), ("linkkey", "x"), ("linkval", ""), ("mul_no", "1.5"), ("var1", "")] {
         assert_eq!(bench.send(notice(&[forged])).await, told, "{forged:?}");
     }
     assert_eq!(bench.api.calls(), 0);
