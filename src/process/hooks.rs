@@ -30,8 +30,8 @@ impl Hooks {
         clock: &Arc<dyn Clock>,
         metrics: &Metrics,
     ) -> Self {
-        let (client, clock) = (&clients.webhooks, Arc::clone(clock));
-        let webhooks = Webhooks::new(&config.billing, client, clock, metrics.clone());
+        let (client, watching, clock) = (&clients.webhooks, &clients.kube, Arc::clone(clock));
+        let webhooks = Webhooks::new(&config.billing, client, watching, clock, metrics.clone());
         let stop = CancellationToken::new();
         tracing::info!(address = %config.billing.webhook_address, "takes webhooks");
         Self { serving: spawn(webhooks.serve(listener, stop.clone())), stop }

@@ -65,7 +65,8 @@ pub struct Hint {
     pub event: String,
     /// What has happened, such as `invoice.paid`; for logs and metrics.
     pub kind: String,
-    /// The ids by which an order may know it: the object's own, its subscription's, its payment's.
+    /// The ids by which an order may know it: the object's own, its subscription's, its payment's, its
+    /// customer's.
     pub ids: Vec<String>,
     /// The order's UID that the object was given when it was made, where it has one.
     pub order: Option<String>,
@@ -120,8 +121,13 @@ impl Verifier {
         }
         let object = event.data.object;
         let details = &object["parent"]["subscription_details"];
-        let ids =
-            [&object["id"], &object["subscription"], &object["payment_intent"], &details["subscription"]];
+        let ids = [
+            &object["id"],
+            &object["subscription"],
+            &object["payment_intent"],
+            &details["subscription"],
+            &object["customer"],
+        ];
         let orders =
             [&object["metadata"][ORDER], &details["metadata"][ORDER], &object["client_reference_id"]];
         let order = orders.into_iter().find_map(id);

@@ -6,6 +6,7 @@
 
 mod book;
 mod gate;
+mod index;
 pub(super) mod listen;
 mod notes;
 mod outcome;
@@ -26,6 +27,7 @@ use axum::routing::any;
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::billing::payapp::{NOT_TAKEN, TAKEN};
 use crate::engine::clock::Clock;
@@ -35,6 +37,7 @@ use crate::engine::metrics::Metrics;
 
 use book::Book;
 use gate::Gate;
+use index::Index;
 use notes::Notes;
 use outcome::Outcome;
 
@@ -48,20 +51,30 @@ pub struct Webhooks {
     stripe: Option<stripe::Stripe>,
     payapp: Option<payapp::PayApp>,
     notes: Notes,
+    index: Index,
+    watching: Client,
     gate: Gate,
     metrics: Metrics,
 }
 
 impl Webhooks {
-    /// For these providers. The client should have short time limits, and connections of its own.
-    pub fn new(billing: &Billing, client: &Client, clock: Arc<dyn Clock>, metrics: Metrics) -> Self {
+    /// For these providers. The client should have short time limits, and connections of its own; `watching` is for a
+    /// watch, which may be quiet for minutes.
+    pub fn new(
+        billing: &Billing,
+        client: &Client,
+        watching: &Client,
+        clock: Arc<dyn Clock>,
+        metrics: Metrics,
+    ) -> Self {
         let book = Arc::new(Book::new(client));
         let notes = Notes::new(Arc::clone(&book), Arc::clone(&clock));
-        let stripe = billing.stripe.as_ref();
-        let stripe =
-            stripe.and_then(|account| stripe::Stripe::new(account, notes.clone(), Arc::clone(&book), clock));
+        let index = Index::default();
+        let stripe = billing.stripe.as_ref().and_then(|account| {
+            stripe::Stripe::new(account, notes.clone(), index.clone(), Arc::clone(&book), clock)
+        });
         let payapp = billing.payapp.as_ref().map(|merchant| payapp::PayApp::new(merchant, Arc::clone(&book)));
-        Self { stripe, payapp, notes, gate: Gate::default(), metrics }
+        Self { stripe, payapp, notes, index, watching: watching.clone(), gate: Gate::default(), metrics }
     }
 
     /// Serves until `stop`. Returns once what was answered is written.
@@ -73,6 +86,8 @@ impl Webhooks {
             payapp.tell_of_keys();
         }
         let notes = self.notes.clone();
+        let following = self.index.clone().follow(self.watching.clone());
+        let _following = self.stripe.is_some().then(|| AbortOnDropHandle::new(tokio::spawn(following)));
         listen::serve(listener, router(self), stop).await;
         notes.finish(WRITE_WITHIN).await;
     }

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use super::book::{Book, Order};
 use super::gate::{Gate, Shape, one};
+use super::index::Index;
 use super::notes::Notes;
 use super::outcome::Outcome;
 use super::seen::Seen;
@@ -31,6 +32,7 @@ pub struct Stripe {
     livemode: Option<bool>,
     seen: Seen,
     notes: Notes,
+    index: Index,
     book: Arc<Book>,
     clock: Arc<dyn Clock>,
 }
@@ -40,13 +42,14 @@ impl Stripe {
     pub fn new(
         account: &StripeAccount,
         notes: Notes,
+        index: Index,
         book: Arc<Book>,
         clock: Arc<dyn Clock>,
     ) -> Option<Self> {
         let secrets: Vec<KeyFile> = account.webhook_secret_files.iter().map(KeyFile::new).collect();
         let key = KeyFile::new(&account.secret_key_file);
         let (livemode, seen) = (account.livemode, Seen::default());
-        (!secrets.is_empty()).then_some(Self { secrets, key, livemode, seen, notes, book, clock })
+        (!secrets.is_empty()).then_some(Self { secrets, key, livemode, seen, notes, index, book, clock })
     }
 
     /// Says in the log what is wrong with the keys, if anything is.
@@ -91,11 +94,13 @@ impl Stripe {
         outcome
     }
 
-    /// The order that it is about. What has no mark of ours, such as a refund, names a payment that is known.
+    /// The order that it is about. What has no mark of ours names something that a claim records, or, such as a refund, a
+    /// payment that is known.
     async fn order(&self, hint: &Hint) -> Result<Option<String>, ()> {
+        let known = hint.order.clone().or_else(|| self.index.order_of(&hint.ids));
         let is_about_money_back = MONEY_BACK.iter().any(|kind| hint.kind.starts_with(kind));
-        if hint.order.is_some() || !is_about_money_back {
-            return Ok(hint.order.clone());
+        if known.is_some() || !is_about_money_back {
+            return Ok(known);
         }
         self.book.order_of(Provider::Stripe, &hint.ids).await.map_err(|error| {
             tracing::debug!(%error, "the order of a payment can't be looked up");

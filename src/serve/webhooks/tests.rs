@@ -25,6 +25,7 @@ const LINKVAL: &str = "canary-linkval";
 struct Bench {
     router: Router,
     api: ApiServer,
+    index: Index,
     metrics: Metrics,
     _keys: Vec<NamedTempFile>,
 }
@@ -42,8 +43,10 @@ impl Bench {
         });
         let billing: Billing = serde_json::from_value(billing).unwrap();
         let metrics = Metrics::new();
-        let hooks = Webhooks::new(&billing, &api.client(), Arc::new(SystemClock), metrics.clone());
-        Self { router: router(hooks), api, metrics, _keys: keys }
+        let client = api.client();
+        let hooks = Webhooks::new(&billing, &client, &client, Arc::new(SystemClock), metrics.clone());
+        let index = hooks.index.clone();
+        Self { router: router(hooks), api, index, metrics, _keys: keys }
     }
 
     async fn send(&self, request: Request<Body>) -> (StatusCode, String) {

@@ -7,6 +7,7 @@ use ring::hmac;
 
 use super::api_server::{CLAIMS, RECEIPTS};
 use super::*;
+use crate::engine::watch::Change;
 
 fn event(id: &str, object: &Value) -> Value {
     json!({"id": id, "object": "event", "type": "invoice.paid", "livemode": false, "data": {"object": object}})
@@ -68,6 +69,26 @@ async fn a_refund_is_traced_to_its_order_by_the_receipt_of_its_payment() {
     assert_eq!(bench.send(signed(SECRET, &other)).await.0, StatusCode::OK);
     assert_eq!(bench.api.calls(), calls, "other business of the account costs nothing");
     assert_eq!((bench.count("stripe", "taken"), bench.count("stripe", "unmatched")), (1, 2));
+}
+
+#[tokio::test]
+async fn an_event_without_our_mark_is_traced_by_what_the_claim_records() {
+    let bench = Bench::new().await;
+    let standing =
+        claim("uid-1", &json!({"provider": "Stripe", "subscriptionID": "sub_1", "customerID": "cus_1"}));
+    bench.api.put(CLAIMS, standing.clone());
+    bench.index.changed(&Change::Applied(&serde_json::from_value(standing).unwrap()));
+    let details = |subscription: &str| json!({"id": "in_1", "parent": {"subscription_details": {"subscription": subscription, "metadata": {}}}});
+    let other = signed(SECRET, &event("evt_1", &details("sub_9")));
+    assert_eq!(bench.send(other).await.0, StatusCode::OK);
+    assert_eq!(noticed(&bench, "uid-1"), None, "it is another business of the account");
+    let mut failed = event("evt_2", &details("sub_1"));
+    failed["type"] = json!("invoice.payment_failed");
+    assert_eq!(bench.send(signed(SECRET, &failed)).await.0, StatusCode::OK);
+    assert!(noticed(&bench, "uid-1").is_some());
+    let card = event("evt_3", &json!({"id": "pm_1", "customer": "cus_1"}));
+    assert_eq!(bench.send(signed(SECRET, &card)).await.0, StatusCode::OK);
+    assert_eq!((bench.count("stripe", "taken"), bench.count("stripe", "unmatched")), (2, 1));
 }
 
 #[tokio::test]
