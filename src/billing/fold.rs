@@ -199,6 +199,8 @@ fn subscription(known: &KnownCheckout, order: &KnownOrder, payments: &[Payment])
         paid_until: kept().filter_map(|payment| ends(payment.period)).max(),
         period_end,
         ends_at: ended_at,
+        customer: None,
+        payment_method: None,
     })
 }
 

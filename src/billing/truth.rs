@@ -18,13 +18,28 @@ pub struct ProviderTruth {
     pub subscriptions: Vec<Subscription>,
     /// The last invoices, the newest first.
     pub invoices: Vec<Invoice>,
-    /// What the customer pays with.
+    /// What was paid with that isn't a subscription's.
     pub payment_method: Option<PaymentMethod>,
-    /// The provider's id of the customer, whom a portal can be opened for.
+    /// The provider's id of the customer of the last checkout. Each subscription has one of its own.
     pub customer: Option<String>,
 }
 
 impl ProviderTruth {
+    /// The customer of this subscription; of the last checkout, if there is none.
+    pub fn customer_of(&self, subscription: Option<&str>) -> Option<&str> {
+        let own = self.subscription(subscription).map_or(&self.customer, |own| &own.customer);
+        own.as_deref()
+    }
+
+    /// What this subscription is paid with; if there is none, what was paid with.
+    pub fn payment_method_of(&self, subscription: Option<&str>) -> Option<&PaymentMethod> {
+        self.subscription(subscription).map_or(&self.payment_method, |own| &own.payment_method).as_ref()
+    }
+
+    fn subscription(&self, id: Option<&str>) -> Option<&Subscription> {
+        self.subscriptions.iter().find(|it| Some(it.id.as_str()) == id)
+    }
+
     /// The checkout that can be paid now, if there is one.
     pub fn open_checkout(&self) -> Option<&Checkout> {
         self.checkouts.iter().find(|checkout| matches!(checkout.state, CheckoutState::Open { .. }))
@@ -179,6 +194,10 @@ pub struct Subscription {
     pub period_end: Option<Timestamp>,
     /// When it ends, once that is agreed.
     pub ends_at: Option<Timestamp>,
+    /// The provider's id of its customer, whom a portal can be opened for.
+    pub customer: Option<String>,
+    /// What it is paid with.
+    pub payment_method: Option<PaymentMethod>,
 }
 
 /// How a subscription stands.

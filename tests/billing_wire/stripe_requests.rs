@@ -181,7 +181,8 @@ async fn the_published_examples_can_be_read() {
     let truth = stripe.read(&order).await.unwrap();
     assert_eq!((truth.subscriptions.len(), truth.invoices.len()), (1, 1));
     assert_eq!(truth.subscriptions[0].interval, Some(Interval::Month));
-    assert_eq!(truth.payment_method.unwrap().last4.as_deref(), Some("4242"));
+    let method = truth.subscriptions[0].payment_method.clone();
+    assert_eq!(method.unwrap().last4.as_deref(), Some("4242"));
     assert!(stripe.open_checkout(&checkout(monthly())).await.unwrap().id.starts_with("cs_"));
 }
 

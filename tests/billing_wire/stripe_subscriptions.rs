@@ -3,11 +3,11 @@
 use billing_sim::stripe::sessions::Visit;
 use billing_sim::stripe::subscriptions::AfterRetries;
 use moorage::billing::{
-    ChangeSubscription, Changed, EndSubscription, Ending, ErrorClass, Interval, InvoiceState, Money,
+    Attempt, ChangeSubscription, Changed, EndSubscription, Ending, ErrorClass, Interval, InvoiceState, Money,
     NewCheckout, NewPortal, OpenCheckout, PaymentProvider, ProviderTruth, Purpose, SubscriptionState,
 };
 
-use crate::stripe_bench::{Bench, monthly};
+use crate::stripe_bench::{Bench, checkout, known, monthly};
 
 struct Subscribed {
     bench: Bench,
@@ -160,6 +160,27 @@ async fn a_dearer_price_holds_once_the_difference_is_paid() {
     let difference = truth.payments.iter().find(|payment| payment.purpose == Purpose::Change).unwrap();
     assert!((1..=2000).contains(&difference.amount.minor), "{difference:?}");
     assert_eq!(it.bench.effects("charge").len(), 2);
+}
+
+#[tokio::test]
+async fn of_two_subscriptions_each_has_a_customer_and_a_card_of_its_own() {
+    let it = Subscribed::start().await;
+    let attempt = Attempt { number: 2, nonce: "again".to_owned() };
+    let again = NewCheckout { attempt, idempotency_key: "again".to_owned(), ..checkout(monthly()) };
+    let opened = it.bench.open(&again).await;
+    it.bench.server.sim.enter().visit(&opened.id, Visit::Pay).unwrap();
+    let mut order = known(&it.new, &it.opened);
+    order.checkouts.extend(known(&again, &opened).checkouts);
+    // Whichever comes first by its id, and whichever the order takes for its own.
+    let truth = it.bench.stripe.read(&order).await.unwrap();
+    let customers: Vec<&str> =
+        truth.subscriptions.iter().map(|own| truth.customer_of(Some(&own.id)).unwrap()).collect();
+    for (own, customer) in truth.subscriptions.iter().zip(&customers) {
+        assert_eq!(it.bench.server.sim.enter().object(&own.id).unwrap()["customer"], **customer);
+        assert!(truth.payment_method_of(Some(&own.id)).is_some());
+    }
+    assert_eq!(customers.len(), 2);
+    assert_ne!(customers[0], customers[1]);
 }
 
 #[tokio::test]

@@ -267,6 +267,8 @@ impl Bank {
             paid_until: None,
             period_end: None,
             ends_at: None,
+            customer: (!self.is_payapp()).then(|| "cus_1".into()),
+            payment_method: (!self.is_payapp()).then(visa),
         });
     }
 

@@ -76,11 +76,7 @@ impl Stripe {
             truth.payments.push(Payment { subscription: Some(id.to_owned()), attempt, ..paid });
             latest = latest.or_else(|| translate::method_of(charge));
         }
-        let chosen = subscription.default_payment_method.as_ref().and_then(|method| method.object());
-        let chosen = chosen.and_then(translate::method);
-        truth.payment_method = chosen.or(latest).or(truth.payment_method.take());
-        truth.customer = customer.or(truth.customer.take());
-        truth.subscriptions.push(translate::subscription(&subscription, &invoices));
+        truth.subscriptions.push(translate::subscription(&subscription, &invoices, latest));
         truth.invoices.extend(invoices.iter().filter_map(translate::invoice));
         Ok(())
     }

@@ -137,11 +137,17 @@ pub(super) fn dispute(dispute: &Dispute) -> Option<truth::Dispute> {
     }
 }
 
-pub(super) fn subscription(subscription: &Subscription, invoices: &[Invoice]) -> truth::Subscription {
+/// A subscription with its invoices, and what it was last charged to.
+pub(super) fn subscription(
+    subscription: &Subscription,
+    invoices: &[Invoice],
+    charged_to: Option<PaymentMethod>,
+) -> truth::Subscription {
     let item = subscription.items.data.first();
     let period_end = item.and_then(|item| time(item.current_period_end?));
     let at_period_end = if subscription.cancel_at_period_end { period_end } else { None };
     let ends_at = subscription.ended_at.or(subscription.cancel_at).and_then(time).or(at_period_end);
+    let chosen = subscription.default_payment_method.as_ref().and_then(|it| it.object()).and_then(method);
     let price = item.and_then(price);
     let paid = invoices.iter().filter(|invoice| pays_price(invoice, price));
     truth::Subscription {
@@ -152,6 +158,8 @@ pub(super) fn subscription(subscription: &Subscription, invoices: &[Invoice]) ->
         paid_until: paid.filter_map(|invoice| Some(period(invoice)?.end)).max(),
         period_end,
         ends_at,
+        customer: subscription.customer.as_ref().map(|it| it.id().to_owned()),
+        payment_method: chosen.or(charged_to),
     }
 }
 
@@ -217,7 +225,7 @@ pub(super) fn method_of(charge: &Charge) -> Option<PaymentMethod> {
 }
 
 /// What a subscription is paid with.
-pub(super) fn method(method: &Method) -> Option<PaymentMethod> {
+fn method(method: &Method) -> Option<PaymentMethod> {
     method_from(method.kind.as_deref(), method.card.as_ref())
 }
 

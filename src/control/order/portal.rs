@@ -61,7 +61,8 @@ pub(super) fn opened(now: Timestamp, facts: &Facts, order: &OrderRecord) -> Resu
 }
 
 fn customer(facts: &Facts, order: &OrderRecord) -> Option<String> {
-    order.customer_id.clone().or_else(|| facts.truth()?.customer)
+    let own = order.subscription_id.as_deref();
+    order.customer_id.clone().or_else(|| facts.truth()?.customer_of(own).map(str::to_owned))
 }
 
 /// What the status says of it.

@@ -10,7 +10,7 @@ use crate::api::runtime_order::{
     CheckoutStatus, FundingPhase, InvoiceState, InvoiceStatus, LONGEST_URL, PaymentMethodStatus,
     SubscriptionStatus,
 };
-use crate::billing::{self, CheckoutState, Invoice, ProviderTruth};
+use crate::billing::{self, CheckoutState, Invoice, PaymentMethod};
 
 /// How many invoices are told.
 const INVOICES: usize = 6;
@@ -40,7 +40,7 @@ pub(super) fn subscription(now: Timestamp, facts: &Facts, standing: &Standing) -
         delete_time: standing.delete_at.map(whole_seconds),
         end_time: ends_at.map(whole_seconds),
         invoices: truth.invoices.iter().take(INVOICES).map(invoice).collect(),
-        payment_method: method(&truth),
+        payment_method: truth.payment_method_of(own.as_deref()).and_then(method),
         portal: portal::status(now, facts),
     }
 }
@@ -62,8 +62,7 @@ fn invoice(invoice: &Invoice) -> InvoiceStatus {
     }
 }
 
-fn method(truth: &ProviderTruth) -> Option<PaymentMethodStatus> {
-    let method = truth.payment_method.as_ref()?;
+fn method(method: &PaymentMethod) -> Option<PaymentMethodStatus> {
     let short = |text: &str, most: usize| text.chars().take(most).collect::<String>();
     let brand = Some(short(&method.brand, 64)).filter(|brand| !brand.is_empty())?;
     let last4 = method.last4.as_deref().map(|digits| short(digits, 8)).filter(|digits| !digits.is_empty());

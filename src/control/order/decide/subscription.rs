@@ -9,17 +9,16 @@ use crate::api::order_record::{EndingTime, OrderRecord};
 use crate::api::runtime_order::FundingPhase;
 use crate::billing::{ProviderTruth, Subscription, SubscriptionState};
 
-/// The claim knows the subscription that is the order's own.
+/// The claim knows the subscription that is the order's own, and its customer.
 pub(super) fn recorded(order: &OrderRecord, account: &Account, truth: &ProviderTruth) -> Reached<()> {
-    match &account.subscription {
-        Some(own) if order.subscription_id.as_ref() != Some(own) => {
-            Err(Step::Do(Effect::RecordSubscription {
-                subscription: own.clone(),
-                customer: truth.customer.clone(),
-            }))
-        }
-        _ => Ok(()),
+    let Some(own) = &account.subscription else { return Ok(()) };
+    let customer = truth.customer_of(Some(own));
+    let is_customer = customer.is_none() || order.customer_id.as_deref() == customer;
+    if order.subscription_id.as_ref() == Some(own) && is_customer {
+        return Ok(());
     }
+    let customer = customer.map(str::to_owned);
+    Err(Step::Do(Effect::RecordSubscription { subscription: own.clone(), customer }))
 }
 
 /// Nothing further is collected than is wanted: of several that were paid one, and none for what is over.
