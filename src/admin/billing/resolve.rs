@@ -16,7 +16,6 @@ use super::told::{money, time, time_or_dash};
 use crate::admin::AdminError;
 use crate::api::order_record::OrderRecord;
 use crate::api::payment_receipt::{Period, Provider, ReceiptType};
-use crate::api::runtime_order::FundingPhase;
 use crate::api::{NameClaim, PaymentReceipt, PaymentReceiptSpec};
 use crate::billing::Money;
 use crate::control::order::account::{Account, account};
@@ -79,8 +78,8 @@ pub async fn run(client: Client, resolve: &Resolve, print: impl Fn(String)) -> R
     let order = books::order(&client, &resolve.order).await?;
     let standing = books::receipts(&client, &order.record.uid).await?;
     let who = books::who(&client).await?;
-    let made = resolution(SystemClock.now(), &who, resolve, &order.record, &standing)
-        .map_err(AdminError::Refused)?;
+    let made =
+        resolution(SystemClock.now(), &who, resolve, &order, &standing).map_err(AdminError::Refused)?;
     if let Some(same) = standing.iter().find(|receipt| receipt.name == made.name) {
         return there_already(&made, same, print);
     }
@@ -103,10 +102,11 @@ pub fn resolution(
     now: Timestamp,
     who: &str,
     resolve: &Resolve,
-    order: &OrderRecord,
+    claimed: &Claimed,
     standing: &[Receipt],
 ) -> Result<Resolution, String> {
-    let spec = spec(now, who, resolve, order, standing)?;
+    let order = &claimed.record;
+    let spec = spec(now, who, resolve, claimed, standing)?;
     let kind = if spec.type_ == ReceiptType::Refund { "refund" } else { "payment" };
     let name = format!("manual-{}", short_hash(&[&order.uid, kind, &resolve.reference], 20));
     let mut all = standing.to_vec();
@@ -162,9 +162,10 @@ fn spec(
     now: Timestamp,
     who: &str,
     resolve: &Resolve,
-    order: &OrderRecord,
+    claimed: &Claimed,
     standing: &[Receipt],
 ) -> Result<PaymentReceiptSpec, String> {
+    let order = &claimed.record;
     let reason = resolve.reason.trim();
     if reason.is_empty() || reason.chars().count() > MAX_REASON {
         return Err(format!("--reason must say why, in at most {MAX_REASON} characters"));
@@ -174,7 +175,7 @@ fn spec(
     }
     let (type_, amount, currency) = match &resolve.refunds {
         Some(payment) => refunded(payment, resolve, standing)?,
-        None => paid(resolve, order)?,
+        None => paid(resolve, claimed)?,
     };
     let who: String = who.chars().take(120).collect();
     Ok(PaymentReceiptSpec {
@@ -219,13 +220,13 @@ fn period(now: Timestamp, resolve: &Resolve, paid: Option<Timestamp>) -> Result<
 }
 
 /// A payment pays for something only if it is the order's price.
-fn paid(resolve: &Resolve, order: &OrderRecord) -> Result<(ReceiptType, i64, String), String> {
-    if order.runtime_gone_time.is_some() || order.phase == FundingPhase::Ended {
-        return Err(
-            "the order is over, and paying it brings nothing back; place another order, and have that one paid".into(),
-        );
+fn paid(resolve: &Resolve, claimed: &Claimed) -> Result<(ReceiptType, i64, String), String> {
+    if let Some(why) = funds_nothing(claimed) {
+        return Err(format!(
+            "{why}; give back at its provider what was paid for it, or place another order, and vouch for the money there"
+        ));
     }
-    let price = &order.price;
+    let price = &claimed.record.price;
     match &resolve.amount {
         Some(given) if (given.minor, given.currency.code()) != (price.amount, price.currency.as_str()) => {
             Err(format!(
@@ -234,6 +235,15 @@ fn paid(resolve: &Resolve, order: &OrderRecord) -> Result<(ReceiptType, i64, Str
             ))
         }
         _ => Ok((ReceiptType::Payment, price.amount, price.currency.clone())),
+    }
+}
+
+/// Why an order funds nothing, whatever is paid for it.
+fn funds_nothing(claimed: &Claimed) -> Option<&'static str> {
+    match claimed.claim.spec.funds_nothing() {
+        true if claimed.record.is_over() => Some("the order is over, and paying it brings nothing back"),
+        true => Some("the order was deleted before it had a Runtime, and funds none"),
+        false => None,
     }
 }
 

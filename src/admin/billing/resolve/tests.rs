@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -15,6 +15,18 @@ fn order(phase: &str) -> OrderRecord {
         "uid": "0b7e", "provider": "Manual", "mode": "Subscription", "phase": phase,
         "price": {"plan": plan, "amount": 2900, "currency": "USD", "interval": "Month"}}))
     .unwrap()
+}
+
+fn claimed(record: OrderRecord, more: &Value) -> Claimed {
+    let holder = json!({"namespace": "acme", "name": "first", "uid": record.uid});
+    let mut spec = json!({"type": "Order", "name": record.uid, "holder": holder, "order": record});
+    json_patch::merge(&mut spec, more);
+    let claim = NameClaim::new("order.0b7e", serde_json::from_value(spec).unwrap());
+    Claimed { claim, record }
+}
+
+fn standing_order(phase: &str) -> Claimed {
+    claimed(order(phase), &json!({}))
 }
 
 fn asked(reference: &str) -> Resolve {
@@ -35,7 +47,7 @@ fn standing(made: &Resolution) -> Receipt {
 }
 
 fn resolved(resolve: &Resolve, receipts: &[Receipt]) -> Result<Resolution, String> {
-    resolution(now(), "paula", resolve, &order("Unpaid"), receipts)
+    resolution(now(), "paula", resolve, &standing_order("Unpaid"), receipts)
 }
 
 #[test]
@@ -62,8 +74,11 @@ fn the_same_reference_is_the_same_receipt() {
 fn what_would_pay_for_nothing_is_refused_and_says_what_would() {
     let other = Resolve { amount: Some("29.01 USD".parse().unwrap()), ..asked("invoice-1") };
     assert!(resolved(&other, &[]).unwrap_err().contains("price is 29.00 USD"));
-    let ended = resolution(now(), "paula", &asked("invoice-1"), &order("Ended"), &[]);
+    let ended = resolution(now(), "paula", &asked("invoice-1"), &standing_order("Ended"), &[]);
     assert!(ended.unwrap_err().contains("place another order"));
+    let stone = json!({"tombstone": {"releaseTime": NOW, "message": "The order was deleted."}});
+    let deleted = resolution(now(), "paula", &asked("invoice-1"), &claimed(order("Unpaid"), &stone), &[]);
+    assert!(deleted.unwrap_err().contains("give back at its provider"));
     let past = Resolve { until: Some("2026-11-20T00:00:00Z".parse().unwrap()), ..asked("invoice-1") };
     assert!(resolved(&past, &[]).unwrap_err().contains("future"));
     let first = resolved(&asked("invoice-1"), &[]).unwrap();
@@ -96,6 +111,7 @@ fn what_its_provider_told_of_isnt_vouched_for_and_a_registration_is_the_orders()
     order.provider = Provider::PayApp;
     order.price.currency = "KRW".into();
     order.attempts = vec![serde_json::from_value(attempt).unwrap()];
+    let order = claimed(order, &json!({}));
     let of = |registration: &str| Resolve { registration: Some(registration.into()), ..asked("3201") };
     let made = resolution(now(), "paula", &of("770"), &order, &[]).unwrap();
     assert_eq!(made.spec.subscription_id.as_deref(), Some("770"));
