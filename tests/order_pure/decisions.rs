@@ -1,5 +1,8 @@
 //! What is done about an order.
 
+use std::sync::Arc;
+
+use moorage::api::condition::ConditionType;
 use moorage::api::payment_receipt::{Provider, ReceiptFlag};
 use moorage::api::refs::NameRef;
 use moorage::api::runtime_order::{FundingPhase, PaymentMode, StepName, StepState};
@@ -134,6 +137,16 @@ fn what_couldnt_be_had_isnt_to_be_paid() {
     assert_eq!(reason_of(&refused.run(None)), reason::NAME_TAKEN);
     let told = refused.condition("Ready");
     assert!(told.contains("is taken") && told.contains("place another"), "{told}");
+}
+
+#[test]
+fn a_member_that_is_named_and_not_bound_is_no_account() {
+    let mut world = world();
+    let workspace = Arc::make_mut(world.workspace.as_mut().unwrap());
+    workspace.status.as_mut().unwrap().conditions.retain(|it| it.type_ != ConditionType::MembersBound);
+    world.run(None);
+    let step = world.status().steps.into_iter().find(|step| step.name == StepName::Account).unwrap();
+    assert_ne!(step.state, StepState::Completed, "{}", step.message);
 }
 
 #[test]

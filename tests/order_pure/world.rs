@@ -165,8 +165,11 @@ fn workspace() -> Workspace {
     };
     let mut workspace = Workspace::new("acme", spec);
     let ready = Wanted::new(ConditionType::Ready, ConditionStatus::True, "Active", "");
-    workspace.status =
-        Some(WorkspaceStatus { conditions: merge(&[], vec![ready], 1, at(1)), ..WorkspaceStatus::default() });
+    let bound = Wanted::new(ConditionType::MembersBound, ConditionStatus::True, "Bound", "");
+    workspace.status = Some(WorkspaceStatus {
+        conditions: merge(&[], vec![ready, bound], 1, at(1)),
+        ..WorkspaceStatus::default()
+    });
     workspace
 }
 

@@ -3,7 +3,8 @@
 
 use super::facts::Facts;
 use super::step::{Rest, Step};
-use crate::api::condition::{ConditionType, is_true};
+use crate::api::Workspace;
+use crate::api::condition::{Condition, ConditionType, is_true};
 use crate::api::runtime_order::{FundingPhase, OrderStep, StepName, StepState};
 use crate::api::state::RuntimeState;
 
@@ -50,14 +51,24 @@ fn account(facts: &Facts) -> OrderStep {
             "Add whoever is to use the Runtime to the members of the Workspace.",
         );
     }
-    done(StepName::Account, "The Workspace has a member.")
+    if !is_true(conditions(workspace), ConditionType::MembersBound) {
+        return waits(
+            StepName::Account,
+            "The members don't all hold their roles yet; the Workspace's own message says why.",
+        );
+    }
+    done(StepName::Account, "The Workspace has a member, who holds the role.")
+}
+
+fn conditions(workspace: &Workspace) -> &[Condition] {
+    workspace.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default()
 }
 
 fn workspace(facts: &Facts) -> OrderStep {
     let Some(workspace) = &facts.cluster.workspace else {
         return waits(StepName::Workspace, "SelectWorkspace: there is none in this namespace. Create one.");
     };
-    let conditions = workspace.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    let conditions = conditions(workspace);
     if is_true(conditions, ConditionType::Ready) {
         return done(StepName::Workspace, "The Workspace can be used.");
     }

@@ -208,6 +208,11 @@ pub fn no_workspace(facts: &Facts) -> Option<Refusal> {
         );
     }
     let conditions = workspace.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    if !is_true(conditions, ConditionType::MembersBound) {
+        return missing(
+            "The members of the Workspace don't all hold their roles yet; its own message says why.",
+        );
+    }
     if is_true(conditions, ConditionType::Ready) {
         return None;
     }
