@@ -52,6 +52,36 @@ async fn to_confirm_takes_a_verb_of_its_own() {
     CLAIMS.expect(&[Who::Helper], Try::Create(new_claim()), &Verdict::Allowed).await;
 }
 
+/// The claim of an order, as a backup has it.
+fn order_claim(more: &Value) -> Value {
+    let plan = json!({"name": "pro", "cpuKind": "Shared", "cpus": 2, "memoryMB": 2048, "volumeGB": 10});
+    let price = json!({"plan": plan, "amount": 2900, "currency": "USD", "interval": "Month"});
+    let holder = json!({"namespace": "acme", "name": "first", "uid": "77aa"});
+    let mut order = json!({"uid": "77aa", "provider": "Manual", "mode": "OneTime", "price": price});
+    json_patch::merge(&mut order, more);
+    CLAIMS.object("order.77aa", &json!({"type": "Order", "name": "77aa", "holder": holder, "order": order}))
+}
+
+#[tokio::test]
+async fn to_create_what_is_paid_takes_the_verb_too() {
+    let mut confirmed = new_claim();
+    confirmed["spec"]["confirm"] = json!({"uid": "77aa"});
+    for what in [
+        order_claim(&json!({"phase": "Paid"})),
+        order_claim(&json!({"phase": "PastDue"})),
+        order_claim(&json!({"paidUntil": "2027-01-01T00:00:00Z"})),
+        order_claim(&json!({"funds": {"name": "ops", "uid": "0b7e"}})),
+        confirmed,
+    ] {
+        CLAIMS.expect(&[Who::Helper], Try::Create(what.clone()), &policy(POLICY)).await;
+        // Who restores a cluster has the verb.
+        CLAIMS.expect(&PLATFORM, Try::Create(what.clone()), &Verdict::Allowed).await;
+        CLAIMS.expect(&[Who::Operator], Try::Create(what), &Verdict::Allowed).await;
+    }
+    let unpaid = order_claim(&json!({"phase": "Unpaid"}));
+    CLAIMS.expect(&[Who::Helper], Try::Create(unpaid), &Verdict::Allowed).await;
+}
+
 #[tokio::test]
 async fn the_platform_changes_and_removes_nothing_else() {
     let spec = |change: Value| Try::Change("label.acme", json!({"spec": change}));

@@ -42,6 +42,12 @@ const NAME_CLAIMS: Policy = Policy {
             "sameConfirm",
             "request.operation != 'UPDATE' || dyn(object.spec).?confirm == dyn(oldObject.spec).?confirm",
         ),
+        (
+            "saysPaid",
+            "request.operation == 'CREATE' && (has(object.spec.confirm) || (has(object.spec.order) && \
+             (has(object.spec.order.funds) || has(object.spec.order.paidUntil) || \
+             object.spec.order.?phase.orValue('Unpaid') != 'Unpaid')))",
+        ),
         ("mayConfirm", MAY_CONFIRM),
     ],
     rules: &[
@@ -65,6 +71,12 @@ const NAME_CLAIMS: Policy = Policy {
             holds: "variables.isOperator || variables.sameConfirm || variables.mayConfirm",
             message: "to change `spec.confirm` takes the verb `confirm` on nameclaims, which the ClusterRole \
                       `moorage-platform` has; have it bound to you",
+        },
+        Rule {
+            holds: "variables.isOperator || !variables.saysPaid || variables.mayConfirm",
+            message: "to create a NameClaim that confirms something, or by which an order is paid or funds a \
+                      Runtime, takes the verb `confirm` on nameclaims, which the ClusterRole `moorage-platform` \
+                      has; have it bound to whoever restores",
         },
     ],
 };
