@@ -8,6 +8,7 @@ use kube::Client;
 use super::books::{self, OrderName};
 use super::told::{money, time};
 use crate::admin::AdminError;
+use crate::api::NameClaimSpec;
 use crate::api::order_record::{AttemptRecord, AttemptState, OrderRecord};
 use crate::api::payment_receipt::Provider;
 use crate::api::runtime_order::FundingPhase;
@@ -26,7 +27,7 @@ pub struct PayLink {
 /// If there is none, with what to do instead.
 pub async fn run(client: Client, pay_link: &PayLink, print: impl Fn(String)) -> Result<(), AdminError> {
     let order = books::order(&client, &pay_link.order).await?;
-    let link = link(SystemClock.now(), &order.record).map_err(AdminError::Refused)?;
+    let link = link(SystemClock.now(), &order.claim.spec, &order.record).map_err(AdminError::Refused)?;
     print(link.to_owned());
     Ok(())
 }
@@ -35,7 +36,10 @@ pub async fn run(client: Client, pay_link: &PayLink, print: impl Fn(String)) -> 
 ///
 /// # Errors
 /// Why there is none, and what to do instead.
-pub fn link(now: Timestamp, order: &OrderRecord) -> Result<&str, String> {
+pub fn link<'o>(now: Timestamp, claim: &NameClaimSpec, order: &'o OrderRecord) -> Result<&'o str, String> {
+    if let Some(why) = unwanted(claim, order) {
+        return Err(format!("{why}; nobody should pay it any more. Place another order."));
+    }
     if order.phase == FundingPhase::Paid {
         let until = order.paid_until.map(|at| format!(" until {}", time(at))).unwrap_or_default();
         return Err(format!("It is paid{until}; there is nothing to pay now."));
@@ -50,11 +54,26 @@ pub fn link(now: Timestamp, order: &OrderRecord) -> Result<&str, String> {
     let newest = order.attempts.iter().max_by_key(|attempt| attempt.number);
     match newest {
         None => Err("No checkout was opened yet; `kubectl describe mord` says what it waits for.".into()),
-        Some(attempt) => of_attempt(now, attempt),
+        Some(attempt) => of_attempt(now, order, attempt),
     }
 }
 
-fn of_attempt(now: Timestamp, attempt: &AttemptRecord) -> Result<&str, String> {
+/// Why what is paid now would fund nothing.
+fn unwanted(claim: &NameClaimSpec, order: &OrderRecord) -> Option<&'static str> {
+    if order.is_over() {
+        return Some("The order is over");
+    }
+    if claim.tombstone.is_some() {
+        return Some("The order was deleted");
+    }
+    (order.phase == FundingPhase::Refunded).then_some("What was paid for the order went back")
+}
+
+fn of_attempt<'o>(
+    now: Timestamp,
+    order: &OrderRecord,
+    attempt: &'o AttemptRecord,
+) -> Result<&'o str, String> {
     match (attempt.state, &attempt.url) {
         (AttemptState::Open, _) if attempt.expire_time.is_some_and(|end| end <= now) => Err(
             "Its checkout has expired. The operator opens another by itself where it may; else place another order."
@@ -69,10 +88,18 @@ fn of_attempt(now: Timestamp, attempt: &AttemptRecord) -> Result<&str, String> {
             "The attempt {} was sent and nobody knows what came of it: look for it at the provider. If it was paid, `moorage billing resolve` with the payment's id there as the reference; it is never sent again by itself.",
             attempt.mark()
         )),
-        (AttemptState::Closed | AttemptState::Expired, _) => Err(
-            "No checkout is open. Where its provider still collects, pay the invoice in `status.subscription.invoices`; where another may be opened, that happens by itself. Place another order where neither is so."
-                .into(),
+        (AttemptState::Closed | AttemptState::Expired, _) => Err(closed(order)),
+    }
+}
+
+/// A status may be forged: what its provider still collects is looked up there, by what the claim says.
+fn closed(order: &OrderRecord) -> String {
+    let collected = order.subscription_id.as_ref().filter(|_| order.provider == Provider::Stripe);
+    match collected {
+        Some(subscription) => format!(
+            "No checkout is open. If an invoice of the subscription `{subscription}` is, its page is shown in Stripe's dashboard; the one in the order's status may be forged. Else another checkout is opened by itself where it may; place another order where it isn't."
         ),
+        None => "No checkout is open. Another is opened by itself where it may; place another order where it isn't.".into(),
     }
 }
 

@@ -20,8 +20,15 @@ fn attempt(number: u32, state: &str, more: &Value) -> Value {
     attempt
 }
 
+fn claim(more: &Value) -> NameClaimSpec {
+    let holder = json!({"namespace": "acme", "name": "first", "uid": "0b7e"});
+    let mut claim = json!({"type": "Order", "name": "0b7e", "holder": holder});
+    json_patch::merge(&mut claim, more);
+    serde_json::from_value(claim).unwrap()
+}
+
 fn found(order: &OrderRecord) -> Result<String, String> {
-    link("2026-11-21T12:00:00Z".parse().unwrap(), order).map(ToOwned::to_owned)
+    link("2026-11-21T12:00:00Z".parse().unwrap(), &claim(&json!({})), order).map(ToOwned::to_owned)
 }
 
 #[test]
@@ -41,13 +48,29 @@ fn where_there_is_none_it_says_why_and_what_to_do() {
         ("Stripe", "Paid", json!([]), "nothing to pay now"),
         ("Manual", "Unpaid", json!([]), "moorage billing resolve"),
         ("Stripe", "Unpaid", json!([]), "No checkout was opened yet"),
+        ("PayApp", "Ended", one("Open", &json!({"url": "https://x.example"})), "order is over"),
+        ("PayApp", "Refunded", one("Open", &json!({"url": "https://x.example"})), "went back"),
         ("Stripe", "Unpaid", one("Opening", &json!({})), "in a moment"),
         ("PayApp", "Unpaid", one("Held", &json!({})), "attempt 1-n"),
-        ("Stripe", "Unpaid", one("Closed", &json!({})), "Place another order"),
+        ("Stripe", "Unpaid", one("Closed", &json!({})), "place another order"),
         ("Stripe", "Unpaid", one("Open", &json!({})), "dashboard"),
         ("Stripe", "Unpaid", one("Open", &over), "expired"),
     ] {
         let refused = found(&order(provider, phase, &attempts)).unwrap_err();
         assert!(refused.contains(told), "{told}: {refused}");
     }
+}
+
+#[test]
+fn nobody_is_sent_to_pay_an_order_that_was_deleted_or_an_invoice_that_a_status_names() {
+    let open = json!([attempt(1, "Open", &json!({"url": "https://x.example"}))]);
+    let stone =
+        json!({"tombstone": {"releaseTime": "2026-11-21T11:30:00Z", "message": "The order was deleted."}});
+    let now = "2026-11-21T12:00:00Z".parse().unwrap();
+    let refused = link(now, &claim(&stone), &order("PayApp", "Unpaid", &open)).unwrap_err();
+    assert!(refused.contains("was deleted"), "{refused}");
+    let mut due = order("Stripe", "PastDue", &json!([attempt(1, "Closed", &json!({}))]));
+    due.subscription_id = Some("sub_1".into());
+    let refused = found(&due).unwrap_err();
+    assert!(refused.contains("`sub_1`") && !refused.contains("status.subscription"), "{refused}");
 }
