@@ -86,7 +86,9 @@ impl Inner {
     fn keep_listed(&mut self) {
         let Some(listed) = self.listed.take() else { return };
         let gone: Vec<String> = self.ids.keys().filter(|key| !listed.contains(*key)).cloned().collect();
-        gone.iter().for_each(|key| self.remove(key));
+        for key in gone {
+            self.remove(&key);
+        }
     }
 }
 
