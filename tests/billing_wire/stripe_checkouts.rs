@@ -64,10 +64,15 @@ async fn money_that_takes_days_is_confirming_and_then_there_or_not() {
             let truth = bench.truth(&new, &opened).await;
             assert_eq!(truth.checkouts[0].state, CheckoutState::Confirming, "{billing:?}");
             assert_eq!(truth.payments, []);
+            bench.days(5);
+            let before = now();
             bench.server.sim.enter().settle(&opened.id, came).unwrap();
             let truth = bench.truth(&new, &opened).await;
             assert_eq!(truth.checkouts[0].state, state, "{billing:?} {came:?}");
             assert_eq!(truth.payments.len(), payments);
+            // It came when it was there, days after the charge was made.
+            let late = SignedDuration::from_hours(4 * 24);
+            assert!(truth.payments.iter().all(|payment| payment.paid_at > before + late));
         }
     }
 }

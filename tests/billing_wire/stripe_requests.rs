@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
-use billing_sim::stripe::sessions::Visit;
+use billing_sim::stripe::sessions::{Settled, Visit};
 use bytes::Bytes;
 use moorage::billing::stripe::Stripe;
 use moorage::billing::{
@@ -132,6 +132,11 @@ async fn pay_once(bench: &Bench, stripe: &Stripe) {
     }
     bench.server.sim.enter().dispute(&payment.id).unwrap();
     stripe.read(&known(&new, &opened)).await.unwrap();
+    let slow = NewCheckout { idempotency_key: "slow".to_owned(), ..checkout(Billing::Once) };
+    let opened = stripe.open_checkout(&slow).await.unwrap();
+    bench.server.sim.enter().visit(&opened.id, Visit::PayLater).unwrap();
+    bench.server.sim.enter().settle(&opened.id, Settled::Came).unwrap();
+    stripe.read(&known(&slow, &opened)).await.unwrap();
     let other = NewCheckout { idempotency_key: "another".to_owned(), ..checkout(Billing::Once) };
     let opened = stripe.open_checkout(&other).await.unwrap();
     stripe.close_checkout(&opened).await.unwrap();
@@ -189,6 +194,7 @@ async fn the_published_examples_can_be_read() {
 const EVERY_CALL: &str = "
 DELETE /v1/subscriptions/{id}
 GET /v1/charges
+GET /v1/charges/{id}
 GET /v1/checkout/sessions
 GET /v1/checkout/sessions/{id}
 GET /v1/disputes

@@ -55,7 +55,7 @@ macro_rules! identified {
     )*};
 }
 
-identified!(Reference, Intent, Subscription, Method, Charge, Dispute, Invoice);
+identified!(Reference, Intent, Subscription, Method, Charge, BalanceTransaction, Dispute, Invoice);
 
 /// One page of a list.
 #[derive(Deserialize)]
@@ -239,6 +239,15 @@ pub(super) struct Charge {
     pub(super) payment_intent: Option<Expandable<Reference>>,
     #[serde(default)]
     pub(super) payment_method_details: Option<MethodDetails>,
+    #[serde(default)]
+    pub(super) balance_transaction: Option<Expandable<BalanceTransaction>>,
+}
+
+/// Money as it comes in.
+#[derive(Deserialize)]
+pub(super) struct BalanceTransaction {
+    id: String,
+    pub(super) created: i64,
 }
 
 #[derive(Deserialize)]
@@ -368,6 +377,12 @@ impl Charge {
     /// What was taken, which an authorization alone isn't.
     pub(super) fn captured(&self) -> i64 {
         self.amount_captured.unwrap_or(self.amount)
+    }
+
+    /// Whether its money may come days after it was made. A card's is there at once.
+    pub(super) fn is_slow(&self) -> bool {
+        let kind = self.payment_method_details.as_ref().and_then(|details| details.kind.as_deref());
+        kind.is_some_and(|kind| kind != "card")
     }
 
     /// Whether money came in by it.

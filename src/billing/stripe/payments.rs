@@ -28,6 +28,24 @@ impl Stripe {
         self.all("charges.list", "charges", Form::default().with(filter, id)).await
     }
 
+    /// When the money of a charge came, if that may be long after it was made. A restricted key that may not read the balance
+    /// isn't told.
+    pub(super) async fn came_at(&self, charge: &Charge) -> Result<Option<i64>, Error> {
+        if !charge.is_slow() {
+            return Ok(None);
+        }
+        let query = expand(Form::default(), &["balance_transaction"]);
+        let read: Result<Charge, Error> = self.get("charge.get", &["charges", &charge.id], &query).await;
+        match read {
+            Ok(charge) => {
+                let transaction = charge.balance_transaction.as_ref().and_then(|it| it.object());
+                Ok(transaction.map(|transaction| transaction.created))
+            }
+            Err(error) if error.class() == ErrorClass::Credentials => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     pub(super) async fn disputes(&self, charge: &str) -> Result<Vec<Dispute>, Error> {
         self.all("disputes.list", "disputes", Form::default().with("charge", charge)).await
     }

@@ -46,7 +46,8 @@ impl Stripe {
             return Err(incomplete("charges.list", "the checkout is paid, and its charge isn't listed"));
         }
         for charge in charges.iter().filter(|charge| charge.is_paid()) {
-            let paid = self.payment(charge, Paid::plain(Purpose::First)).await?;
+            let at = self.came_at(charge).await?;
+            let paid = self.payment(charge, Paid { at, ..Paid::plain(Purpose::First) }).await?;
             truth.payments.push(Payment { attempt: Some(known.attempt.number), ..paid });
             truth.payment_method = translate::method_of(charge).or(truth.payment_method.take());
         }

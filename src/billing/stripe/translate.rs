@@ -16,7 +16,7 @@ pub(super) struct Paid {
     pub(super) period: Option<Period>,
     /// What its invoice asks for that.
     pub(super) invoiced: Option<Money>,
-    /// When its invoice was paid, in seconds: a charge is made days before a transfer comes in.
+    /// When the money came, in seconds, if that is known: a charge is made days before a transfer comes in.
     pub(super) at: Option<i64>,
 }
 

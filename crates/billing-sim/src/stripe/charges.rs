@@ -83,6 +83,9 @@ impl State {
     /// The money is there: the one place where any comes in.
     fn succeeded(&mut self, intent: &str, charge: &str) {
         let shown = self.object(charge).cloned().unwrap_or_default();
+        let transaction = self.id("txn_");
+        self.put(json!({"id": transaction, "object": "balance_transaction", "amount": shown["amount"], "currency": shown["currency"], "source": charge}));
+        self.set(charge, &json!({"balance_transaction": transaction}));
         let detail = json!({"amount": shown["amount"], "currency": shown["currency"], "order": shown["metadata"]["order"]});
         self.effect("stripe", "charge", intent, detail);
         self.event("charge.succeeded", charge);

@@ -67,6 +67,7 @@ pub fn routes() -> Router<Arc<Sim>> {
         )
         .route("/v1/invoices", get(objects::list))
         .route("/v1/charges", get(objects::list))
+        .route("/v1/charges/{id}", get(objects::show))
         .route("/v1/disputes", get(objects::list))
         .route("/v1/refunds", get(objects::list).post(charges::refund))
         .route("/v1/events", get(objects::list))
