@@ -214,6 +214,25 @@ impl OrderRecord {
         self.endings.iter().find(|ending| ending.subscription_id == subscription)
     }
 
+    /// Whether an attempt asks for the dearer Plan that is to be bought from now on.
+    pub fn is_for_change(&self, attempt: &AttemptRecord) -> bool {
+        self.change.as_ref().is_some_and(|change| change.price.asks(attempt.amount, &attempt.currency))
+    }
+
+    /// What is bought at the page of an attempt: the dearer Plan, if it asks for that.
+    pub fn asked_by(&self, attempt: &AttemptRecord) -> &Price {
+        let dearer = self.change.as_ref().filter(|_| self.is_for_change(attempt));
+        dearer.map_or(&self.price, |change| &change.price)
+    }
+
+    /// Whether what an attempt asks for is bought, is to be bought, or was bought just before. A page that asks for
+    /// anything else was withdrawn.
+    pub fn still_asks(&self, attempt: &AttemptRecord) -> bool {
+        let before = self.former.as_ref().map(|former| &former.price);
+        let asks = |price: &Price| price.asks(attempt.amount, &attempt.currency);
+        self.is_for_change(attempt) || asks(&self.price) || before.is_some_and(asks)
+    }
+
     /// Whether it funds nothing any more, whatever is paid.
     pub fn is_over(&self) -> bool {
         self.runtime_gone_time.is_some() || self.phase == FundingPhase::Ended
@@ -271,6 +290,13 @@ pub struct Price {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub title: Option<String>,
+}
+
+impl Price {
+    /// Whether it is this amount, in the smallest unit of this currency.
+    pub fn asks(&self, amount: i64, currency: &str) -> bool {
+        self.amount == amount && self.currency == currency
+    }
 }
 
 /// A Runtime that an order funds.

@@ -125,7 +125,7 @@ pub const ENTRIES: &[Entry] = &[
     entry(
         r::PLAN_NOT_PAID,
         "`moorage billing lookup -n NS`",
-        "A subscription at Stripe is changed by itself. Else delete the order that funds it, and place one for that Plan with `runtimeRef`, which takes over once it is paid; or set the earlier Plan. It runs on meanwhile",
+        "A subscription at Stripe is changed by itself; at PayApp a dearer Plan is paid at the order's page (`moorage billing pay-link`). Else delete the order that funds it, and place one for that Plan with `runtimeRef`, which takes over once it is paid; or set the earlier Plan. It runs on meanwhile",
     ),
     entry(
         r::PROVIDER_NOT_CONFIGURED,

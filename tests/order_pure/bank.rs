@@ -47,6 +47,8 @@ pub struct Held {
     pub number: u32,
     pub key: String,
     pub id: String,
+    /// What it asks for.
+    pub amount: i64,
     pub state: Session,
     pub expires: Option<i64>,
     pub subscription: Option<String>,
@@ -118,7 +120,14 @@ impl Bank {
     }
 
     /// Opens a checkout; at Stripe the same key again opens none.
-    pub fn open(&mut self, number: u32, key: &str, expires: Option<i64>, recurs: Recurs) -> OpenCheckout {
+    pub fn open(
+        &mut self,
+        number: u32,
+        key: &str,
+        amount: i64,
+        expires: Option<i64>,
+        recurs: Recurs,
+    ) -> OpenCheckout {
         if self.is_payapp() || !self.sessions.iter().any(|it| it.key == key) {
             self.made += 1;
             let place = self.made;
@@ -126,10 +135,10 @@ impl Bank {
             let subscription = (self.is_payapp() && recurs == Recurs::Yes).then(|| format!("770{place}"));
             let id = subscription.clone().unwrap_or(id);
             if let Some(registration) = &subscription {
-                self.subscribe(registration);
+                self.subscribe(registration, amount);
             }
             let (key, state) = (key.to_owned(), Session::Open);
-            self.sessions.push(Held { number, key, id, state, expires, subscription });
+            self.sessions.push(Held { number, key, id, amount, state, expires, subscription });
             self.count();
             return self.opened(self.sessions.last().unwrap());
         }
@@ -228,9 +237,9 @@ impl Bank {
         if recurs == Recurs::Yes && !self.is_payapp() {
             self.sessions[place].subscription = Some(format!("sub_{}", self.sessions[place].id));
         }
-        let subscription = self.sessions[place].subscription.clone();
+        let (subscription, amount) = (self.sessions[place].subscription.clone(), self.sessions[place].amount);
         if let Some(id) = &subscription {
-            self.subscribe(id);
+            self.subscribe(id, amount);
         }
         let ours = self.subscriptions.iter_mut().find(|it| Some(&it.id) == subscription.as_ref());
         if let Some(it) = ours.filter(|it| it.state == SubscriptionState::Incomplete) {
@@ -249,20 +258,20 @@ impl Bank {
         }
         let end = month_after(self.kind, at(now));
         let period = subscription.is_some().then(|| Period { start: at(now), end });
-        let asked = self.asks.unwrap_or(PRICE);
+        let asked = self.asks.unwrap_or(amount);
         self.paid(now, asked, Purpose::First, period, subscription);
         let number = self.sessions[place].number;
         self.payments.last_mut().unwrap().attempt = Some(number);
     }
 
-    fn subscribe(&mut self, id: &str) {
+    fn subscribe(&mut self, id: &str, amount: i64) {
         if self.subscriptions.iter().any(|it| it.id == id) {
             return;
         }
         self.subscriptions.push(Subscription {
             id: id.to_owned(),
             state: SubscriptionState::Incomplete,
-            price: Some(money(PRICE, self.currency())),
+            price: Some(money(amount, self.currency())),
             interval: None,
             paid_until: None,
             period_end: None,
@@ -394,6 +403,15 @@ impl Bank {
     pub fn collecting(&self) -> usize {
         let collects = |it: &&Subscription| it.state != SubscriptionState::Ended && it.ends_at.is_none();
         self.subscriptions.iter().filter(collects).count()
+    }
+
+    /// Those of them that were paid once.
+    pub fn charging(&self) -> usize {
+        let charges = |it: &&Subscription| {
+            !matches!(it.state, SubscriptionState::Ended | SubscriptionState::Incomplete)
+                && it.ends_at.is_none()
+        };
+        self.subscriptions.iter().filter(charges).count()
     }
 
     fn opened(&self, held: &Held) -> OpenCheckout {

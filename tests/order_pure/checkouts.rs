@@ -15,7 +15,7 @@ use moorage::control::policy::Suspension;
 use moorage::control::runtime::facts::Refusal;
 
 use crate::bank::{Recurs, Session, Sight};
-use crate::world::{DAY, Fault, World, at, payment, runtime};
+use crate::world::{DAY, Fault, PRICE, World, at, payment, runtime};
 
 const FAULTS: [Fault; 4] = [Fault::Before, Fault::After, Fault::Unanswered, Fault::Refused];
 
@@ -385,7 +385,7 @@ fn payapps_notices_pay_and_give_back() {
 fn two_paid_checkouts_fund_one_runtime_and_the_second_is_told_and_ended() {
     let mut world = paid(PaymentMode::Subscription);
     // Somebody paid a second session of the order, by what went wrong outside of it.
-    world.bank.open(1, "another", None, Recurs::Yes);
+    world.bank.open(1, "another", PRICE, None, Recurs::Yes);
     world.now += 60;
     world.visit(Session::Complete);
     world.hint();

@@ -65,8 +65,8 @@ impl World {
         let now = self.now;
         let is_told = reply == Reply::Told;
         match effect {
-            Effect::RecordAttempt { number, expire_time, forgets } => {
-                let attempt = self.attempt_of(*number, *expire_time);
+            Effect::RecordAttempt { number, amount, expire_time, forgets } => {
+                let attempt = self.attempt_of(*number, *amount, *expire_time);
                 self.recorded(|order| {
                     order.attempts.retain(|it| Some(it.number) != *forgets);
                     order.attempts.push(attempt);
@@ -131,7 +131,7 @@ impl World {
         }
     }
 
-    fn attempt_of(&self, number: u32, expire_time: Option<jiff::Timestamp>) -> AttemptRecord {
+    fn attempt_of(&self, number: u32, amount: i64, expire_time: Option<jiff::Timestamp>) -> AttemptRecord {
         let (nonce, record) = (format!("n{number}"), self.record_ref());
         AttemptRecord {
             number,
@@ -139,7 +139,7 @@ impl World {
             nonce,
             create_time: at(self.now),
             expire_time,
-            amount: record.price.amount,
+            amount,
             currency: record.price.currency.clone(),
             state: AttemptState::Opening,
             checkout_id: None,
@@ -168,7 +168,7 @@ impl World {
             Reply::Refused => Err(error(ErrorClass::Throttled { retry_after: None })),
             _ => {
                 let expires = attempt.expire_time.map(|time| time.as_second());
-                let page = self.bank.open(number, &attempt.idempotency_key, expires, recurs);
+                let page = self.bank.open(number, &attempt.idempotency_key, attempt.amount, expires, recurs);
                 self.announced(&attempt, page, reply)
             }
         };
@@ -186,7 +186,7 @@ impl World {
         reply: Reply,
     ) -> Result<OpenCheckout, Error> {
         if self.bank.kind == Provider::PayApp {
-            let is_taken = self.mute || self.request_told(&attempt.mark(), &page);
+            let is_taken = self.mute || self.request_told(&attempt.mark(), attempt.amount, &page);
             if !is_taken || reply == Reply::Deaf {
                 self.bank.forget_last();
                 return Err(error(ErrorClass::Unavailable));

@@ -24,6 +24,7 @@ mod oracle;
 mod payapp;
 mod polls;
 mod post;
+mod registrations;
 mod sequences;
 mod unfunded;
 mod vanished;

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use moorage::api::order_record::AttemptState;
 use moorage::api::payment_receipt::{Provider, ReceiptType};
 use moorage::api::runtime_order::{FundingPhase, PaymentMode};
 use moorage::billing::{Dispute, Refunded};
@@ -17,7 +18,7 @@ use proptest::prelude::*;
 use crate::bank::{Session, money};
 use crate::oracle::{Size, reckon};
 use crate::post::Mail;
-use crate::world::{DAY, Fault, PRICE, World, dear};
+use crate::world::{DAY, DEAR, Fault, PRICE, World, dear};
 
 /// How long sequences are.
 const LENGTH: usize = 5;
@@ -150,7 +151,7 @@ pub fn check_always(world: &World) -> Result<(), String> {
 }
 
 /// The larger of the sizes that are funded.
-fn size(world: &World) -> Option<Size> {
+pub fn size(world: &World) -> Option<Size> {
     let record = world.claim.as_ref()?.spec.order.as_deref()?;
     let price = &record.price.plan;
     Some(if price.name == "max" && record.pays_for(price) { Size::Dearer } else { Size::Former })
@@ -184,10 +185,29 @@ pub fn check_end(world: &World) -> Result<(), String> {
     }
     let may_be_paid =
         matches!(expected, FundingPhase::Unpaid | FundingPhase::PastDue | FundingPhase::Suspended);
-    says(may_be_paid || world.bank.open_now() == 0, &|| "a page is open, and nothing is to be paid".into())?;
+    let is_offered = dearer_is_offered(world, expected);
+    says(may_be_paid || is_offered || world.bank.open_now() == 0, &|| {
+        "a page is open, and nothing is to be paid".into()
+    })?;
+    let is_held = record.attempts.last().is_some_and(|it| it.state == AttemptState::Held);
+    let is_confirming = world.bank.sessions.iter().any(|it| it.state == Session::Confirming);
+    let can_be_paid = is_held || is_confirming || world.bank.open_now() == 1;
+    says(!is_offered || can_be_paid, &|| "the dearer Plan can't be paid".into())?;
     let collects = matches!(expected, FundingPhase::Refunded | FundingPhase::Ended);
     says(!collects || world.bank.collecting() == 0, &|| "it is over, and collected for".into())?;
-    says(world.bank.collecting() <= 1, &|| "two subscriptions are collected for".into())
+    says(world.bank.charging() <= 1, &|| "two subscriptions are collected for".into())
+}
+
+/// Whether the Plan that the Runtime asks for is to be registered at PayApp, and isn't paid.
+fn dearer_is_offered(world: &World, phase: FundingPhase) -> bool {
+    let record = world.record_ref();
+    let is_asked = world.runtime.as_ref().is_some_and(|runtime| {
+        let funded = record.funds.as_ref().and_then(|funds| funds.uid.as_ref());
+        let wish = runtime.spec.plan_ref.as_ref().map(|plan| plan.name.as_str());
+        wish == Some("max") && funded == runtime.metadata.uid.as_ref()
+    });
+    let registers = (record.provider, record.mode) == (Provider::PayApp, PaymentMode::Subscription);
+    registers && is_asked && phase == FundingPhase::Paid && record.price.plan.name != "max"
 }
 
 /// Each charge has a receipt that outlives the order, with a flag if it came too late to fund anything; and nothing is open
@@ -202,6 +222,11 @@ pub fn every_charge_is_accounted_for(world: &World) -> Result<(), String> {
         let is_late = stone.is_some_and(|stone| payment.paid_at > stone.release_time);
         let is_flagged = receipt.is_some_and(|receipt| !receipt.spec.flags.is_empty());
         let funds = world.record_ref().funds.as_ref().is_some_and(|funds| funds.uid.is_some());
+        // A page that was paid wasn't withdrawn before, if that is told at once.
+        let is_told_at_once = world.bank.kind == Provider::PayApp && world.mail == Mail::Prompt;
+        if is_told_at_once && is_flagged && payment.amount.minor == DEAR {
+            return Err(format!("a dearer Plan was paid, and isn't had: {payment:?}"));
+        }
         if receipt.is_none() {
             return Err(format!("a charge that nobody knows of: {payment:?}"));
         }

@@ -10,7 +10,7 @@ use moorage::control::order::decide::decide;
 use moorage::control::order::step::{Rest, Step};
 use stateright::{Checker, Model, Property};
 
-use crate::matrix::{Event as Out, every_charge_is_accounted_for, happen};
+use crate::matrix::{Event as Out, every_charge_is_accounted_for, happen, size};
 use crate::oracle::reckon;
 use crate::world::{Fault, World, at};
 
@@ -143,6 +143,11 @@ impl Model for Small {
             }),
             Property::always("what rests is funded exactly while it is paid", |_, it: &Situation| {
                 it.at_rest.is_none() || is_right(&it.world)
+            }),
+            Property::always("what rests has the size that is paid at PayApp", |_, it: &Situation| {
+                let world = &it.world;
+                let is_payapps = world.bank.kind == Provider::PayApp && it.at_rest == Some(Rest::Fulfilled);
+                !is_payapps || size(world) == Some(reckon(world).size)
             }),
             Property::always("no charge is lost", |_, it: &Situation| {
                 let over = it.at_rest.is_some() || it.world.order.is_none();

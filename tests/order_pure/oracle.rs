@@ -24,6 +24,8 @@ pub struct Reckoning {
     pub for_nothing: BTreeSet<String>,
     /// The size that is paid for.
     pub size: Size,
+    /// The highest price that was paid and didn't go back.
+    level: i64,
 }
 
 /// Which of the two Plans is paid for.
@@ -64,17 +66,25 @@ pub fn reckon(world: &World) -> Reckoning {
             it.size = if has_gone_back(payment) { Size::Former } else { Size::Dearer };
             continue;
         }
+        if world.bank.kind == Provider::PayApp && it.takes(world, payment) {
+            continue;
+        }
         let (begins, ends) = stretch(world.bank.kind, payment);
         let again = it
             .paid_to
             .is_some_and(|paid| if once { begins < paid } else { ends <= paid || begins + DAY < paid });
-        let asked = asking(&world.bank.payments[..place]);
+        let asked = match world.bank.kind {
+            // Each of its pages asks for its own price.
+            Provider::PayApp => payment.amount.minor,
+            _ => asking(&world.bank.payments[..place]),
+        };
         let is_right = payment.amount.minor == asked;
         match (is_right && !again, has_gone_back(payment)) {
             (true, false) => {
                 it.paid_to = Some(ends);
                 // The whole price pays for the size, whatever became of the difference before it.
                 it.size = if asked == DEAR { Size::Dearer } else { it.size };
+                it.level = it.level.max(asked);
             }
             (true, true) => it.taken_back_to = it.taken_back_to.max(Some(ends)),
             (false, false) => {
@@ -88,6 +98,32 @@ pub fn reckon(world: &World) -> Reckoning {
 }
 
 impl Reckoning {
+    /// A payment at PayApp of another price than was paid before: of a lower one it is for nothing, and a higher one begins
+    /// anew, or leaves what there was if it went back while that was paid for.
+    fn takes(&mut self, world: &World, payment: &Payment) -> bool {
+        let (amount, paid_at) = (payment.amount.minor, payment.paid_at.as_second());
+        let is_flagged =
+            world.receipts.iter().any(|it| it.spec.provider_id == payment.id && !it.spec.flags.is_empty());
+        // What was paid at the page of a dearer Plan after that was withdrawn.
+        let is_late = amount == DEAR && is_flagged;
+        if is_late || amount < self.level {
+            if !has_gone_back(payment) {
+                self.for_nothing.insert(payment.id.clone());
+            }
+            return true;
+        }
+        if self.level == 0 || amount == self.level {
+            return false;
+        }
+        let (_, ends) = stretch(Provider::PayApp, payment);
+        if !has_gone_back(payment) {
+            (self.paid_to, self.size, self.level) = (Some(ends), Size::Dearer, amount);
+        } else if self.paid_to.is_none_or(|paid| paid_at >= paid) {
+            self.taken_back_to = self.taken_back_to.max(Some(ends));
+        }
+        true
+    }
+
     /// Where it stands at a time; `seen` is when the operator saw that money went back, from when on data is kept.
     pub fn phase(&self, now: i64, seen: Option<i64>) -> FundingPhase {
         let is_paid = self.paid_to.is_some_and(|paid| now < paid);

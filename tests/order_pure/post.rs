@@ -21,7 +21,7 @@ pub enum Mail {
 
 impl World {
     /// A request or registration is told of while it is being made; whether that was taken.
-    pub fn request_told(&mut self, mark: &str, page: &OpenCheckout) -> bool {
+    pub fn request_told(&mut self, mark: &str, amount: i64, page: &OpenCheckout) -> bool {
         let payment = page.subscription.as_deref().map_or(page.id.clone(), request_of);
         self.deliver(&Notice {
             order: "order-1".into(),
@@ -29,14 +29,15 @@ impl World {
             payment,
             subscription: page.subscription.clone().filter(|_| !self.bare),
             state: NoticeState::Requested,
-            amount: Some(Money::new(PRICE, KRW)),
+            amount: Some(Money::new(amount, KRW)),
             paid_at: None,
         })
     }
 
     pub fn withdrawal_told(&mut self, number: u32, id: &str) {
         let mark = self.mark(number);
-        self.tell(Notice { payment: id.to_owned(), ..notice(&mark, NoticeState::RequestCancelled) });
+        let amount = self.bank.sessions.iter().find(|it| it.id == id).map_or(PRICE, |it| it.amount);
+        self.tell(Notice { payment: id.to_owned(), ..notice(&mark, amount, NoticeState::RequestCancelled) });
     }
 
     /// What a customer did at a page.
@@ -62,7 +63,7 @@ impl World {
                 let paid = paid.clone();
                 self.tell(of(&paid, &mark, state));
             }
-            None => self.tell(Notice { payment, subscription, ..notice(&mark, state) }),
+            None => self.tell(Notice { payment, subscription, ..notice(&mark, held.amount, state) }),
         }
     }
 
@@ -71,13 +72,14 @@ impl World {
             return;
         }
         let held = self.bank.sessions.iter().find(|it| it.subscription.as_deref() == Some(registration));
-        let mark = self.mark(held.unwrap().number);
+        let (number, amount) = held.map(|it| (it.number, it.amount)).unwrap();
+        let mark = self.mark(number);
         let told = match self.bank.payments.get(before).cloned() {
             Some(paid) => of(&paid, &mark, NoticeState::Paid),
             None => Notice {
                 payment: format!("34{}", self.now),
                 subscription: Some(registration.to_owned()),
-                ..notice(&mark, NoticeState::RenewalFailed)
+                ..notice(&mark, amount, NoticeState::RenewalFailed)
             },
         };
         let paid_at = told.paid_at.or(Some(crate::world::at(self.now)));
@@ -149,14 +151,14 @@ impl World {
     }
 }
 
-fn notice(mark: &str, state: NoticeState) -> Notice {
+fn notice(mark: &str, amount: i64, state: NoticeState) -> Notice {
     Notice {
         order: "order-1".into(),
         attempt: mark.to_owned(),
         payment: String::new(),
         subscription: None,
         state,
-        amount: Some(Money::new(PRICE, KRW)),
+        amount: Some(Money::new(amount, KRW)),
         paid_at: None,
     }
 }
@@ -166,6 +168,6 @@ fn of(paid: &Payment, mark: &str, state: NoticeState) -> Notice {
         payment: paid.id.clone(),
         subscription: paid.subscription.clone(),
         paid_at: Some(paid.paid_at),
-        ..notice(mark, state)
+        ..notice(mark, paid.amount.minor, state)
     }
 }

@@ -610,8 +610,11 @@ impl World {
         change(&mut self.order_mut().metadata);
     }
 
-    /// The Runtime asks for a Plan of this name.
-    pub fn ask_for(&mut self, name: &str, plan: PlanSpec) {
+    /// The Runtime asks for a Plan of this name. PayApp takes won.
+    pub fn ask_for(&mut self, name: &str, mut plan: PlanSpec) {
+        if self.bank.kind == Provider::PayApp {
+            plan.currency = "KRW".into();
+        }
         if self.runtime.is_some() {
             self.runtime_mut().spec.plan_ref = Some(NameRef::new(name));
             self.wish = Some((name.into(), plan));

@@ -213,7 +213,7 @@ fn counts(account: Option<&Account>, receipt: &Receipt) -> &'static str {
         Some(OddityKind::Duplicate) => "paid for already: funds nothing, refund it",
         Some(OddityKind::PartialRefund) => "funds; a part of it went back",
         Some(OddityKind::Disputed) => "funds until the customer's bank has decided",
-        Some(OddityKind::Returned | OddityKind::DifferenceReturned) => "went back",
+        Some(OddityKind::Returned | OddityKind::DifferenceReturned | OddityKind::PlanReturned) => "went back",
         None => "counts",
     }
 }

@@ -40,7 +40,9 @@ pub fn link<'o>(now: Timestamp, claim: &NameClaimSpec, order: &'o OrderRecord) -
     if let Some(why) = unwanted(claim, order) {
         return Err(format!("{why}; nobody should pay it any more. Place another order."));
     }
-    if order.phase == FundingPhase::Paid {
+    let newest = order.attempts.iter().max_by_key(|attempt| attempt.number);
+    let is_dearer = |it: &AttemptRecord| !it.state.is_over() && order.is_for_change(it);
+    if order.phase == FundingPhase::Paid && !newest.is_some_and(is_dearer) {
         let until = order.paid_until.map(|at| format!(" until {}", time(at))).unwrap_or_default();
         return Err(format!("It is paid{until}; there is nothing to pay now."));
     }
@@ -51,7 +53,6 @@ pub fn link<'o>(now: Timestamp, claim: &NameClaimSpec, order: &'o OrderRecord) -
             order.uid
         ));
     }
-    let newest = order.attempts.iter().max_by_key(|attempt| attempt.number);
     match newest {
         None => Err("No checkout was opened yet; `kubectl describe mord` says what it waits for.".into()),
         Some(attempt) => of_attempt(now, order, attempt),

@@ -226,7 +226,13 @@ fn paid(resolve: &Resolve, claimed: &Claimed) -> Result<(ReceiptType, i64, Strin
             "{why}; give back at its provider what was paid for it, or place another order, and vouch for the money there"
         ));
     }
-    let price = &claimed.record.price;
+    // A dearer Plan is registered at its own price.
+    let order = &claimed.record;
+    let named = order
+        .attempts
+        .iter()
+        .find(|it| resolve.registration.is_some() && it.subscription_id == resolve.registration);
+    let price = named.map_or(&order.price, |attempt| order.asked_by(attempt));
     match &resolve.amount {
         Some(given) if (given.minor, given.currency.code()) != (price.amount, price.currency.as_str()) => {
             Err(format!(

@@ -31,6 +31,8 @@ pub struct Account {
     pub returned_until: Option<Timestamp>,
     /// The subscription that is the order's own: the last that paid for anything.
     pub subscription: Option<String>,
+    /// The payment by which the dearer Plan that is asked for was registered.
+    pub dearer: Option<String>,
     /// What a person should look at, by payment.
     pub oddities: Vec<Oddity>,
 }
@@ -59,6 +61,8 @@ pub enum OddityKind {
     Returned,
     /// The difference for a dearer Plan went back: the earlier one is paid for, until the whole price of the dearer is.
     DifferenceReturned,
+    /// The first payment for a dearer Plan went back, and the earlier one is still paid for: it runs on.
+    PlanReturned,
     /// It came when the Runtime was gone: it pays for nothing.
     TooLate,
 }
@@ -72,6 +76,7 @@ pub fn account(order: &OrderRecord, truth: &ProviderTruth) -> Account {
         truth,
         account: Account::default(),
         run: None,
+        level: None,
         returned: Vec::new(),
         reduced: Vec::new(),
     };
@@ -83,7 +88,10 @@ pub fn account(order: &OrderRecord, truth: &ProviderTruth) -> Account {
     fold.account.subscription = own.or_else(|| order.subscription_id.clone()).or_else(first);
     fold.invoiced();
     fold.went_back();
-    fold.told_of_differences(OddityKind::DifferenceReturned);
+    fold.told_of_differences(match order.provider {
+        Provider::PayApp => OddityKind::PlanReturned,
+        Provider::Stripe | Provider::Manual => OddityKind::DifferenceReturned,
+    });
     fold.account
 }
 
@@ -94,9 +102,11 @@ struct Fold<'o> {
     account: Account,
     /// Where a run of intervals without a gap began, and how many it has: months are counted from its first day.
     run: Option<(Timestamp, i32)>,
+    /// The highest price that was paid by PayApp, where each dearer Plan is another registration.
+    level: Option<i64>,
     /// What went back whole, with the end of the time that it had paid for.
     returned: Vec<(Timestamp, String)>,
-    /// Differences that went back, since a whole price was last paid.
+    /// Differences, or first payments for a dearer Plan, that went back, since its whole price was last paid.
     reduced: Vec<String>,
 }
 
@@ -124,6 +134,9 @@ impl Fold<'_> {
             return self.odd(payment, OddityKind::AmountMismatch);
         };
         match (covered, payment.state()) {
+            (Some(_), PaymentState::Refunded | PaymentState::Lost) if self.is_early(payment) => {
+                self.undone(payment);
+            }
             (Some(covered), PaymentState::Refunded | PaymentState::Lost) => {
                 self.own(payment);
                 self.returned.push((covered.until, payment.id.clone()));
@@ -143,8 +156,32 @@ impl Fold<'_> {
         self.account.paid_until = Some(until);
         self.run = run;
         self.own(payment);
+        if self.order.provider == Provider::PayApp {
+            self.level = self.level.max(Some(payment.amount.minor));
+            let wish = self.order.change.as_ref().filter(|wish| is_price(&wish.price, payment.amount));
+            self.account.dearer = wish.map(|_| payment.id.clone()).or(self.account.dearer.take());
+        }
         if !self.is_former(payment) {
             self.told_of_differences(OddityKind::Returned);
+        }
+    }
+
+    /// Whether it is the first for a dearer Plan than was paid for until then.
+    fn is_dearer(&self, payment: &Payment) -> bool {
+        self.level.is_some_and(|level| payment.amount.minor > level)
+    }
+
+    /// Whether it is so while the earlier one is paid for.
+    fn is_early(&self, payment: &Payment) -> bool {
+        self.is_dearer(payment) && self.account.paid_until.is_some_and(|paid| payment.paid_at < paid)
+    }
+
+    /// It leaves what was paid for before, and that registration is the order's own.
+    fn undone(&mut self, payment: &Payment) {
+        if is_price(&self.order.price, payment.amount) && self.order.former.is_some() {
+            self.reduced.push(payment.id.clone());
+        } else {
+            self.odd(payment, OddityKind::Returned);
         }
     }
 
@@ -185,6 +222,7 @@ impl Fold<'_> {
         let is_ours = of.is_some_and(|it| self.has_our_price(it)) && !self.is_asked_otherwise(payment);
         let invoiced = payment.invoiced.filter(|_| is_ours && payment.period.is_some());
         invoiced.is_some_and(|sum| is_price(&self.order.price, sum))
+            || self.is_asked(payment)
             || self.is_former(payment)
             || is_price(&self.order.price, payment.amount)
     }
@@ -198,12 +236,29 @@ impl Fold<'_> {
         (asked.minor, asked.currency.code()) != (attempt.amount, attempt.currency.as_str())
     }
 
-    /// A price before the Plan was changed, paid before it was: the last, or the first one. Prices between them aren't recorded,
-    /// so what was invoiced for a period that was over by then is left as it is.
+    /// What the page at PayApp asked for that led to it: a price that was bought then, or that of the dearer Plan that is
+    /// to be bought. Of a page for another one, which was withdrawn, nothing counts.
+    fn is_asked(&self, payment: &Payment) -> bool {
+        let (order, amount) = (self.order, payment.amount);
+        let mut attempts = order.attempts.iter().filter(|it| Some(it.number) == payment.attempt);
+        let is_its =
+            attempts.any(|it| (it.amount, it.currency.as_str()) == (amount.minor, amount.currency.code()));
+        let is_bought = amount.minor <= order.price.amount
+            || order.change.as_ref().is_some_and(|change| is_price(&change.price, amount));
+        order.provider == Provider::PayApp && is_its && is_bought
+    }
+
+    /// A price before the Plan was changed, paid before it was: the last, or at Stripe the first one too; at PayApp by the
+    /// registration before. Prices between them aren't recorded, so what was invoiced for a period that was over by then is
+    /// left as it is.
     fn is_former(&self, payment: &Payment) -> bool {
+        if self.is_asked(payment) {
+            return payment.amount.minor < self.order.price.amount;
+        }
         let changed = self.order.former.as_ref().filter(|former| payment.paid_at <= former.end_time);
         let Some(former) = changed else { return false };
-        let first = self.order.attempts.iter().find(|attempt| Some(attempt.number) == payment.attempt);
+        let mut attempts = self.order.attempts.iter().filter(|_| self.order.provider == Provider::Stripe);
+        let first = attempts.find(|attempt| Some(attempt.number) == payment.attempt);
         let is_first = |sum: Money| {
             first.is_some_and(|it| (it.amount, it.currency.as_str()) == (sum.minor, sum.currency.code()))
         };
@@ -216,7 +271,12 @@ impl Fold<'_> {
     /// The time that it pays for; none if that was paid already.
     fn covered(&self, payment: &Payment) -> Option<Covered> {
         let paid = self.account.paid_until;
+        if self.level.is_some_and(|level| payment.amount.minor < level) {
+            return None;
+        }
         match &payment.period {
+            // What is left of the earlier Plan's time isn't carried over.
+            Some(period) if self.is_dearer(payment) => Some(Covered { until: period.end, run: None }),
             Some(period) => {
                 let latest = period.start.saturating_add(OVERLAP).unwrap_or(Timestamp::MAX);
                 let again = paid.is_some_and(|paid| period.end <= paid || latest < paid);

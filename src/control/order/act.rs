@@ -38,8 +38,9 @@ pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
         Effect::RecordDeclined => attempts::declined(ctx, now, facts).await,
         Effect::DropChange => attempts::drop_change(ctx, facts).await,
         Effect::OpenPortal { customer, request } => pay::portal(ctx, facts, customer, *request).await,
-        Effect::RecordAttempt { number, expire_time, forgets } => {
-            attempts::begin(ctx, now, facts, *number, *expire_time, *forgets).await
+        Effect::RecordAttempt { number, amount, expire_time, forgets } => {
+            let new = attempts::NewAttempt { number: *number, amount: *amount, expire_time: *expire_time };
+            attempts::begin(ctx, now, facts, &new, *forgets).await
         }
         Effect::RecordCheckout(number, checkout) => attempts::opened(ctx, facts, *number, checkout).await,
         Effect::RecordAttemptState(number, state) => attempts::set_state(ctx, facts, *number, *state).await,

@@ -15,6 +15,16 @@ use crate::control::context::Context;
 use crate::control::runtime::token::hexadecimal;
 use crate::control::runtime::trouble::Failure;
 
+/// An attempt that is to be made.
+pub struct NewAttempt {
+    /// Its number.
+    pub number: u32,
+    /// What it asks for, in the smallest unit of the order's currency.
+    pub amount: i64,
+    /// Until when it can be paid, if it ends.
+    pub expire_time: Option<Timestamp>,
+}
+
 /// Records a new attempt, which may then be sent.
 ///
 /// # Errors
@@ -23,11 +33,11 @@ pub async fn begin(
     ctx: &Context,
     now: Timestamp,
     facts: &mut Facts,
-    number: u32,
-    expire_time: Option<Timestamp>,
+    new: &NewAttempt,
     forgets: Option<u32>,
 ) -> Result<(), Failure> {
     let Some(order) = facts.record() else { return Ok(()) };
+    let NewAttempt { number, amount, expire_time } = *new;
     let nonce = nonce();
     let attempt = AttemptRecord {
         number,
@@ -35,7 +45,7 @@ pub async fn begin(
         nonce,
         create_time: whole_seconds(now),
         expire_time: expire_time.map(whole_seconds),
-        amount: order.price.amount,
+        amount,
         currency: order.price.currency.clone(),
         state: AttemptState::Opening,
         checkout_id: None,
@@ -136,7 +146,7 @@ pub async fn declined(ctx: &Context, now: Timestamp, facts: &Facts) -> Result<()
     patch(ctx, facts, json!({"change": {"declineTime": whole_seconds(now)}})).await
 }
 
-/// Forgets a change that was declined.
+/// Forgets a change that was declined, or that nobody paid.
 ///
 /// # Errors
 /// If the API server refuses or can't be asked.

@@ -3,15 +3,18 @@
 use jiff::Timestamp;
 
 use super::account::{Account, OddityKind};
+use super::decide::checkout::sum;
 use super::facts::Facts;
 use super::notices::{SOON, is_soon};
 use super::standing::Standing;
 use crate::api::PaymentReceiptSpec;
 use crate::api::condition::{ConditionStatus, ConditionType, Wanted};
+use crate::api::order_record::AttemptState;
 use crate::api::payment_receipt::Provider;
 use crate::api::payment_receipt::ReceiptType;
 use crate::api::reason;
 use crate::api::runtime_order::FundingPhase;
+use crate::billing::{Checkout, CheckoutState};
 use crate::control::runtime::facts::Refusal;
 
 /// What a visit came to.
@@ -41,6 +44,7 @@ pub fn conditions(
     let soon = standing.filter(|standing| is_soon(now, standing, patience)).map_or("", |_| SOON);
     let mut paid = paid(phase, soon, &facts.account().unwrap_or_default());
     paid.message.push_str(&declined(facts));
+    paid.message.push_str(&dearer(facts, phase));
     paid.message.push_str(&flagged(facts));
     wanted.push(paid);
     wanted.push(fulfilled(outcome));
@@ -71,8 +75,15 @@ fn checkout_open(facts: &Facts, phase: FundingPhase, outcome: &Outcome) -> Wante
     let by_hand = facts.record().is_some_and(|record| record.provider == Provider::Manual);
     let again = matches!(phase, FundingPhase::PastDue | FundingPhase::Suspended);
     let is_payable = again || (phase == FundingPhase::Unpaid && waits);
-    if is_payable && (by_hand || facts.open_checkout().is_some()) {
+    let is_open = facts.open_checkout().is_some();
+    if is_payable && (by_hand || is_open) {
         return Wanted::new(type_, ConditionStatus::True, reason::CHECKOUT_OPEN, "It can be paid.");
+    }
+    let change = facts.record().and_then(|record| record.change.as_ref());
+    if let Some(change) = change.filter(|_| phase == FundingPhase::Paid && is_open && facts.asks_for_dearer())
+    {
+        let message = format!("The dearer Plan `{}` can be paid.", change.price.plan.name);
+        return Wanted::new(type_, ConditionStatus::True, reason::CHECKOUT_OPEN, message);
     }
     Wanted::new(type_, ConditionStatus::False, reason::CHECKOUT_CLOSED, "There is nothing to pay now.")
 }
@@ -110,6 +121,36 @@ fn declined(facts: &Facts) -> String {
             change.price.plan.name
         )
     })
+}
+
+/// A dearer Plan that another registration at PayApp is to be paid for.
+fn dearer(facts: &Facts, phase: FundingPhase) -> String {
+    let Some(record) = facts.record().filter(|it| it.provider == Provider::PayApp) else {
+        return String::new();
+    };
+    let Some(change) = record.change.as_ref().filter(|_| phase == FundingPhase::Paid) else {
+        return String::new();
+    };
+    let (plan, runs) = (&change.price.plan.name, &record.price.plan.name);
+    let is_held = record.attempts.last().is_some_and(|it| it.state == AttemptState::Held);
+    if is_held {
+        return format!(
+            " PayApp was asked for a page at which the Plan `{plan}` can be paid, and nobody knows whether it made one: it isn't asked again, since that might charge twice. `{runs}` runs on. If PayApp's own pages show no request of this order, which the platform can see, set `spec.planRef` of the Runtime to `{runs}`, and to `{plan}` again once this isn't told any more."
+        );
+    }
+    let is_confirming = |it: &Checkout| it.state == CheckoutState::Confirming;
+    if facts.truth().is_some_and(|truth| truth.checkouts.iter().any(is_confirming)) {
+        return format!(
+            " The money for the Plan `{plan}` is on its way; `{runs}` runs on until it has come."
+        );
+    }
+    if facts.open_checkout().is_none() {
+        return format!(" A page at which the Plan `{plan}` can be paid is being opened; `{runs}` runs on.");
+    }
+    format!(
+        " {} a month for the Plan `{plan}`: pay at the page in `status.checkout.url`, which is open while this order is paid and its Runtime asks for `{plan}`. The first month begins when that is paid, and what is left of the present one isn't carried over; nothing more is collected for `{runs}`, which runs on until then.",
+        sum(&change.price)
+    )
 }
 
 /// Money that came in for something else than what was asked for.
@@ -161,6 +202,10 @@ fn oddities(account: &Account) -> String {
         (
             OddityKind::DifferenceReturned,
             "for the dearer Plan went back: the earlier size runs until the whole price of the dearer is paid, with the next interval. Delete the order, and nothing more is collected",
+        ),
+        (
+            OddityKind::PlanReturned,
+            "for the dearer Plan went back: the earlier size runs to the end of what was paid for it, and nothing is collected by itself. Then a page is opened at the dearer Plan's price; to go on with the earlier one, delete this order and place one for that",
         ),
     ]
     .map(|(kind, what)| match names(kind) {

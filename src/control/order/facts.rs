@@ -218,6 +218,12 @@ impl Facts {
         self.truth()?.checkouts.into_iter().find(open)
     }
 
+    /// Whether the page that is open, or that nobody knows of, is for a dearer Plan.
+    pub fn asks_for_dearer(&self) -> bool {
+        let last = self.record().and_then(|order| Some((order, order.attempts.last()?)));
+        last.is_some_and(|(order, attempt)| !attempt.state.is_over() && order.is_for_change(attempt))
+    }
+
     /// Forgets what came of a call once the claim says it.
     pub fn forget_recorded(&mut self) {
         let (Some(outcome), Some(record)) = (&self.known.call, self.record()) else { return };

@@ -138,6 +138,7 @@ fn new_checkout(
     number: u32,
 ) -> Result<NewCheckout, Failure> {
     let (order, attempt) = (&counter.order, counter.attempt(number)?);
+    let asked = order.asked_by(attempt);
     let url = return_url(ctx, facts);
     let price = money(attempt.amount, &attempt.currency)?;
     Ok(NewCheckout {
@@ -146,8 +147,8 @@ fn new_checkout(
         idempotency_key: attempt.idempotency_key.clone(),
         price,
         billing: billing_of(order),
-        title: title(&order.price),
-        plan: order.price.plan.name.clone(),
+        title: title(asked),
+        plan: asked.plan.name.clone(),
         success_url: url.clone(),
         cancel_url: url,
         created_at: attempt.create_time,
@@ -207,8 +208,8 @@ pub async fn change(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
     facts.known.read = None;
     facts.known.call = match counter.client.change_subscription(&wanted).await {
         Ok(Changed::Done) => Some(CallOutcome::Changed),
-        // It would take another checkout, which is another order.
-        Ok(Changed::RegisterAgain) => Some(CallOutcome::Declined),
+        // Whoever can't isn't asked: another registration is paid instead.
+        Ok(Changed::RegisterAgain) => return Err(changed()),
         Err(error) if error.class() == ErrorClass::Declined => Some(CallOutcome::Declined),
         Err(error) if tells_no_more(counter.client.repetition(), &error) => Some(CallOutcome::Stale),
         Err(error) => return Err(counter.failure(&error)),

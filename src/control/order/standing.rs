@@ -84,7 +84,8 @@ impl Account {
     /// What is to be recorded of it.
     pub fn recorded(&self, now: Timestamp, order: &OrderRecord, patience: Patience) -> Recorded {
         let since = |known: Option<Timestamp>| known.unwrap_or_else(|| whole_seconds(now));
-        let is_reduced = self.oddities.iter().any(|it| it.kind == OddityKind::DifferenceReturned);
+        let is_less = |kind| matches!(kind, OddityKind::DifferenceReturned | OddityKind::PlanReturned);
+        let is_reduced = self.oddities.iter().any(|it| is_less(it.kind));
         Recorded {
             phase: self.standing(now, order, patience).phase,
             paid_until: self.paid_until,

@@ -42,6 +42,8 @@ pub enum Effect {
     RecordAttempt {
         /// Its number.
         number: u32,
+        /// What it asks for, in the smallest unit of the order's currency.
+        amount: i64,
         /// Until when it is to be open, if it ends.
         expire_time: Option<Timestamp>,
         /// The number of an earlier one that nothing can come of any more, which makes room for it.
@@ -83,7 +85,7 @@ pub enum Effect {
     RecordChanged,
     /// Record that the customer's bank declined the difference.
     RecordDeclined,
-    /// Forget the Plan that was declined: it isn't asked for any more.
+    /// Forget the Plan that was declined or wasn't paid: it isn't asked for any more.
     DropChange,
     /// Have the provider open the customer's own page.
     OpenPortal {

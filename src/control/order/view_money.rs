@@ -18,7 +18,9 @@ const INVOICES: usize = 6;
 /// Where it can be paid now.
 pub(super) fn checkout(facts: &Facts, phase: FundingPhase) -> Option<CheckoutStatus> {
     let is_due = matches!(phase, FundingPhase::Unpaid | FundingPhase::PastDue | FundingPhase::Suspended);
-    let open = facts.open_checkout().filter(|_| is_due)?;
+    let open = facts
+        .open_checkout()
+        .filter(|_| is_due || (phase == FundingPhase::Paid && facts.asks_for_dearer()))?;
     let CheckoutState::Open { url, expires_at } = open.state else { return None };
     let url = Some(url).filter(|url| url.len() <= LONGEST_URL)?;
     Some(CheckoutStatus { url, expire_time: expires_at.map(whole_seconds), attempt: open.attempt })

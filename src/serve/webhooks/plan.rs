@@ -55,20 +55,23 @@ pub fn plan(notice: &Notice, claim: Option<&NameClaimSpec>) -> Plan {
             return Plan::Leave("nobody asks for this payment any more");
         }
     }
-    let Some(expected) = attempt.and_then(|attempt| expected(order, attempt)) else {
+    let known = attempt.and_then(|attempt| Some((attempt, expected(order, attempt)?)));
+    let Some((attempt, expected)) = known else {
         return stranger(notice, ReceiptFlag::UnknownAttempt);
     };
+    let is_wanted = order.still_asks(attempt) && !claim.funds_nothing();
+    let flagged = |event, fit| flag(event, fit).or_else(|| unwanted(event).filter(|_| !is_wanted));
     match judge(notice, &expected) {
         Judgement::Record { payment, subscription } => {
             Plan::Record(Numbers { request: payment, registration: subscription })
         }
         Judgement::Store(event, fit) => {
-            let receipt = receipt(notice, event, flag(event, fit, claim));
+            let receipt = receipt(notice, event, flagged(event, fit));
             Plan::Store(Box::new(completed(receipt, notice, &expected)))
         }
         Judgement::Learn { subscription, fit } => {
             let event = billing::ReceiptEvent::Paid;
-            let receipt = receipt(notice, event, flag(event, fit, claim));
+            let receipt = receipt(notice, event, flagged(event, fit));
             let request = expected.payment.unwrap_or_else(|| notice.payment.clone());
             Plan::Learn(Numbers { request, registration: Some(subscription) }, Box::new(receipt))
         }
@@ -102,14 +105,14 @@ fn stranger(notice: &Notice, flag: ReceiptFlag) -> Plan {
     }
 }
 
-/// A wrong amount pays for nothing, and nor does any once nothing is to be paid any more. What went back did so whatever
-/// amount is told with it.
-fn flag(event: billing::ReceiptEvent, fit: Fit, claim: &NameClaimSpec) -> Option<ReceiptFlag> {
-    match (event, fit) {
-        (billing::ReceiptEvent::Paid, Fit::WrongAmount) => Some(ReceiptFlag::AmountMismatch),
-        (billing::ReceiptEvent::Paid, Fit::Right) if claim.funds_nothing() => Some(ReceiptFlag::FundsNothing),
-        _ => None,
-    }
+/// A wrong amount pays for nothing. What went back did so whatever amount is told with it.
+fn flag(event: billing::ReceiptEvent, fit: Fit) -> Option<ReceiptFlag> {
+    (event == billing::ReceiptEvent::Paid && fit == Fit::WrongAmount).then_some(ReceiptFlag::AmountMismatch)
+}
+
+/// Nothing is paid by what comes once nothing is to be paid any more, or at a page for another Plan that was withdrawn.
+fn unwanted(event: billing::ReceiptEvent) -> Option<ReceiptFlag> {
+    (event == billing::ReceiptEvent::Paid).then_some(ReceiptFlag::FundsNothing)
 }
 
 fn store(notice: &Notice, event: ReceiptEvent, flag: ReceiptFlag) -> Plan {

@@ -41,6 +41,18 @@ fn the_newest_open_checkout_is_the_one_to_pay() {
 }
 
 #[test]
+fn a_dearer_plan_is_paid_while_the_order_is() {
+    let page = json!({"url": "https://dear.example", "amount": 5900});
+    let attempts = json!([attempt(1, "Closed", &json!({})), attempt(2, "Open", &page)]);
+    let mut paid = order("PayApp", "Paid", &attempts);
+    assert!(found(&paid).unwrap_err().contains("nothing to pay now"));
+    let mut change = json!({"idempotencyKey": "k", "price": paid.price});
+    change["price"]["amount"] = 5900.into();
+    paid.change = serde_json::from_value(change).unwrap();
+    assert_eq!(found(&paid), Ok("https://dear.example".into()));
+}
+
+#[test]
 fn where_there_is_none_it_says_why_and_what_to_do() {
     let one = |state: &str, more: &Value| json!([attempt(1, state, more)]);
     let over = json!({"url": "https://x.example", "expireTime": "2026-11-21T11:30:00Z"});

@@ -116,6 +116,16 @@ fn what_its_provider_told_of_isnt_vouched_for_and_a_registration_is_the_orders()
     let made = resolution(now(), "paula", &of("770"), &order, &[]).unwrap();
     assert_eq!(made.spec.subscription_id.as_deref(), Some("770"));
     assert!(resolution(now(), "paula", &of("771"), &order, &[]).unwrap_err().contains("`771`"));
+    // Of a dearer Plan's registration it is that Plan's price.
+    let mut dearer = order.clone();
+    let mut change = json!({"idempotencyKey": "k", "price": order.price});
+    change["price"]["amount"] = 5900.into();
+    dearer.change = serde_json::from_value(change).unwrap();
+    let page = json!({"number": 2, "nonce": "n", "idempotencyKey": "k", "createTime": NOW, "amount": 5900,
+        "currency": "KRW", "state": "Open", "checkoutID": "772", "subscriptionID": "772"});
+    dearer.attempts.push(serde_json::from_value(page).unwrap());
+    let amount = |of| resolution(now(), "paula", &of, &dearer, &[]).unwrap().spec.amount;
+    assert_eq!((amount(of("770")), amount(of("772"))), (2900, 5900));
     let mut told = standing(&made);
     (told.name, told.spec.provider) = ("payapp-3201".into(), Provider::PayApp);
     let again = resolution(now(), "paula", &asked("3201"), &order, &[told]);

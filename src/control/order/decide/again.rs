@@ -38,7 +38,7 @@ pub(super) fn offered(
 }
 
 /// Whether something is to be done or looked at, which can't wait for what only rests.
-fn is_work(step: &Step) -> bool {
+pub(super) fn is_work(step: &Step) -> bool {
     matches!(step, Step::Do(_) | Step::LookForRuntime | Step::ReadProvider | Step::FindCheckout(_))
 }
 
@@ -64,7 +64,7 @@ fn page(
         }
         subscription::end(order, live, EndingTime::Now)?;
     }
-    checkout::offered(now, facts, order, truth, account).map(drop)
+    checkout::offered(now, facts, order, (truth, account), &order.price).map(drop)
 }
 
 /// Whether its provider may still take money for it. What wasn't paid yet belongs to a checkout.

@@ -42,21 +42,21 @@ pub(super) fn outcome_recorded(facts: &Facts, order: &OrderRecord) -> Reached<()
     })
 }
 
-/// It isn't paid: it can be, at one checkout.
+/// This price isn't paid: it can be, at one checkout.
 pub(super) fn offered(
     now: Timestamp,
     facts: &Facts,
     order: &OrderRecord,
-    truth: &ProviderTruth,
-    account: &Account,
+    (truth, account): (&ProviderTruth, &Account),
+    price: &Price,
 ) -> Reached<Step> {
-    let Some(attempt) = order.attempts.last() else { return Err(begun(now, order, account, 1)) };
+    let Some(attempt) = order.attempts.last() else { return Err(begun(now, order, account, price, 1)) };
     match attempt.state {
         AttemptState::Opening => Err(opening(now, facts, order, attempt)),
         AttemptState::Held if opened(attempt).is_some() => Err(withdrawn(order, attempt)),
         AttemptState::Held => Err(refused(facts, held(order))),
         AttemptState::Open | AttemptState::Closed | AttemptState::Expired => {
-            told(now, order, account, attempt, truth)
+            told(now, order, (truth, account), attempt, price)
         }
     }
 }
@@ -65,14 +65,14 @@ pub(super) fn offered(
 fn told(
     now: Timestamp,
     order: &OrderRecord,
-    account: &Account,
+    (truth, account): (&ProviderTruth, &Account),
     attempt: &AttemptRecord,
-    truth: &ProviderTruth,
+    price: &Price,
 ) -> Reached<Step> {
     let is_open = attempt.state == AttemptState::Open;
     let over = |state| Err(Step::Do(Effect::RecordAttemptState(attempt.number, state)));
     match state(truth, attempt) {
-        Some(CheckoutState::Open { .. }) if is_open => Ok(Step::Rest(Rest::Awaiting(to_pay(order)))),
+        Some(CheckoutState::Open { .. }) if is_open => Ok(Step::Rest(Rest::Awaiting(to_pay(price)))),
         Some(CheckoutState::Confirming) => Ok(Step::Rest(Rest::Awaiting(confirming()))),
         Some(CheckoutState::Complete) if !is_earlier(account, attempt) => {
             Ok(Step::Rest(Rest::Awaiting(not_counted())))
@@ -81,7 +81,7 @@ fn told(
         Some(CheckoutState::Failed | CheckoutState::Complete) if is_open => over(AttemptState::Closed),
         _ if is_open => over(AttemptState::Expired),
         _ if is_last(order, account, attempt) => Ok(Step::Rest(Rest::Expired)),
-        _ => Err(begun(now, order, account, attempt.number.saturating_add(1))),
+        _ => Err(begun(now, order, account, price, attempt.number.saturating_add(1))),
     }
 }
 
@@ -115,6 +115,17 @@ pub(super) fn closed(
     truth: &ProviderTruth,
 ) -> Reached<()> {
     order.attempts.iter().try_for_each(|attempt| closed_one(now, facts, order, attempt, truth))
+}
+
+/// Nobody can pay for anything but the dearer Plan any more.
+pub(super) fn others_closed(
+    now: Timestamp,
+    facts: &Facts,
+    order: &OrderRecord,
+    truth: &ProviderTruth,
+) -> Reached<()> {
+    let mut others = order.attempts.iter().filter(|attempt| !order.is_for_change(attempt));
+    others.try_for_each(|attempt| closed_one(now, facts, order, attempt, truth))
 }
 
 fn closed_one(
@@ -156,12 +167,12 @@ fn withdrawn(order: &OrderRecord, attempt: &AttemptRecord) -> Step {
 }
 
 /// An attempt is recorded before its checkout is asked for.
-fn begun(now: Timestamp, order: &OrderRecord, account: &Account, number: u32) -> Step {
+fn begun(now: Timestamp, order: &OrderRecord, account: &Account, price: &Price, number: u32) -> Step {
     let ends = order.provider == Provider::Stripe;
     let expire_time = now.saturating_add(OPEN_FOR).ok().filter(|_| ends);
     let is_full = order.attempts.len() >= MAX_ATTEMPTS;
     let forgets = forgettable(order, account).filter(|_| is_full);
-    Step::Do(Effect::RecordAttempt { number, expire_time, forgets })
+    Step::Do(Effect::RecordAttempt { number, amount: price.amount, expire_time, forgets })
 }
 
 /// The checkout of a recorded attempt is asked for: again, if that does nothing twice; else only if it never was.
@@ -195,18 +206,19 @@ pub(in crate::control::order) fn state<'t>(
     truth.checkouts.iter().find(|it| it.attempt == attempt.number).map(|it| &it.state)
 }
 
-fn to_pay(order: &OrderRecord) -> Refusal {
+fn to_pay(price: &Price) -> Refusal {
     Refusal::new(
         reason::AWAITING_PAYMENT,
         format!(
             "{} for the Plan `{}`: pay at the page in `status.checkout.url`. A page that isn't paid in time is followed by another.",
-            sum(&order.price),
-            order.price.plan.name
+            sum(price),
+            price.plan.name
         ),
     )
 }
 
-fn sum(price: &Price) -> String {
+/// The price, as people write it.
+pub(in crate::control::order) fn sum(price: &Price) -> String {
     let plain = || format!("{} {}", price.amount, price.currency);
     Money::of(price.amount, &price.currency).map_or_else(|_| plain(), |money| money.to_string())
 }

@@ -53,16 +53,16 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     receipts::stored(facts, record, &account)?;
     let phase = standing_recorded(now, facts, record, &account)?;
     subscription::recorded(record, &account, &truth)?;
+    change::paid(record, &account)?;
     subscription::ended(now, record, &account, &truth, phase)?;
-    let closed = || checkout::closed(now, facts, record, &truth);
     match phase {
         FundingPhase::Unpaid => return offered(now, facts, record, &truth, &account),
-        FundingPhase::Paid => {
-            closed()?;
-            change::settled(now, facts, record, &truth)?;
+        FundingPhase::Paid => change::settled(now, facts, record, &truth, &account)?,
+        FundingPhase::Refunded | FundingPhase::Ended => {
+            checkout::closed(now, facts, record, &truth)?;
+            change::withdrawn(now, facts, record, &truth)?;
         }
-        FundingPhase::Refunded | FundingPhase::Ended => closed()?,
-        FundingPhase::PastDue | FundingPhase::Suspended => {}
+        FundingPhase::PastDue | FundingPhase::Suspended => change::put_off(now, facts, record, &truth)?,
     }
     portal::opened(now, facts, record)?;
     let again = |rest| again::offered(now, facts, record, (&truth, &account), rest);
@@ -89,7 +89,9 @@ fn given_up(now: Timestamp, facts: &Facts, record: &OrderRecord) -> Reached<()> 
     receipts::stored(facts, record, &account)?;
     standing_recorded(now, facts, record, &account)?;
     subscription::recorded(record, &account, &truth)?;
+    change::paid(record, &account)?;
     checkout::closed(now, facts, record, &truth)?;
+    change::withdrawn(now, facts, record, &truth)?;
     subscription::given_up(record, &account, &truth)
 }
 
@@ -149,7 +151,9 @@ fn offered(
     }
     match record.provider {
         Provider::Manual => Ok(Step::Rest(Rest::Awaiting(to_pay(record)))),
-        Provider::Stripe | Provider::PayApp => checkout::offered(now, facts, record, truth, account),
+        Provider::Stripe | Provider::PayApp => {
+            checkout::offered(now, facts, record, (truth, account), &record.price)
+        }
     }
 }
 

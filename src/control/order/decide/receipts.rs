@@ -50,7 +50,8 @@ fn flag(account: &Account, payment: &str) -> Option<ReceiptFlag> {
         OddityKind::PartialRefund
         | OddityKind::Disputed
         | OddityKind::Returned
-        | OddityKind::DifferenceReturned => None,
+        | OddityKind::DifferenceReturned
+        | OddityKind::PlanReturned => None,
     })
 }
 

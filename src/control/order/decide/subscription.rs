@@ -29,8 +29,9 @@ pub(super) fn ended(
     truth: &ProviderTruth,
     phase: FundingPhase,
 ) -> Reached<()> {
-    // One that isn't paid yet belongs to the checkout by which what isn't paid any more is paid again.
-    let is_offered = matches!(phase, FundingPhase::PastDue | FundingPhase::Suspended);
+    // One that isn't paid yet belongs to the checkout by which what isn't paid any more is paid again, or a dearer Plan.
+    let is_offered =
+        matches!(phase, FundingPhase::PastDue | FundingPhase::Suspended) || order.change.is_some();
     let others = truth
         .subscriptions
         .iter()

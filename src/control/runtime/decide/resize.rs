@@ -73,7 +73,7 @@ fn not_paid(plan: &str, runs: &str) -> Refusal {
     Refusal::new(
         reason::PLAN_NOT_PAID,
         format!(
-            "The Plan `{plan}` has to be paid for, and no order funds it. It runs on with `{runs}`. A subscription at Stripe is changed to it by itself, if the Plan is dearer; its order tells how that goes. Else delete the order for `{runs}`, and place one for `{plan}` with `spec.runtimeRef`: the first funds `{runs}` until that one is paid. Or set `spec.planRef` to `{runs}`."
+            "The Plan `{plan}` has to be paid for, and no order funds it. It runs on with `{runs}`. A subscription is changed to it, if the Plan is dearer: at Stripe by itself, at PayApp once it is paid at the page in `status.checkout.url` of its order, which tells how that goes. Else delete the order for `{runs}`, and place one for `{plan}` with `spec.runtimeRef`: the first funds `{runs}` until that one is paid. Or set `spec.planRef` to `{runs}`."
         ),
     )
 }
