@@ -18,6 +18,7 @@ mod faults;
 mod payapp;
 mod payapp_faults;
 mod plans;
+mod registrations;
 mod scene;
 #[allow(dead_code, reason = "it is shared with the tests of orders that are paid by hand")]
 #[path = "../order_life/shop.rs"]

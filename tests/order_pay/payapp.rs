@@ -17,7 +17,7 @@ pub async fn place(tenant: &Tenant<'_>, name: &str, mode: &str) {
 }
 
 /// What is recorded of the attempts.
-async fn attempts(tenant: &Tenant<'_>, name: &str) -> Result<Vec<Value>> {
+pub async fn attempts(tenant: &Tenant<'_>, name: &str) -> Result<Vec<Value>> {
     Ok(record(tenant, name).await?["spec"]["order"]["attempts"].as_array().cloned().unwrap_or_default())
 }
 
@@ -36,7 +36,7 @@ pub async fn pay(scene: &Scene, tenant: &Tenant<'_>, name: &str) -> String {
     number
 }
 
-async fn of_order(scene: &Scene, effect: &str, uid: &str) -> usize {
+pub async fn of_order(scene: &Scene, effect: &str, uid: &str) -> usize {
     scene.effects(effect).await.iter().filter(|entry| entry["detail"]["order"] == uid).count()
 }
 

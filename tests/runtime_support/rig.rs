@@ -27,7 +27,7 @@ kind: WorkspacePolicy
 metadata: {name: tests}
 spec:
   selector: {matchLabels: {policy.moorage.dev/tier: test}}
-  allowedPlans: [small, medium, openclaw-basic, tiny, late, sold]
+  allowedPlans: [small, medium, openclaw-basic, tiny, late, sold, sold-more]
   maxRuntimes: 500
 ";
 

@@ -1,6 +1,8 @@
 //! What an order's payments come to: until when it is paid, and what about them is odd. Pure: money is whole numbers
 //! of the currency's smallest unit, and the time comes in.
 
+use std::cmp::Ordering;
+
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
@@ -156,19 +158,30 @@ impl Fold<'_> {
         self.account.paid_until = Some(until);
         self.run = run;
         self.own(payment);
-        if self.order.provider == Provider::PayApp {
-            self.level = self.level.max(Some(payment.amount.minor));
-            let wish = self.order.change.as_ref().filter(|wish| is_price(&wish.price, payment.amount));
-            self.account.dearer = wish.map(|_| payment.id.clone()).or(self.account.dearer.take());
+        let price = self.price(payment);
+        self.level = self.level.max(price);
+        if price.is_some_and(|price| self.order.change.as_ref().is_some_and(|it| it.price.amount == price)) {
+            self.account.dearer = Some(payment.id.clone());
         }
         if !self.is_former(payment) {
             self.told_of_differences(OddityKind::Returned);
         }
     }
 
+    /// The price of the Plan that it is for, at PayApp.
+    fn price(&self, payment: &Payment) -> Option<i64> {
+        let is_price = self.is_asked(payment) || is_price(&self.order.price, payment.amount);
+        (self.order.provider == Provider::PayApp && is_price).then_some(payment.amount.minor)
+    }
+
+    /// How its price stands to the highest that was paid until then.
+    fn step(&self, payment: &Payment) -> Option<Ordering> {
+        Some(self.price(payment)?.cmp(&self.level?))
+    }
+
     /// Whether it is the first for a dearer Plan than was paid for until then.
     fn is_dearer(&self, payment: &Payment) -> bool {
-        self.level.is_some_and(|level| payment.amount.minor > level)
+        self.step(payment) == Some(Ordering::Greater)
     }
 
     /// Whether it is so while the earlier one is paid for.
@@ -271,7 +284,7 @@ impl Fold<'_> {
     /// The time that it pays for; none if that was paid already.
     fn covered(&self, payment: &Payment) -> Option<Covered> {
         let paid = self.account.paid_until;
-        if self.level.is_some_and(|level| payment.amount.minor < level) {
+        if self.step(payment) == Some(Ordering::Less) {
             return None;
         }
         match &payment.period {
