@@ -18,6 +18,7 @@ use crate::api::{
 };
 use crate::control::runtime::desired::{PORT_ENV, TOKEN_ENV};
 use crate::control::runtime::resolve::pin;
+use crate::engine::config::Config;
 use crate::engine::hash::short_hash;
 
 /// Which app becomes which Runtime.
@@ -70,21 +71,11 @@ struct Wanted {
 pub async fn run(client: Client, adopt: &Adopt, print: impl Fn(String)) -> Result<(), AdminError> {
     let (config, fly) = adopt.fly.connect()?;
     let claims = claims(&client).await?;
-    let identity = match claims.iter().find(|claim| names(claim, &adopt.app)) {
-        Some(claim) => begun(&client, adopt, claim).await?,
-        None => {
-            let found = look(&fly, &config.fly.organization, &adopt.app).await?;
-            let wanted = wanted(&client, adopt, &found).await?;
-            let runtime = held(&client, adopt).await?;
-            print(format!("made: Runtime {}/{}, held", adopt.namespace, adopt.name));
-            funded(adopt, &wanted.plan, &runtime, &claims)?;
-            let identity =
-                identity(&config.cluster_id, adopt, &found, &runtime, pinned(adopt, &wanted, &found));
-            claim(&client, adopt, &runtime, identity.clone()).await?;
-            print(format!("claimed: {} is what stands under it", adopt.app));
-            identity
-        }
-    };
+    let standing = claims.iter().find(|claim| names(claim, &adopt.app));
+    let identity = match standing {
+        Some(claim) => begun(&client, adopt, claim).await,
+        None => claimed(&client, adopt, (&config, &fly), &claims, &print).await,
+    }?;
     let free = json!({"metadata": {"annotations": {annotation::PAUSED: null}}});
     runtimes(&client, adopt)
         .patch(&adopt.name, &PatchParams::default(), &Patch::Merge(free))
@@ -96,6 +87,26 @@ pub async fn run(client: Client, adopt: &Adopt, print: impl Fn(String)) -> Resul
         identity.volume_id.unwrap_or_default()
     ));
     Ok(())
+}
+
+/// Makes the Runtime, held, and claims for it what stands in the app.
+async fn claimed(
+    client: &Client,
+    adopt: &Adopt,
+    (config, fly): (&Config, &fly_machines::Client),
+    claims: &[NameClaim],
+    print: &impl Fn(String),
+) -> Result<RuntimeIdentity, AdminError> {
+    let found = look(fly, &config.fly.organization, &adopt.app).await?;
+    let wanted = wanted(client, adopt, &found).await?;
+    let runtime = held(client, adopt).await?;
+    print(format!("made: Runtime {}/{}, held", adopt.namespace, adopt.name));
+    funded(adopt, &wanted.plan, &runtime, claims)?;
+    let pin = pinned(adopt, &wanted, &found);
+    let identity = identity(&config.cluster_id, adopt, &found, &runtime, pin);
+    claim(client, adopt, &runtime, identity.clone()).await?;
+    print(format!("claimed: {} is what stands under it", adopt.app));
+    Ok(identity)
 }
 
 /// What an earlier run of this command claimed, whose Runtime is still held.

@@ -28,9 +28,9 @@ use super::order::providers::Providers;
 use super::order::receipts::Receipts;
 use super::rollout::board::Board;
 use super::runtime::probe::Prober;
-use super::warm;
 use super::workspace::memory::Memory as WorkspaceMemory;
 use super::workspace::pace::News;
+use super::{strays, warm};
 use crate::domains::dns::Lookout;
 use crate::domains::secret::Secrets;
 use crate::engine::clock::SystemClock;
@@ -124,6 +124,7 @@ impl SmallCluster {
             news: News::default(),
             history: History::new(&config.task_history),
             warm: warm::Board::default(),
+            strays: strays::Board::default(),
             triggers: triggers(),
             config,
         }

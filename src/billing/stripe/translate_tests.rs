@@ -58,7 +58,7 @@ fn a_subscription_is_paid_by_invoices_of_its_price_and_the_difference_to_it() {
         "has_more": false}}))
         .unwrap();
     let until =
-        |invoices: &[Invoice]| subscription(&told, invoices, None).paid_until.map(|end| end.as_second());
+        |invoices: &[Invoice]| subscription(&told, invoices, None).paid_until.map(jiff::Timestamp::as_second);
     assert_eq!(until(&[invoice(&json!({}))]), Some(9_900));
     assert_eq!(until(&[invoice(&json!({"total": 100}))]), None);
     assert_eq!(until(&[invoice(&json!({"status": "open"}))]), None);

@@ -118,12 +118,12 @@ fn what_its_provider_told_of_isnt_vouched_for_and_a_registration_is_the_orders()
     assert!(resolution(now(), "paula", &of("771"), &order, &[]).unwrap_err().contains("`771`"));
     // Of a dearer Plan's registration it is that Plan's price.
     let mut dearer = order.clone();
-    let mut change = json!({"idempotencyKey": "k", "price": order.price});
+    let mut change = json!({"idempotencyKey": "k", "price": order.record.price});
     change["price"]["amount"] = 5900.into();
-    dearer.change = serde_json::from_value(change).unwrap();
+    dearer.record.change = serde_json::from_value(change).unwrap();
     let page = json!({"number": 2, "nonce": "n", "idempotencyKey": "k", "createTime": NOW, "amount": 5900,
         "currency": "KRW", "state": "Open", "checkoutID": "772", "subscriptionID": "772"});
-    dearer.attempts.push(serde_json::from_value(page).unwrap());
+    dearer.record.attempts.push(serde_json::from_value(page).unwrap());
     let amount = |of| resolution(now(), "paula", &of, &dearer, &[]).unwrap().spec.amount;
     assert_eq!((amount(of("770")), amount(of("772"))), (2900, 5900));
     let mut told = standing(&made);
