@@ -107,7 +107,7 @@ async fn one_whose_host_is_silent_is_waited_for() {
 async fn one_of_whose_host_nobody_knows_is_left_as_it_is_and_asked_again() {
     let tenant = tenant("unknown").await;
     let object = {
-        tenant.declare("ops", json!({"regions": ["qro"]})).await.unwrap();
+        tenant.declare("ops", json!({"regions": ["syd"]})).await.unwrap();
         tenant.wait_ready("ops", "running").await.unwrap()
     };
     let id = text(&object, "/status/external/machineID").to_owned();
