@@ -1,16 +1,17 @@
 //! What effects come to in the small world.
 
 use jiff::SignedDuration;
-use moorage::api::DOMAIN_FINALIZER;
 use moorage::api::condition::whole_seconds;
 use moorage::api::domain_record::RouteRecord;
 use moorage::api::name_claim::Tombstone;
+use moorage::api::{DOMAIN_FINALIZER, reason};
 use moorage::control::domain::certificate::{Caa, CaaFact, OrderFact, Proof, Shown, Stored, StoredOrder};
 use moorage::control::domain::facts::{Advice, Count, Deeds, Dropped, Facts, Renewal};
 use moorage::control::domain::ordering;
 use moorage::control::domain::records::text_target;
 use moorage::control::domain::step::{Effect, Look};
 use moorage::control::domain::trouble;
+use moorage::control::runtime::facts::Refusal;
 use moorage::domains::DomainError;
 use moorage::domains::acme::{AcmeError, Cause, Fault};
 use moorage::domains::dns::{LookError, Text};
@@ -58,11 +59,11 @@ impl World {
                 facts.known.deeds = Deeds::default();
                 facts.known.edge = None;
             }
-            Effect::RecordMissing(since) => self.recorded(|record| {
-                record.missing_since = *since;
-                if since.is_none() {
-                    record.contest = None;
-                }
+            Effect::RecordMissing(since) => self.recorded(|record| record.missing_since = Some(*since)),
+            Effect::RecordShown(method) => self.recorded(|record| {
+                record.method = *method;
+                record.missing_since = None;
+                record.contest = None;
             }),
             Effect::RecordRoute(app) => {
                 self.recorded(|record| {
@@ -265,9 +266,10 @@ impl World {
                     Some(Caa::Unseen(_, looks)) => *looks,
                     _ => 0,
                 };
-                let verdict = match self.dns.hides.caa {
-                    true => Caa::Unseen(trouble::refusal(&LookError::Resolvers), looks + 1),
-                    false => Caa::Allows,
+                let verdict = match (self.dns.hides.caa, self.dns.forbids) {
+                    (true, _) => Caa::Unseen(trouble::refusal(&LookError::Resolvers), looks + 1),
+                    (false, true) => Caa::Forbids(Refusal::new(reason::CAA_FORBIDS, "It names another.")),
+                    (false, false) => Caa::Allows,
                 };
                 facts.known.caa = Some(CaaFact { at: now, verdict });
             }
@@ -276,7 +278,10 @@ impl World {
                 let advice = if recalled { Advice::At(at(0)) } else { Advice::Nothing };
                 facts.known.renewal = Some(Renewal { again: now + SignedDuration::from_hours(6), advice })
             }
-            Look::Shown => facts.known.shown = Shown::Everywhere,
+            Look::Shown => {
+                let hidden = self.dns.hides.shown;
+                facts.known.shown = if hidden { Shown::NotYet(now) } else { Shown::Everywhere };
+            }
             _ => {
                 let Some(number) = self.number() else {
                     // Somebody else's order isn't ours to go on with.

@@ -15,6 +15,7 @@ mod edge;
 mod faults;
 mod life;
 mod owners;
+mod proxies;
 mod records;
 mod restarts;
 mod rivals;

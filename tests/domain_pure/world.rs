@@ -48,6 +48,8 @@ pub struct Dns {
     pub apex: bool,
     pub broken: bool,
     pub hides: Hides,
+    /// CAA records let the authority issue nothing.
+    pub forbids: bool,
     /// The app to which a proxy brings visitors, whatever the addresses say.
     pub proxied: Option<&'static str>,
 }
@@ -57,7 +59,10 @@ pub struct Dns {
 pub struct Hides {
     pub target: bool,
     pub texts: bool,
+    pub delegated: bool,
     pub caa: bool,
+    /// The texts in the platform's zone.
+    pub shown: bool,
 }
 
 /// One customer with a CustomDomain and a Runtime.
@@ -408,7 +413,10 @@ impl World {
                 }
             },
             texts: if dns.hides.texts { Err(LookError::Resolvers) } else { Ok(dns.texts.clone()) },
-            delegated: Ok(dns.delegated.clone()),
+            delegated: match dns.hides.delegated {
+                true => Err(LookError::Resolvers),
+                false => Ok(dns.delegated.clone()),
+            },
             negative_ttl: Some(Duration::from_secs(300)),
         };
         let result = if dns.broken { Err(LookError::Resolvers) } else { Ok(seen) };

@@ -32,13 +32,13 @@ pub fn records(facts: &Facts, host: &Hostname) -> Vec<RecordStatus> {
 }
 
 /// Whether the customer has to set the text. A name that is answered for by addresses that aren't the Runtime's may be
-/// behind a proxy, which hides a CNAME.
+/// behind a proxy, which hides a CNAME, be it one that proved the name before.
 fn needs_text(facts: &Facts, host: &Hostname) -> bool {
-    let by_text = facts.record().is_some_and(|record| record.method == OwnershipMethod::Txt);
-    match facts.record() {
-        Some(_) => by_text,
-        None => takes_text(facts, host) || may_be_proxied(facts),
-    }
+    let takes = match facts.record() {
+        Some(record) => record.method == OwnershipMethod::Txt,
+        None => takes_text(facts, host),
+    };
+    takes || may_be_proxied(facts)
 }
 
 fn may_be_proxied(facts: &Facts) -> bool {

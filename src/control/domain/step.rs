@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::certificate::Proof;
-use crate::api::domain_record::{CertificateRecord, Contest, DomainRecord};
+use crate::api::domain_record::{CertificateRecord, Contest, DomainRecord, OwnershipMethod};
 use crate::control::runtime::facts::Refusal;
 use crate::domains::acme::AcmeError;
 
@@ -64,8 +64,10 @@ pub enum Effect {
     Reclaim(Box<DomainRecord>),
     /// Record that it is contested, or isn't any more.
     RecordContest(Option<Contest>),
-    /// Record since when the record that proves it has been missing, or that it is back.
-    RecordMissing(Option<Timestamp>),
+    /// Record since when the record that proves it has been missing.
+    RecordMissing(Timestamp),
+    /// Record that a record proves it, and of which kind that is.
+    RecordShown(OwnershipMethod),
     /// Record the app that it leads to from now on, before anything is done.
     RecordRoute(Option<String>),
     /// Give the name in the platform's zone these addresses.
@@ -170,6 +172,7 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::Reclaim(_) => "Reclaim",
         Effect::RecordContest(_) => "RecordContest",
         Effect::RecordMissing(_) => "RecordMissing",
+        Effect::RecordShown(_) => "RecordShown",
         Effect::RecordRoute(_) => "RecordRoute",
         Effect::Publish { .. } => "Publish",
         Effect::Unpublish(_) => "Unpublish",

@@ -9,7 +9,7 @@ use super::super::step::Standing;
 use super::super::wire;
 use crate::api::NameClaimSpec;
 use crate::api::condition::whole_seconds;
-use crate::api::domain_record::{Contest, DomainRecord};
+use crate::api::domain_record::{Contest, DomainRecord, OwnershipMethod};
 use crate::api::name_claim::{ClaimType, Tombstone};
 use crate::control::claim_writer;
 use crate::control::context::Context;
@@ -81,13 +81,13 @@ fn was_taken(facts: &Facts) -> bool {
 }
 
 /// Records since when the record that proves it has been missing.
-pub(super) async fn missing(ctx: &Context, facts: &Facts, since: Option<Timestamp>) -> Result<(), Failure> {
-    let contest = since.is_none().then_some(Value::Null);
-    let mut domain = json!({"missingSince": since});
-    if let Some(none) = contest {
-        domain["contest"] = none;
-    }
-    write(ctx, facts, json!({"domain": domain})).await
+pub(super) async fn missing(ctx: &Context, facts: &Facts, since: Timestamp) -> Result<(), Failure> {
+    write(ctx, facts, json!({"domain": {"missingSince": since}})).await
+}
+
+/// Records that a record of this kind proves it: nothing is missing, and nobody contests it any more.
+pub(super) async fn shown(ctx: &Context, facts: &Facts, method: OwnershipMethod) -> Result<(), Failure> {
+    write(ctx, facts, json!({"domain": {"method": method, "missingSince": null, "contest": null}})).await
 }
 
 /// Records where it leads from now on; what stood under the way before is gone.

@@ -9,7 +9,7 @@ use super::super::facts::{Asked, Dropped, Facts};
 use super::super::records::{is_complete, routed_by};
 use super::super::step::{Effect, Look, Step, Waiting};
 use super::{Reached, leave, order, refused};
-use crate::api::custom_domain::CertificateSource;
+use crate::api::custom_domain::{CertificateSource, RoutedBy};
 use crate::api::domain_record::{DomainRecord, OwnershipMethod};
 use crate::api::reason;
 use crate::control::runtime::facts::Refusal;
@@ -36,7 +36,7 @@ pub(super) fn in_service(
         }
         CertificateSource::Secret => kept(now, facts, host, record),
     }?;
-    led_here(facts, record)
+    led_here(facts, host, record)
 }
 
 /// What is in service is read again with the first look at DNS after a start, and then with each that is made in its turn:
@@ -50,13 +50,22 @@ fn reread(facts: &Facts, record: &DomainRecord) -> Reached<()> {
     if due { Err(Step::Look(Look::Edge)) } else { Ok(()) }
 }
 
-/// Whether a name leads here by a proxy, which DNS doesn't show, Fly finds out: it is asked after each look.
-fn led_here(facts: &Facts, record: &DomainRecord) -> Reached<()> {
+/// Whether a name leads here by a proxy, which DNS doesn't show, Fly finds out, and whether its text is there: it is asked
+/// after each look until both are so.
+fn led_here(facts: &Facts, host: &Hostname, record: &DomainRecord) -> Reached<()> {
     let (Some(edge), Some(sight)) = (facts.edge(), &facts.known.sight) else { return Ok(()) };
     let may = record.method == OwnershipMethod::Txt
         && facts.target().is_some_and(|target| !target.addresses.is_empty());
-    let unknown = may && edge.hostname.is_some() && routed_by(facts).is_none();
-    if unknown && sight.at > edge.at { Err(Step::Do(Effect::CheckHostname)) } else { Ok(()) }
+    let unknown = match routed_by(facts) {
+        None => true,
+        Some(RoutedBy::Proxied) => !is_complete(facts, host),
+        Some(RoutedBy::Cname | RoutedBy::Address) => false,
+    };
+    if may && unknown && edge.hostname.is_some() && sight.at > edge.at {
+        Err(Step::Do(Effect::CheckHostname))
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether Fly serves by an imported certificate still, as far as is known.

@@ -4,13 +4,14 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts::Facts;
-use super::super::records::label;
+use super::super::records::{label, routed_by};
 use super::super::schedule::{self, MISSES};
 use super::super::step::{Effect, Look, Rest, Step};
 use super::super::verdict::{Ownership, is_anothers, is_still_anothers, ownership};
 use super::{Reached, certificate, leave, refused};
 use crate::api::NameClaimSpec;
 use crate::api::condition::whole_seconds;
+use crate::api::custom_domain::RoutedBy;
 use crate::api::domain_record::{Contest, DomainRecord, OwnershipMethod, RouteRecord};
 use crate::api::reason;
 use crate::control::runtime::facts::Refusal;
@@ -140,13 +141,29 @@ pub(super) fn undecided(
     })
 }
 
+/// The kind of record by which a name that is held stays its holder's. A text takes the place of a CNAME that doesn't show
+/// any more, as behind a proxy; one that stands beside it is asked of nobody.
+fn proof(facts: &Facts, record: &DomainRecord, shown: OwnershipMethod) -> OwnershipMethod {
+    let aliased = routed_by(facts) == Some(RoutedBy::Cname);
+    match (record.method, shown) {
+        (OwnershipMethod::Cname, OwnershipMethod::Txt) if facts.target().is_some() && !aliased => shown,
+        (before, _) => before,
+    }
+}
+
 /// The record that shows whose the name is still stands; else it serves on for a while, and no longer.
 pub(super) fn kept(now: Timestamp, facts: &Facts, host: &Hostname, record: &DomainRecord) -> Reached<()> {
     let misses = facts.known.sight.as_ref().map_or(0, |sight| sight.misses);
     match (ownership(facts, host), record.missing_since) {
-        (Ownership::Shown(_), Some(_)) => Err(Step::Do(Effect::RecordMissing(None))),
+        (Ownership::Shown(method), missing) => {
+            let method = proof(facts, record, method);
+            if missing.is_none() && method == record.method {
+                return Ok(());
+            }
+            Err(Step::Do(Effect::RecordShown(method)))
+        }
         (Ownership::Missing, None) if misses >= MISSES => {
-            Err(Step::Do(Effect::RecordMissing(Some(whole_seconds(now)))))
+            Err(Step::Do(Effect::RecordMissing(whole_seconds(now))))
         }
         (_, Some(since)) if since.duration_until(now) >= facts.cluster.settings.grace => {
             leave::detached(facts, record)?;

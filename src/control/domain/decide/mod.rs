@@ -193,7 +193,10 @@ fn retry_pause(now: Timestamp, facts: &Facts) -> Option<Step> {
 /// A read-only operator changes nothing, and for a paused object nothing is begun.
 fn held(facts: &Facts, step: Step) -> Step {
     let Step::Do(effect) = &step else { return step };
-    let is_end = matches!(effect, Effect::RecordMissing(_) | Effect::Unpublish(_) | Effect::Detach(_));
+    let is_end = matches!(
+        effect,
+        Effect::RecordMissing(_) | Effect::RecordShown(_) | Effect::Unpublish(_) | Effect::Detach(_)
+    );
     if facts.cluster.settings.mode == crate::engine::config::Mode::ReadWrite && is_end {
         return step;
     }
