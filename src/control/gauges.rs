@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
+use super::domain::overdue::tally;
 use crate::api::state::RuntimeState;
 use crate::api::{NameClaim, Runtime};
 
@@ -50,6 +51,9 @@ fn count(ctx: &Context) {
     ctx.metrics.objects_in_backoff("Runtime", ctx.memory.in_backoff());
     ctx.metrics.deletions_held(ctx.claims.held_deletions().len());
     ctx.metrics.receipts_flagged(ctx.receipts.unsettled());
+    let hostnames = ctx.claims.of_hostnames();
+    let tally = tally(ctx.clock.now(), hostnames.iter().filter_map(|claim| claim.spec.domain.as_deref()));
+    ctx.metrics.hostname_certificates(tally.ending, tally.overdue);
 }
 
 /// Counts Runtimes whose recorded Machine this process hasn't compared with what is declared.

@@ -21,7 +21,7 @@ use prometheus_client::registry::Registry;
 
 use labels::{
     ControllerLabel, FlyLabels, KindLabel, OperationLabel, ProviderLabel, ReconcileLabels, StateLabel,
-    WebhookLabels,
+    WebhookLabels, WithinLabel,
 };
 pub use labels::{ReconcileResult, Role};
 
@@ -52,6 +52,8 @@ struct Inner {
     orphan_apps: Gauge,
     /// Without labels; there is none until a certificate is known.
     certificate_expiry: Family<Vec<(String, String)>, Gauge>,
+    hostname_certificates_ending: Family<WithinLabel, Gauge>,
+    hostname_renewals_overdue: Gauge,
     warm_apps: Family<StateLabel, Gauge>,
     warm_apps_given: Counter,
     warm_cost: Gauge<f64, AtomicU64>,
@@ -94,6 +96,8 @@ impl Metrics {
             receipts_flagged: Gauge::default(),
             orphan_apps: Gauge::default(),
             certificate_expiry: Family::default(),
+            hostname_certificates_ending: Family::default(),
+            hostname_renewals_overdue: Gauge::default(),
             warm_apps: Family::default(),
             warm_apps_given: Counter::default(),
             warm_cost: Gauge::default(),
@@ -152,6 +156,18 @@ impl Metrics {
     /// When the base domain's certificate ends.
     pub fn certificate_expiry(&self, at: jiff::Timestamp) {
         self.0.certificate_expiry.get_or_create(&Vec::new()).set(at.as_second());
+    }
+
+    /// How many certificates of customers' hostnames end within each time, and how many should have been renewed, now.
+    pub fn hostname_certificates(
+        &self,
+        ending: impl IntoIterator<Item = (&'static str, usize)>,
+        overdue: usize,
+    ) {
+        for (within, count) in ending {
+            self.0.hostname_certificates_ending.get_or_create(&WithinLabel { within }).set(gauge(count));
+        }
+        self.0.hostname_renewals_overdue.set(gauge(overdue));
     }
 
     /// How many warm apps are in each state, now. A state that isn't named keeps its number: name them all.
@@ -286,6 +302,16 @@ impl Inner {
             "base_domain_certificate_expiry_timestamp_seconds",
             "When the base domain's certificate ends, in seconds since 1970; absent while there is none",
             self.certificate_expiry.clone(),
+        );
+        to.register(
+            "hostname_certificates_ending",
+            "Certificates of customers' hostnames that end within this time, or have ended and weren't removed",
+            self.hostname_certificates_ending.clone(),
+        );
+        to.register(
+            "hostname_renewals_overdue",
+            "Certificates of customers' hostnames that the operator should have renewed more than a day ago",
+            self.hostname_renewals_overdue.clone(),
         );
         to.register(
             "time_to_ready_seconds",

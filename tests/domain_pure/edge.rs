@@ -55,6 +55,7 @@ impl Fly {
         let hostname = self.apps.get(app).cloned().flatten().map(|kept| Hosted {
             asked: if kept.asked { Asking::Yes } else { Asking::No },
             fly_until: kept.issued.then(|| Timestamp::from_second(at.as_second() + 90 * 86_400).unwrap()),
+            fly_renewal: kept.issued.then(|| Timestamp::from_second(at.as_second() + 60 * 86_400).unwrap()),
             custom: kept.custom.as_ref().map(|(_, end)| Imported {
                 until: Some(Timestamp::from_second(*end).unwrap()),
                 standing: if leads || self.owned { ImportStanding::Active } else { ImportStanding::Unproved },

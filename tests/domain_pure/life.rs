@@ -445,7 +445,12 @@ fn what_serves_reads_so_in_others_trouble_as_long_as_its_certificate_is_good() {
         };
         let end = world.record().unwrap().certificate.as_ref().unwrap().expire_time;
         world.now = end.as_second() - 1;
-        assert_eq!(told(&world), world.status(0));
+        let (good, before) = (told(&world), world.status(0));
+        assert_eq!((good.state, &good.url), (Some(DomainState::Active), &before.url));
+        assert!(condition::is_true(&good.conditions, ConditionType::Ready));
+        let issued = condition::find(&good.conditions, ConditionType::CertificateIssued).unwrap();
+        let overdue = source == CertificateSource::Acme;
+        assert_eq!(issued.reason == reason::CERTIFICATE_AUTHORITY_UNAVAILABLE, overdue, "{}", issued.message);
         world.now += 1;
         let over = told(&world);
         assert_eq!((over.state, over.url), (Some(DomainState::PendingCert), None));

@@ -14,6 +14,7 @@ mod authority;
 mod edge;
 mod faults;
 mod life;
+mod overdue;
 mod owners;
 mod proxies;
 mod records;

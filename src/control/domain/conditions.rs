@@ -1,12 +1,14 @@
 //! The conditions of a hostname, from the outcome of a visit. Pure.
 
+use jiff::Timestamp;
+
 use super::decide::takes_alias;
 use super::edge::{Hosted, Problem};
 use super::facts::Facts;
 use super::records::{delegated, records, routed_by};
-use super::trouble;
 use super::verdict::{Ownership, is_anothers, ownership};
-use crate::api::condition::{ConditionStatus, ConditionType, Wanted};
+use super::{overdue, trouble};
+use crate::api::condition::{ConditionStatus, ConditionType, Wanted, whole_seconds};
 use crate::api::custom_domain::{RecordPurpose, RecordState, RecordStatus, RecordType, RoutedBy};
 use crate::api::reason;
 use crate::control::runtime::facts::Refusal;
@@ -162,16 +164,19 @@ fn issued(facts: &Facts, outcome: &Outcome) -> Wanted {
     };
     let stands = facts.record().and_then(|record| record.certificate.as_ref());
     match (stands.filter(|it| it.expire_time > facts.at), outcome) {
-        (Some(_), Outcome::Stalled(why)) if is_about_certificates(why) => say(
+        (Some(it), Outcome::Stalled(why)) if is_about_certificates(why) => say(
             ConditionStatus::True,
             why.reason,
-            format!("The one in service is good still. {}", why.message),
+            format!("The one in service is good until {}. {}", it.expire_time, why.message),
         ),
-        (Some(_), _) => match failing(facts) {
+        (Some(it), _) => match overdue::why(facts) {
             Some(why) => say(
                 ConditionStatus::True,
                 why.reason,
-                format!("The one in service is good still, but isn't renewed. {}", why.message),
+                format!(
+                    "The one in service is good until {}, but isn't renewed. {}",
+                    it.expire_time, why.message
+                ),
             ),
             None => say(ConditionStatus::True, reason::ISSUED, "A certificate is in service.".into()),
         },
@@ -196,13 +201,6 @@ fn is_about_certificates(why: &Refusal) -> bool {
         reason::ACME_NOT_CONFIGURED,
     ]
     .contains(&why.reason)
-}
-
-/// Why the certificate in service isn't renewed, if that fails.
-fn failing(facts: &Facts) -> Option<Refusal> {
-    let ordering = facts.record()?.ordering.as_ref().filter(|ordering| ordering.failures > 0)?;
-    let word = reason::ALL.iter().find(|it| Some(it.word) == ordering.reason.as_deref())?.word;
-    Some(Refusal::new(word, ordering.message.clone().unwrap_or_default()))
 }
 
 /// The first record of a kind that isn't as it should be, and what to do about it.
@@ -245,6 +243,14 @@ fn kind(type_: RecordType) -> &'static str {
         RecordType::A => "A",
         RecordType::Aaaa => "AAAA",
     }
+}
+
+/// That Fly's certificate authority takes no order for the hostname yet, if it doesn't.
+pub fn limited(now: Timestamp, hosted: &Hosted) -> Option<String> {
+    let until = whole_seconds(hosted.limited_until.filter(|until| *until > now)?);
+    Some(format!(
+        "Fly's certificate authority takes no order for this hostname before {until}. It goes on by itself then."
+    ))
 }
 
 /// What Fly says is in the way of a certificate, each with its remedy, as far as a message holds it.

@@ -1,7 +1,10 @@
 //! A hostname as Fly has it, in the terms that decisions need. Pure.
 
 use fly_machines::types as fly;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+/// The longest life of certificates that Fly's authority issues.
+const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// A hostname at Fly, as it was last answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub struct Hosted {
     pub asked: Asking,
     /// Until when Fly's own certificate is good, if one is in service.
     pub fly_until: Option<Timestamp>,
+    /// By when Fly should have renewed it: a third of its life is left, of one that lives no longer than those of today.
+    pub fly_renewal: Option<Timestamp>,
     /// The certificate that was imported.
     pub custom: Option<Imported>,
     /// Whether visitors come here, as Fly found: the requests of an authority would. Of a wildcard it finds nothing.
@@ -94,10 +99,12 @@ impl Hosted {
         let requirements = &detail.dns_requirements;
         // `configured` says no more than that there is, or could be, a certificate.
         let leads_here = detail.validation.alpn_configured || detail.validation.http_configured;
+        let until = fly_until(detail, now);
         let yes = |holds: bool| if holds { Leads::Yes } else { Leads::No };
         Self {
             asked: if detail.acme_requested { Asking::Yes } else { Asking::No },
-            fly_until: fly_until(detail, now),
+            fly_until: until,
+            fly_renewal: until.map(|until| fly_renewal(detail, until)),
             custom: custom(detail),
             leads_here: yes(leads_here),
             limited_until: detail.rate_limited_until.filter(|until| *until > now),
@@ -130,6 +137,14 @@ fn fly_until(detail: &fly::CertificateDetail, now: Timestamp) -> Option<Timestam
         entry.issued.iter().filter_map(|it| it.expires_at).max().or(entry.expires_at)
     };
     detail.certificates.iter().filter(own).filter_map(until).max().filter(|until| *until > now)
+}
+
+/// An entry may have been made long before the certificate that it now stands for.
+fn fly_renewal(detail: &fly::CertificateDetail, until: Timestamp) -> Timestamp {
+    let made = detail.entry(&fly::CertificateSource::Fly).and_then(|entry| entry.created_at);
+    let life = made
+        .map_or(LONGEST_LIFE, |made| made.duration_until(until).clamp(SignedDuration::ZERO, LONGEST_LIFE));
+    until.saturating_sub(life / 3).unwrap_or(until)
 }
 
 fn custom(detail: &fly::CertificateDetail) -> Option<Imported> {
@@ -167,6 +182,18 @@ mod tests {
             |end: &str| json!({"certificates": [{"source": "fly", "status": "active", "expires_at": end}]});
         assert_eq!(hosted(entry("2026-10-31T00:00:00Z")).fly_until, None);
         assert!(hosted(entry("2027-01-01T00:00:00Z")).fly_until.is_some());
+    }
+
+    #[test]
+    fn fly_should_have_renewed_with_a_third_of_the_life_left() {
+        let of = |made: &str| {
+            let entry = json!({"source": "fly", "status": "active", "created_at": made, "expires_at": "2027-01-30T00:00:00Z"});
+            hosted(json!({"certificates": [entry]})).fly_renewal.unwrap().to_string()
+        };
+        assert_eq!(of("2026-11-01T00:00:00Z"), "2026-12-31T00:00:00Z");
+        assert_eq!(of("2027-01-24T00:00:00Z"), "2027-01-28T00:00:00Z");
+        assert_eq!(of("2024-01-01T00:00:00Z"), "2026-12-31T00:00:00Z", "it was renewed since");
+        assert_eq!(hosted(json!({"certificates": []})).fly_renewal, None);
     }
 
     #[test]

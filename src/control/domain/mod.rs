@@ -28,6 +28,7 @@ pub mod memory;
 pub mod observe;
 pub mod ordered;
 pub mod ordering;
+pub mod overdue;
 pub mod ownership;
 pub mod places;
 pub mod record;

@@ -125,6 +125,7 @@ fn certificate_wakes(facts: &Facts) -> Vec<Option<Timestamp>> {
     vec![
         certificate.map(|certificate| certificate.expire_time),
         certificate.and_then(|certificate| certificate.renewal_time),
+        certificate.and_then(|it| it.renewal_time?.checked_add(facts.cluster.settings.deadline).ok()),
         record.and_then(|record| record.ordering.as_ref()?.next_time),
         advice(facts),
         unseen_caa(facts),

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use super::certificate::Shown;
-use super::conditions::{Outcome, at_fly, conditions, missing};
+use super::conditions::{Outcome, at_fly, conditions, limited, missing};
 use super::facts::Facts;
+use super::overdue;
 use super::records::{records, routed_by};
 use super::step::{Effect, Rest, Step, Waiting};
 use crate::api::condition::{self, ConditionStatus, ConditionType, whole_seconds};
@@ -18,7 +19,7 @@ const SECRET: &str = "-tls";
 
 /// The status to write, given the one that stands.
 pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &CustomDomainStatus) -> CustomDomainStatus {
-    if keeps_its_word(now, facts, step, old) {
+    if keeps_its_word(now, facts, step, old) && overdue::why(facts).is_none() {
         return old.clone();
     }
     let outcome = outcome(now, facts, step, old);
@@ -109,6 +110,7 @@ fn grace_end(facts: &Facts) -> Option<Timestamp> {
 fn outcome(now: Timestamp, facts: &Facts, step: &Step, old: &CustomDomainStatus) -> Outcome {
     match step {
         Step::Rest(Rest::Active) => active(facts),
+        _ if keeps_its_word(now, facts, step, old) => active(facts),
         Step::Wait(Waiting::Texts(_) | Waiting::Authority(_) | Waiting::Order(..))
             if renews(now, facts, old) =>
         {
@@ -227,11 +229,7 @@ fn waits_for_texts(facts: &Facts) -> String {
 
 fn waits_for_fly(facts: &Facts) -> String {
     let hosted = facts.edge().and_then(|edge| edge.hostname.as_ref());
-    let limited = hosted.and_then(|hosted| hosted.limited_until).map(|until| {
-        let until = whole_seconds(until);
-        format!("Fly's certificate authority takes no order for this hostname before {until}. It goes on by itself then.")
-    });
-    match (limited, hosted.and_then(at_fly)) {
+    match (hosted.and_then(|hosted| limited(facts.at, hosted)), hosted.and_then(at_fly)) {
         (Some(limited), Some(problems)) => format!("{limited} {problems}"),
         (Some(told), None) | (None, Some(told)) => told,
         (None, None) => "Fly is having the certificate issued.".into(),

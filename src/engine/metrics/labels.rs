@@ -75,6 +75,11 @@ pub(super) struct FlyLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct WithinLabel {
+    pub(super) within: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct OperationLabel {
     pub(super) operation: &'static str,
 }
