@@ -59,13 +59,15 @@ fn pure() -> Vec<(PathBuf, String)> {
         "hostname.rs",
         "names.rs",
     ];
-    const DOMAIN: [&str; 7] = [
+    const DOMAIN: [&str; 9] = [
         "certificate.rs",
         "edge.rs",
         "ordering.rs",
+        "overdue.rs",
         "ownership.rs",
         "records.rs",
         "schedule.rs",
+        "sighting.rs",
         "verdict.rs",
     ];
     const DOMAINS: [&str; 4] = ["budget.rs", "judge.rs", "renewal.rs", "setback.rs"];

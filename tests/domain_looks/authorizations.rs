@@ -53,7 +53,7 @@ async fn records_are_judged_as_they_come() {
 #[tokio::test]
 async fn what_can_not_be_found_out_is_no_consent() {
     let lookout = lookout(world().await);
-    assert!(matches!(lookout.caa("www.nobody.test").await, Err(LookError::NoServers { .. })));
-    assert!(matches!(lookout.caa("lost.shop.test").await, Err(LookError::NoServers { .. })));
+    assert!(matches!(lookout.caa("www.nobody.test").await, Err(LookError::NoSuchDomain { .. })));
+    assert!(matches!(lookout.caa("lost.shop.test").await, Err(LookError::NoSuchDomain { .. })));
     assert!(matches!(lookout.caa("ring1.shop.test").await, Err(LookError::Loop { .. })));
 }

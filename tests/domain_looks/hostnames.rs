@@ -133,9 +133,9 @@ async fn a_target_that_is_broken_hides_no_proof() {
 #[tokio::test]
 async fn a_domain_that_nobody_has_is_told() {
     let lookout = lookout(world().await);
-    let nobody = || Err(LookError::NoServers { zone: "nobody.test".into() });
+    let nobody = || Err(LookError::NoSuchDomain { zone: "nobody.test".into() });
     assert_eq!(look(&lookout, "www.far.nobody.test").await, nobody());
     assert_eq!(look(&lookout, "lost.shop.test").await, nobody(), "also behind an alias");
     let text = look(&lookout, "nobody.test").await.unwrap_err().to_string();
-    assert!(text.contains("nobody.test") && text.contains("registered"), "{text}");
+    assert!(text.contains("nobody.test") && text.contains("Register it again"), "{text}");
 }

@@ -47,7 +47,7 @@ async fn a_text_shows_once_every_server_shows_it() {
     let missing = Sight::NotAt("ns4.servers.test".into());
     assert_eq!(shows("_moorage-challenge.load.split.test", "new").await, missing);
     let nobody = lookout.shows("_moorage-challenge.nobody.test", "x").await;
-    assert_eq!(nobody, Err(LookError::NoServers { zone: "nobody.test".into() }));
+    assert_eq!(nobody, Err(LookError::NoSuchDomain { zone: "nobody.test".into() }));
 }
 
 #[tokio::test]

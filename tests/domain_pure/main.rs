@@ -11,6 +11,7 @@
 
 mod act;
 mod authority;
+mod doubts;
 mod edge;
 mod faults;
 mod life;

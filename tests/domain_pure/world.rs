@@ -15,11 +15,11 @@ use moorage::control::domain::certificate::{Material, Stored};
 use moorage::control::domain::decide::decide;
 use moorage::control::domain::facts::{
     Above, AcmeOffer, AddressFact, Base, BaseRecords, Cluster, Facts, Knowledge, Rooms, RuntimeFact,
-    Settings, Sighting, Texts,
+    Settings, Texts,
 };
 use moorage::control::domain::ownership::{Key, Proofs, target};
+use moorage::control::domain::sighting::sighted;
 use moorage::control::domain::step::{Effect, Look, Rest, Step, Waiting};
-use moorage::control::domain::verdict::{Ownership, ownership};
 use moorage::control::domain::view::view;
 use moorage::control::runtime::facts::{NamespaceFact, Refusal};
 use moorage::domains::budget::{Kind, Limits, Past};
@@ -47,6 +47,8 @@ pub struct Dns {
     pub delegated: Option<String>,
     pub apex: bool,
     pub broken: bool,
+    /// The registry knows no such domain.
+    pub gone: bool,
     pub hides: Hides,
     /// CAA records let the authority issue nothing.
     pub forbids: bool,
@@ -419,19 +421,12 @@ impl World {
             },
             negative_ttl: Some(Duration::from_secs(300)),
         };
-        let result = if dns.broken { Err(LookError::Resolvers) } else { Ok(seen) };
-        let before = facts.known.sight.take();
-        let misses = before.as_ref().map_or(0, |before| before.misses);
-        let count = before.map_or(0, |before| before.count + 1);
-        facts.known.sight = Some(Sighting { at: at(self.now), result, misses, count });
-        facts.known.turn = None;
-        facts.known.asked = Default::default();
-        let misses = match ownership(facts, &self.host.clone()) {
-            Ownership::Missing => misses + 1,
-            Ownership::Unseen(_) => misses,
-            _ => 0,
+        let result = match (dns.gone, dns.broken) {
+            (true, _) => Err(LookError::NoSuchDomain { zone: "example.com".into() }),
+            (false, true) => Err(LookError::NoServers { zone: "example.com".into() }),
+            (false, false) => Ok(seen),
         };
-        facts.known.sight.as_mut().unwrap().misses = misses;
+        sighted(facts, at(self.now), result);
     }
 
     pub fn claim_it(&mut self, holder: Holder, change: impl FnOnce(&mut NameClaimSpec)) {

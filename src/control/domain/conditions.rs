@@ -90,7 +90,8 @@ fn owned(facts: &Facts) -> Wanted {
         Ownership::Unseen(error) => say(ConditionStatus::False, trouble::reason(error), error.to_string()),
         Ownership::Missing | Ownership::NeedsText => {
             let proof = [RecordPurpose::Ownership, RecordPurpose::OwnershipAndRouting];
-            missing(facts, |record| proof.contains(&record.purpose)).map_or_else(
+            let why = missing(facts, |record| proof.contains(&record.purpose));
+            why.or_else(|| facts.unseen().map(trouble::refusal)).map_or_else(
                 || say(ConditionStatus::Unknown, reason::NOT_CHECKED, "DNS wasn't looked at yet.".into()),
                 |why| say(ConditionStatus::False, why.reason, why.message),
             )

@@ -266,6 +266,8 @@ pub struct Sighting {
     pub result: Result<Seen, LookError>,
     /// Looks in a row at which the holder's own record was missing.
     pub misses: u32,
+    /// Looks in a row at which it led elsewhere, or lacked a record for its certificate.
+    pub strays: u32,
     /// Looks in a row that ended otherwise than at rest.
     pub count: u32,
 }

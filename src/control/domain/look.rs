@@ -10,11 +10,11 @@ use secrecy::SecretString;
 
 use super::certificate::{Caa, CaaFact, Material, Shown};
 use super::edge::{EdgeFact, Hosted};
-use super::facts::{AddressFact, Asked, Facts, Sighting};
+use super::facts::{AddressFact, Asked, Facts};
 use super::ownership::text_name;
 use super::places::Place;
+use super::sighting::sighted;
 use super::step::Look;
-use super::verdict::{Ownership, ownership};
 use super::{key, ordered, store, trouble};
 use crate::api::domain_record::DomainRecord;
 use crate::api::{Runtime, reason};
@@ -86,21 +86,7 @@ async fn dns(ctx: &Context, now: Timestamp, facts: &mut Facts) {
     let Ok(host) = facts.host.clone() else { return };
     let Some(_place) = place(ctx, now, facts) else { return };
     let result = ctx.lookout.look(&host, &text_name(&host)).await;
-    let before = facts.known.sight.take();
-    let same = before.as_ref().is_some_and(|before| before.result.is_err() == result.is_err());
-    let misses = before.as_ref().map_or(0, |before| before.misses);
-    let count = before.filter(|_| same).map_or(0, |before| before.count.saturating_add(1));
-    facts.known.sight = Some(Sighting { at: now, result, misses, count });
-    facts.known.turn = None;
-    facts.known.asked = Asked::No;
-    let misses = match ownership(facts, &host) {
-        Ownership::Missing => misses.saturating_add(1),
-        Ownership::Unseen(_) => misses,
-        Ownership::NotLooked | Ownership::NeedsText | Ownership::Shown(_) => 0,
-    };
-    if let Some(sight) = &mut facts.known.sight {
-        sight.misses = misses;
-    }
+    sighted(facts, now, result);
 }
 
 async fn runtime(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {

@@ -35,6 +35,7 @@ pub mod record;
 pub mod records;
 pub mod rotation;
 pub mod schedule;
+pub mod sighting;
 pub mod step;
 pub mod store;
 pub mod trouble;

@@ -13,6 +13,7 @@ pub fn reason(error: &LookError) -> &'static str {
         | LookError::Unanswered { .. }
         | LookError::Slow { .. }
         | LookError::Resolvers => reason::DNS_UNAVAILABLE,
+        LookError::NoSuchDomain { .. } => reason::RECORD_MISSING,
         LookError::Loop { .. } | LookError::TooLong { .. } | LookError::Malformed { .. } => {
             reason::RECORD_WRONG
         }

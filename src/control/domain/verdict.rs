@@ -28,6 +28,7 @@ pub fn ownership<'f>(facts: &'f Facts, host: &Hostname) -> Ownership<'f> {
     };
     let seen = match &sight.result {
         Ok(seen) => seen,
+        Err(error) if error.is_absence() => return Ownership::Missing,
         Err(error) => return Ownership::Unseen(error),
     };
     let shown = match facts.record() {
@@ -44,9 +45,11 @@ pub fn ownership<'f>(facts: &'f Facts, host: &Hostname) -> Ownership<'f> {
     }
 }
 
-/// Why a part couldn't be seen by which it could be shown whose the name is.
+/// Why a part couldn't be seen by which it could be shown whose the name is. What leads into a domain that isn't there
+/// doesn't lead to us.
 fn unseen(seen: &Seen) -> Option<&LookError> {
-    seen.texts.as_ref().err().or(seen.target.as_ref().err())
+    let errors = [seen.texts.as_ref().err(), seen.target.as_ref().err()];
+    errors.into_iter().flatten().find(|error| !error.is_absence())
 }
 
 /// Whether it takes a text to show whose the hostname is: where no CNAME can stand, or where somebody else holds it, or a

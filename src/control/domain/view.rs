@@ -39,7 +39,7 @@ pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &CustomDomainStatus
             Some(host) if looked => records(facts, host),
             _ => old.records.clone(),
         },
-        routed_by: if facts.known.sight.is_some() { routed_by(facts) } else { old.routed_by },
+        routed_by: if facts.target().is_some() { routed_by(facts) } else { old.routed_by },
         certificate: certificate(facts),
         grace_end_time: grace_end(facts),
         conditions: condition::merge(&old.conditions, conditions(facts, &outcome), generation, now),

@@ -11,7 +11,8 @@ use jiff::Timestamp;
 
 use super::facts::{Facts, RuntimeFact, Texts};
 use super::records::{is_complete, routed_by};
-use super::schedule;
+use super::schedule::{self, MISSES};
+use super::sighting::{Way, way};
 use super::step::{Effect, Look, Rest, Step, Waiting};
 use super::verdict::{Ownership, can_alias, ownership};
 use crate::api::custom_domain::{CertificateSource, Challenge};
@@ -154,13 +155,18 @@ fn looked(now: Timestamp, facts: &Facts) -> Reached<()> {
 fn rest(facts: &Facts, host: &Hostname, record: &DomainRecord) -> Rest {
     match facts.cluster.runtime {
         RuntimeFact::Missing => Rest::Awaiting(no_runtime(facts)),
-        // What serves goes on until it is certain that its record has gone for too long.
-        _ if record.service_time.is_some() && !matches!(ownership(facts, host), Ownership::Shown(_)) => {
-            Rest::Active
-        }
+        _ if record.service_time.is_some() && serves_on(facts, host) => Rest::Active,
         _ if routed_by(facts).is_none() || !is_complete(facts, host) => Rest::PendingDns,
         _ => Rest::Active,
     }
+}
+
+/// Whether what serves goes on: until it is certain that its record has gone for too long, or that it leads elsewhere. One
+/// look that fails in part, or shows something else, is neither.
+fn serves_on(facts: &Facts, host: &Hostname) -> bool {
+    let strays = facts.known.sight.as_ref().map_or(0, |sight| sight.strays);
+    let owned = matches!(ownership(facts, host), Ownership::Shown(_));
+    !owned || way(facts, host) == Way::Unseen || strays < MISSES
 }
 
 /// What is said of a Runtime that isn't there.

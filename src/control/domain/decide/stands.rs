@@ -6,7 +6,7 @@ use super::super::certificate::Material;
 use super::super::edge::Hosted;
 use super::super::facts::Facts;
 use super::super::ordering;
-use super::super::records::routed_by;
+use super::super::sighting::{Way, way};
 use super::super::step::{Effect, Standing, Step};
 use super::{Reached, route};
 use crate::api::condition::whole_seconds;
@@ -23,7 +23,7 @@ pub(super) fn recorded(now: Timestamp, facts: &Facts, host: &Hostname, record: &
     let certificate = certificate(now, facts, host, record);
     let wanted = Standing {
         addresses: route::standing(facts, record).to_vec(),
-        service_time: serving(now, facts, record, certificate.as_ref()),
+        service_time: serving(now, facts, host, record, certificate.as_ref()),
         certificate,
     };
     let stands = Standing {
@@ -34,16 +34,17 @@ pub(super) fn recorded(now: Timestamp, facts: &Facts, host: &Hostname, record: &
     if wanted == stands { Ok(()) } else { Err(Step::Do(Effect::RecordStanding(Box::new(wanted)))) }
 }
 
-/// Since when it serves. What was in service stays so while a certificate is: a route that comes and goes restarts no
+/// Since when it serves: it begins to with every record in place. What was in service stays so while a certificate is: a route that comes and goes restarts no
 /// gateway.
 fn serving(
     now: Timestamp,
     facts: &Facts,
+    host: &Hostname,
     record: &DomainRecord,
     certificate: Option<&CertificateRecord>,
 ) -> Option<Timestamp> {
     certificate?;
-    let leads = routed_by(facts).is_some();
+    let leads = way(facts, host) == Way::Here;
     record.service_time.or_else(|| leads.then(|| whole_seconds(now)))
 }
 

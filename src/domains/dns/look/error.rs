@@ -19,6 +19,15 @@ pub enum LookError {
         /// The zone, or the domain that isn't one.
         zone: String,
     },
+    /// The registry says that there is no such domain.
+    #[error(
+        "There is no domain {}: its registry doesn't know it. Register it again, or have its registrar name its servers again.",
+        quoted(zone)
+    )]
+    NoSuchDomain {
+        /// The domain.
+        zone: String,
+    },
     /// Its servers aren't of the public Internet, and aren't allowed by the configuration.
     #[error(
         "{}, a name server of {}, has the address {address}, which isn't one of the public Internet, so it isn't asked. Name servers that everybody can reach.",
@@ -104,6 +113,11 @@ pub enum LookError {
 }
 
 impl LookError {
+    /// Whether it is certain that nothing is there, by the word of whoever would know.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::NoSuchDomain { .. })
+    }
+
     /// How bad it is.
     pub fn class(&self) -> DomainClass {
         match self {
@@ -113,6 +127,7 @@ impl LookError {
             | Self::Changing { .. }
             | Self::Resolvers => DomainClass::Transient,
             Self::NoServers { .. }
+            | Self::NoSuchDomain { .. }
             | Self::Private { .. }
             | Self::Loop { .. }
             | Self::TooLong { .. }

@@ -29,6 +29,8 @@ pub(super) enum Place {
     Here(Vec<String>),
     /// Not here; this one holds the name, if the resolver says so.
     Within(Option<String>),
+    /// There is no such name, as this zone says, if the resolver tells which.
+    Nowhere(Option<String>),
     /// It can't be found out: what is there is broken.
     Broken,
 }
@@ -121,7 +123,9 @@ fn place(name: &Name, answer: &Message) -> Place {
             && record.name != *name
             && record.name.zone_of(name)
     });
-    Place::Within(zone.map(|record| plain(&record.name)))
+    let zone = zone.map(|record| plain(&record.name));
+    let is_denied = is_plain && answer.response_code == ResponseCode::NXDomain;
+    if is_denied { Place::Nowhere(zone) } else { Place::Within(zone) }
 }
 
 #[cfg(test)]
@@ -167,5 +171,12 @@ mod tests {
         for elsewhere in [None, Some("example.org"), Some("x.a.b.example.com"), Some("a.b.example.com")] {
             assert_eq!(place(&asked, &message(&[], elsewhere)), within(None), "{elsewhere:?}");
         }
+        let mut denied = message(&[], Some("com"));
+        denied.metadata.response_code = ResponseCode::NXDomain;
+        assert_eq!(place(&asked, &denied), Place::Nowhere(Some("com".into())));
+        let mut behind =
+            message(&[("a.b.example.com", RData::CNAME(CNAME(name("gone.example.org"))))], Some("org"));
+        behind.metadata.response_code = ResponseCode::NXDomain;
+        assert_eq!(place(&asked, &behind), within(None), "it is the target that isn't there");
     }
 }

@@ -97,15 +97,28 @@ impl Zones {
     /// Up from the name, to where a zone begins. A registry's zone is nobody's.
     async fn cut(&self, name: &str) -> Result<(String, Vec<String>), LookError> {
         let mut at = name;
+        let mut denied = !is_registry(name);
         while !is_registry(at) && !at.is_empty() {
             let next = match self.recursors.place(&checked(at)?).await? {
                 Place::Here(servers) => return Ok((at.to_owned(), servers)),
-                Place::Within(zone) => zone.and_then(|zone| parents(at).find(|parent| *parent == zone)),
-                Place::Broken => None,
+                Place::Within(zone) => {
+                    denied = false;
+                    above(at, zone.as_deref())
+                }
+                Place::Nowhere(zone) => {
+                    denied &= zone.is_some();
+                    above(at, zone.as_deref())
+                }
+                Place::Broken => {
+                    denied = false;
+                    None
+                }
             };
             at = next.or_else(|| parents(at).next()).unwrap_or_default();
         }
-        Err(LookError::NoServers { zone: below(name, at).to_owned() })
+        let zone = below(name, at).to_owned();
+        // What is broken says nothing; the registry itself does.
+        Err(if denied { LookError::NoSuchDomain { zone } } else { LookError::NoServers { zone } })
     }
 
     async fn find(&self, server: String) -> Result<(String, Vec<IpAddr>), LookError> {
@@ -149,6 +162,11 @@ fn unreached(zone: &str, found: &[(String, Vec<IpAddr>)]) -> LookError {
         }
         None => LookError::NoServers { zone: zone.to_owned() },
     }
+}
+
+/// The zone above a name, if it is one.
+fn above<'n>(name: &'n str, zone: Option<&str>) -> Option<&'n str> {
+    parents(name).find(|parent| Some(*parent) == zone)
 }
 
 /// The name, or the part of it, that lies right below another.
