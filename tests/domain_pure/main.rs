@@ -14,6 +14,7 @@ mod authority;
 mod doubts;
 mod edge;
 mod faults;
+mod holds;
 mod life;
 mod overdue;
 mod owners;

@@ -26,6 +26,8 @@ pub enum Outcome {
         reason: &'static str,
         /// For people.
         message: &'static str,
+        /// Why what is to be done isn't done now, if something is.
+        held: Option<Refusal>,
     },
     /// It waits for a person: what of, and the portal's word for it.
     Awaiting(Refusal, &'static str),
@@ -47,7 +49,11 @@ fn summary(outcome: &Outcome) -> Vec<Wanted> {
     let beside =
         |type_, why: &Refusal| Wanted::new(type_, ConditionStatus::True, why.reason, why.message.clone());
     match outcome {
-        Outcome::Active { reason, message } => vec![ready(ConditionStatus::True, reason, message)],
+        Outcome::Active { reason, message, held } => {
+            let mut all: Vec<_> = held.iter().map(|why| beside(ConditionType::Reconciling, why)).collect();
+            all.push(ready(ConditionStatus::True, reason, message));
+            all
+        }
         Outcome::Awaiting(why, word) => {
             vec![beside(ConditionType::Reconciling, why), ready(ConditionStatus::False, word, &why.message)]
         }

@@ -24,7 +24,7 @@ pub fn view(now: Timestamp, facts: &Facts, step: &Step, old: &CustomDomainStatus
     }
     let outcome = outcome(now, facts, step, old);
     let generation = facts.generation();
-    let settled = !matches!(outcome, Outcome::Progress(_));
+    let settled = !matches!(outcome, Outcome::Progress(_) | Outcome::Active { held: Some(_), .. });
     let host = facts.host.as_ref().ok();
     let looked = facts.known.sight.is_some() || facts.record().is_none();
     CustomDomainStatus {
@@ -109,12 +109,12 @@ fn grace_end(facts: &Facts) -> Option<Timestamp> {
 
 fn outcome(now: Timestamp, facts: &Facts, step: &Step, old: &CustomDomainStatus) -> Outcome {
     match step {
-        Step::Rest(Rest::Active) => active(facts),
-        _ if keeps_its_word(now, facts, step, old) => active(facts),
+        Step::Rest(Rest::Active) => active(facts, None),
+        _ if keeps_its_word(now, facts, step, old) => active(facts, None),
         Step::Wait(Waiting::Texts(_) | Waiting::Authority(_) | Waiting::Order(..))
             if renews(now, facts, old) =>
         {
-            active(facts)
+            active(facts, None)
         }
         Step::Rest(Rest::PendingDns) => pending_dns(facts),
         Step::Rest(Rest::Awaiting(why)) => awaiting(now, facts, why),
@@ -125,15 +125,16 @@ fn outcome(now: Timestamp, facts: &Facts, step: &Step, old: &CustomDomainStatus)
     }
 }
 
-fn active(facts: &Facts) -> Outcome {
+fn active(facts: &Facts, held: Option<Refusal>) -> Outcome {
     let gone = facts.record().is_some_and(|record| record.missing_since.is_some());
     if gone {
         return Outcome::Active {
             reason: reason::RECORD_GONE,
             message: "The Runtime serves at the hostname until `status.graceEndTime`: the record that shows whose it is has gone. Set it again.",
+            held,
         };
     }
-    Outcome::Active { reason: reason::ACTIVE, message: "The Runtime serves at the hostname." }
+    Outcome::Active { reason: reason::ACTIVE, message: "The Runtime serves at the hostname.", held }
 }
 
 /// Whether what is ordered takes the place of a certificate that serves meanwhile.
@@ -171,7 +172,17 @@ fn awaiting(now: Timestamp, facts: &Facts, why: &Refusal) -> Outcome {
             )
         };
     }
+    let holds = [reason::AWAITING_UNPAUSE, reason::AWAITING_WRITE_MODE].contains(&why.reason);
+    if holds && serves_still(now, facts) {
+        return active(facts, Some(why.clone()));
+    }
     Outcome::Awaiting(why.clone(), why.reason)
+}
+
+/// Whether visitors are served, whatever isn't done for the hostname now.
+fn serves_still(now: Timestamp, facts: &Facts) -> bool {
+    let certified = facts.record().is_some_and(|record| record.certificate.is_some());
+    is_serving(facts) && certified && !has_expired(now, facts) && !facts.is_deleted()
 }
 
 /// Whether a Runtime has been missing for longer than it takes until what is applied together is all there.
