@@ -17,10 +17,10 @@ use super::memory::{Looked, News};
 use super::observe::{cluster, gather, wishes};
 use super::record::record;
 use super::schedule;
-use super::step::{Effect, Rest, Step, Waiting, effect_name};
+use super::step::{Rest, Step, Waiting, effect_name};
 use super::trouble;
 use super::view::view;
-use crate::api::{CustomDomain, NameClaim};
+use crate::api::CustomDomain;
 use crate::control::context::Context;
 use crate::control::rounds::{Turn, Visited, result, rounds, unwritten};
 use crate::control::runtime::facts::Trouble;
@@ -81,7 +81,7 @@ impl Visited for Facts {
     async fn take(&mut self, ctx: &Context, now: Timestamp, step: &Step) -> Result<(), Failure> {
         match step {
             Step::Look(what) => look(ctx, now, self, *what).await,
-            Step::Do(effect) => alone(ctx, now, self, effect).await,
+            Step::Do(effect) => act(ctx, now, self, effect).await,
             Step::Wait(_) | Step::Rest(_) => Ok(()),
         }
     }
@@ -94,18 +94,6 @@ impl Visited for Facts {
     fn retry(pause: SignedDuration) -> Step {
         Step::Wait(Waiting::Retry(pause))
     }
-}
-
-/// Acts while nothing else does for the hostname, unless its claim has changed since that was decided.
-async fn alone(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effect) -> Result<(), Failure> {
-    let Ok(host) = &facts.host else { return act(ctx, now, facts, effect).await };
-    let key = NameClaim::hostname_key(host.as_str());
-    let _guard = ctx.domains.alone(&key).await;
-    let version = |claim: Option<Arc<NameClaim>>| claim.and_then(|claim| claim.resource_version());
-    if version(ctx.claims.get(&key)) != version(facts.cluster.claim.clone()) {
-        return Ok(());
-    }
-    act(ctx, now, facts, effect).await
 }
 
 /// Writes the status and says when to come back if nothing happens before.

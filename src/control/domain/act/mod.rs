@@ -5,13 +5,16 @@ mod hosting;
 mod names;
 mod vacate;
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
+use kube::ResourceExt;
 
 use super::facts::Facts;
 use super::failing::Issued;
 use super::step::Effect;
 use super::{counting, failing, ordered};
-use crate::api::DOMAIN_FINALIZER;
+use crate::api::{DOMAIN_FINALIZER, NameClaim};
 use crate::control::context::Context;
 use crate::control::finalizers;
 use crate::control::runtime::trouble::Failure;
@@ -20,11 +23,24 @@ pub use hosting::detach;
 pub use names::unpublish;
 pub use vacate::vacate;
 
-/// Performs the effect.
+/// Performs the effect while nothing else is done for the hostname, unless its claim has changed since that was decided.
+/// Whoever acts, acts by this: two objects that want one name, or one and what is left of another, don't undo each other's
+/// deeds.
 ///
 /// # Errors
 /// If whoever is asked refuses or doesn't answer. Whatever an effect may have changed is looked at again.
 pub async fn act(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effect) -> Result<(), Failure> {
+    let Ok(host) = &facts.host else { return perform(ctx, now, facts, effect).await };
+    let key = NameClaim::hostname_key(host.as_str());
+    let _guard = ctx.domains.alone(&key).await;
+    let version = |claim: Option<Arc<NameClaim>>| claim.and_then(|claim| claim.resource_version());
+    if version(ctx.claims.get(&key)) != version(facts.cluster.claim.clone()) {
+        return Ok(());
+    }
+    perform(ctx, now, facts, effect).await
+}
+
+async fn perform(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effect) -> Result<(), Failure> {
     match effect {
         Effect::AddFinalizer => finalizers::add(ctx, &mut facts.domain, DOMAIN_FINALIZER).await,
         Effect::RemoveFinalizer => finalizers::remove(ctx, &mut facts.domain, DOMAIN_FINALIZER).await,
