@@ -5,7 +5,9 @@ use moorage::api::condition::whole_seconds;
 use moorage::api::domain_record::RouteRecord;
 use moorage::api::name_claim::Tombstone;
 use moorage::api::{DOMAIN_FINALIZER, reason};
-use moorage::control::domain::certificate::{Caa, CaaFact, OrderFact, Proof, Shown, Stored, StoredOrder};
+use moorage::control::domain::certificate::{
+    Caa, CaaFact, CopyFact, OrderFact, Proof, Shown, Stored, StoredOrder,
+};
 use moorage::control::domain::facts::{Advice, Count, Deeds, Dropped, Facts, Renewal};
 use moorage::control::domain::ordering;
 use moorage::control::domain::records::text_target;
@@ -220,8 +222,13 @@ impl World {
             Effect::Copy => {
                 let stored = facts.known.stored.as_ref().unwrap();
                 let fingerprint = stored.certificate.as_ref().unwrap().fingerprint.clone();
-                self.customers[who].copy = Some(fingerprint.clone());
-                facts.known.deeds.copied = Some(fingerprint);
+                facts.known.copy = Some(if self.foreign_copy {
+                    let why = Refusal::new(reason::NAME_TAKEN, "The Secret `ai-tls` isn't ours.");
+                    CopyFact::Failed(now + SignedDuration::from_mins(10), why)
+                } else {
+                    self.customers[who].copy = Some(fingerprint.clone());
+                    CopyFact::Of(fingerprint)
+                });
             }
             Effect::Abandon(error) => {
                 let generation = facts.generation();

@@ -11,6 +11,7 @@
 
 mod act;
 mod authority;
+mod copies;
 mod doubts;
 mod edge;
 mod faults;

@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use moorage::api::custom_domain::{CertificateSource, CertificateSpec, CustomDomainStatus, SecretName};
 use moorage::api::name_claim::{ClaimType, Holder};
 use moorage::api::{CustomDomain, CustomDomainSpec, NameClaim, NameClaimSpec, NameRef, reason};
-use moorage::control::domain::certificate::{Material, Stored};
+use moorage::control::domain::certificate::{CopyFact, Material, Stored};
 use moorage::control::domain::decide::decide;
 use moorage::control::domain::facts::{
     Above, AcmeOffer, AddressFact, Base, BaseRecords, Cluster, Facts, Knowledge, Rooms, RuntimeFact,
@@ -101,6 +101,8 @@ pub struct World {
     /// How much may be ordered, if that is limited.
     pub limits: Option<Limits>,
     pub writes: Vec<&'static str>,
+    /// A Secret of somebody else's stands where certificates are copied to.
+    pub foreign_copy: bool,
     /// Added to the addresses of apps: somebody gave them others.
     pub shift: u8,
 }
@@ -170,6 +172,7 @@ impl World {
             above: Above::Free,
             limits: None,
             writes: Vec::new(),
+            foreign_copy: false,
             shift: 0,
         };
         for app in ["app-acme", "app-rival"] {
@@ -395,6 +398,10 @@ impl World {
                     Some(Err(refusal)) => Material::Unfit(refusal),
                     None => Material::Unfit(Refusal::new(reason::SECRET_NOT_FOUND, "There is none.")),
                 });
+            }
+            Look::Copy => {
+                let copy = self.customers[who].copy.clone();
+                facts.known.copy = Some(copy.map_or(CopyFact::Gone, CopyFact::Of));
             }
             Look::Caa | Look::Renewal | Look::Order | Look::Shown => self.look_at_order(facts, what),
         }

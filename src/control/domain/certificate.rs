@@ -113,6 +113,17 @@ pub enum OrderFact {
     Failed(AcmeError),
 }
 
+/// The copy of an ordered certificate in the namespace of its CustomDomain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CopyFact {
+    /// It is of the certificate with this fingerprint.
+    Of(String),
+    /// It isn't there, or is another's.
+    Gone,
+    /// It couldn't be written, for this reason, and is tried again then.
+    Failed(Timestamp, Refusal),
+}
+
 /// What an authority wants to see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::certificate::CopyFact;
 use super::decide::takes_alias;
 use super::edge::{Hosted, Problem};
 use super::facts::Facts;
@@ -185,7 +186,17 @@ fn issued(facts: &Facts, outcome: &Outcome) -> Wanted {
                     it.expire_time, why.message
                 ),
             ),
-            None => say(ConditionStatus::True, reason::ISSUED, "A certificate is in service.".into()),
+            None => match &facts.known.copy {
+                Some(CopyFact::Failed(_, why)) => say(
+                    ConditionStatus::True,
+                    why.reason,
+                    format!(
+                        "A certificate is in service, but isn't copied into this namespace. {}",
+                        why.message
+                    ),
+                ),
+                _ => say(ConditionStatus::True, reason::ISSUED, "A certificate is in service.".into()),
+            },
         },
         (None, Outcome::Stalled(why) | Outcome::Progress(why)) => {
             say(ConditionStatus::False, why.reason, why.message.clone())

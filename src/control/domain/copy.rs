@@ -7,12 +7,34 @@ use kube::{Api, Resource, ResourceExt};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
+use super::certificate::CopyFact;
 use super::view::secret_name;
 use crate::api::{CustomDomain, FIELD_MANAGER, label_key, reason};
 use crate::control::context::Context;
 use crate::control::runtime::facts::Refusal;
 use crate::control::runtime::trouble::Failure;
 use crate::domains::certificate::Certificate;
+
+/// Whether it holds this certificate.
+///
+/// # Errors
+/// If the API server refuses or can't be asked.
+pub async fn read(
+    ctx: &Context,
+    domain: &CustomDomain,
+    certificate: &Certificate,
+) -> Result<CopyFact, Failure> {
+    let secrets: Api<Secret> = Api::namespaced(ctx.kube.clone(), &domain.namespace().unwrap_or_default());
+    let standing = secrets.get_opt(&secret_name(&domain.name_any())).await?;
+    let holds = |secret: &Secret, key: &str, text: &str| {
+        secret.data.as_ref().and_then(|data| data.get(key)).is_some_and(|bytes| bytes.0 == text.as_bytes())
+    };
+    let same = standing.is_some_and(|secret| {
+        holds(&secret, "tls.crt", &certificate.chain)
+            && holds(&secret, "tls.key", certificate.key.expose_secret())
+    });
+    Ok(if same { CopyFact::Of(certificate.fingerprint.clone()) } else { CopyFact::Gone })
+}
 
 /// Writes it. A Secret of that name that isn't ours is left alone.
 ///

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 
-use super::certificate::{CaaFact, Material, OrderFact, Shown, Stored};
+use super::certificate::{CaaFact, CopyFact, Material, OrderFact, Shown, Stored};
 use super::edge::EdgeFact;
 use super::ownership::Proofs;
 use crate::api::custom_domain::Challenge;
@@ -185,6 +185,8 @@ pub struct Knowledge {
     pub deeds: Deeds,
     /// What the operator keeps for ordering certificates.
     pub stored: Option<Stored>,
+    /// The copy of the ordered certificate in the namespace.
+    pub copy: Option<CopyFact>,
     /// The certificate in the Secret that is named.
     pub material: Option<Material>,
     /// The Secret that is named may have changed.
@@ -285,8 +287,6 @@ pub struct Deeds {
     pub dropped: Dropped,
     /// The certificate that was imported, by its fingerprint.
     pub imported: Option<String>,
-    /// The certificate that is copied into the namespace's Secret, by its fingerprint.
-    pub copied: Option<String>,
 }
 
 /// Whether what the operator keeps for ordering certificates has been removed.

@@ -51,6 +51,10 @@ pub async fn look(ctx: &Context, now: Timestamp, facts: &mut Facts, what: Look) 
         Look::Edge => edge(ctx, now, facts).await,
         Look::Stored => stored(ctx, facts).await,
         Look::Material => material(ctx, now, facts).await,
+        Look::Copy => {
+            ordered::look_at_copy(ctx, now, facts).await;
+            Ok(())
+        }
         Look::Caa => caa(ctx, now, facts).await,
         Look::Renewal => ordered::renewal(ctx, now, facts).await,
         Look::Order => ordered::look(ctx, now, facts).await,

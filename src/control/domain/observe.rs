@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
+use super::certificate::CopyFact;
 use super::facts::{
     Above, Asked, Base, BaseRecords, Cluster, Facts, Knowledge, Rooms, RuntimeFact, Settings,
 };
@@ -44,8 +45,7 @@ pub fn wishes(facts: &mut Facts, wishes: Wishes) {
     }
     if wishes.secret {
         known.material_asked = Asked::Now;
-        // None that there is: it is copied again.
-        known.deeds.copied = Some(String::new());
+        known.copy = Some(CopyFact::Gone);
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::authority::Acme;
-use super::certificate::{OrderFact, Proof, Shown, Stored, StoredOrder};
+use super::certificate::{CopyFact, Glance, OrderFact, Proof, Shown, Stored, StoredOrder};
 use super::counting::{self, Counting, record};
 use super::facts::{Advice, Count, Dropped, Facts, Renewal};
 use super::failing::Issued;
@@ -16,6 +16,7 @@ use super::{answers, copy, failing, ordering, store};
 use crate::api::NameClaim;
 use crate::api::custom_domain::Challenge;
 use crate::control::context::Context;
+use crate::control::runtime::facts::Refusal;
 use crate::control::runtime::trouble::Failure;
 use crate::domains::DomainError;
 use crate::domains::acme::{self, AcmeError, Method, Order, Stage, certificate_request, new_key};
@@ -292,14 +293,29 @@ async fn succeeded(ctx: &Context, facts: &Facts) -> Result<(), Failure> {
     record(ctx, facts, &ordering::succeeded(ordering)).await
 }
 
-/// Copies the certificate into the namespace's Secret.
-pub(super) async fn copy(ctx: &Context, facts: &mut Facts) -> Result<(), Failure> {
-    let Some(certificate) = facts.known.stored.as_ref().and_then(|stored| stored.certificate.clone()) else {
-        return Ok(());
-    };
-    copy::write(ctx, &facts.domain, &certificate).await?;
-    facts.known.deeds.copied = Some(certificate.fingerprint.clone());
-    Ok(())
+/// Copies the certificate into the namespace's Secret. A failure is noted, and holds nothing else up: neither the
+/// certificate's service nor its renewal depends on a copy.
+pub(super) async fn copy(ctx: &Context, now: Timestamp, facts: &mut Facts) {
+    let stored = facts.known.stored.as_ref();
+    let Some(certificate) = stored.and_then(|stored| stored.certificate.clone()) else { return };
+    let written = copy::write(ctx, &facts.domain, &certificate).await;
+    facts.known.copy = Some(match written {
+        Ok(()) => CopyFact::Of(certificate.fingerprint.clone()),
+        Err(failure) => uncopied(now, facts, failure),
+    });
+}
+
+/// Looks whether the namespace's Secret holds the certificate.
+pub(super) async fn look_at_copy(ctx: &Context, now: Timestamp, facts: &mut Facts) {
+    let stored = facts.known.stored.as_ref();
+    let Some(certificate) = stored.and_then(|stored| stored.certificate.clone()) else { return };
+    let found = copy::read(ctx, &facts.domain, &certificate).await;
+    facts.known.copy = Some(found.unwrap_or_else(|failure| uncopied(now, facts, failure)));
+}
+
+fn uncopied(now: Timestamp, facts: &Facts, failure: Failure) -> CopyFact {
+    let again = now.saturating_add(facts.cluster.settings.slow_retry).unwrap_or(now);
+    CopyFact::Failed(again, Refusal::new(failure.reason, failure.message))
 }
 
 /// Takes away what was shown.

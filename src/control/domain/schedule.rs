@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 
-use super::certificate::Caa;
+use super::certificate::{Caa, CopyFact};
 use super::facts::{Asked, Facts, Sighting};
 use super::ordering;
 use super::records::{is_complete, routed_by};
@@ -128,6 +128,10 @@ fn certificate_wakes(facts: &Facts) -> Vec<Option<Timestamp>> {
         certificate.and_then(|it| it.renewal_time?.checked_add(facts.cluster.settings.deadline).ok()),
         record.and_then(|record| record.ordering.as_ref()?.next_time),
         advice(facts),
+        match facts.known.copy {
+            Some(CopyFact::Failed(again, _)) => Some(again),
+            Some(CopyFact::Of(_) | CopyFact::Gone) | None => None,
+        },
         unseen_caa(facts),
         match ordering::room(facts) {
             Verdict::NotBefore(at, _) => Some(at),

@@ -39,6 +39,8 @@ pub enum Look {
     Stored,
     /// The certificate in the Secret that is named.
     Material,
+    /// The copy of the ordered certificate in the namespace.
+    Copy,
     /// Who may issue.
     Caa,
     /// Whether the authority wants the certificate renewed earlier.

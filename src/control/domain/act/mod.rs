@@ -72,7 +72,10 @@ async fn perform(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
         Effect::Answer => ordered::answer(ctx, now, facts).await,
         Effect::Finalize => ordered::finalize(ctx, now, facts).await,
         Effect::Collect => ordered::collect(ctx, now, facts).await,
-        Effect::Copy => ordered::copy(ctx, facts).await,
+        Effect::Copy => {
+            ordered::copy(ctx, now, facts).await;
+            Ok(())
+        }
         Effect::Abandon(error) => failing::abandon(ctx, now, facts, error, Issued::No).await,
         Effect::Clean => ordered::clean(ctx, facts).await,
         Effect::DropStored => ordered::drop_stored(ctx, facts).await,

@@ -60,6 +60,9 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
         return Err(step);
     }
     if let Err(step) = certificate::in_service(now, facts, host, record) {
+        if !is_doing(&step) {
+            order::copied(now, facts, host)?;
+        }
         // What is out of service is recorded as that, whatever is waited for until another is in its place.
         if record.certificate.is_some() && !is_doing(&step) {
             stands::recorded(now, facts, host, record)?;
@@ -68,6 +71,7 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     }
     // Before it is recorded that all is done: nobody looks again after that.
     certificate::tidied(facts)?;
+    order::copied(now, facts, host)?;
     stands::recorded(now, facts, host, record)?;
     certificate::forgotten(facts, record)?;
     Ok(Step::Rest(rest(facts, host, record)))

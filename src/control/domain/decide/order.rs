@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::certificate::{Caa, Left, OrderFact, Proof, Shown, Stored};
+use super::super::certificate::{Caa, CopyFact, Left, OrderFact, Proof, Shown, Stored};
 use super::super::facts::Facts;
 use super::super::ordering;
 use super::super::records::{delegated, routed_by};
@@ -31,13 +31,13 @@ pub(super) fn at_hand<'f>(
     host: &Hostname,
     record: &DomainRecord,
 ) -> Reached<Option<&'f Arc<Certificate>>> {
-    let copy_gone = facts.known.deeds.copied.as_ref().is_some_and(String::is_empty);
+    let copy_gone = facts.known.copy == Some(CopyFact::Gone);
     let rests = rests(now, record) && !copy_gone && import_stands(facts);
     let Some(stored) = &facts.known.stored else {
         let is_asked = schedule::advice(facts).is_some_and(|at| at <= now);
         return if rests && !is_asked { Ok(None) } else { Err(Step::Look(Look::Stored)) };
     };
-    let standing = stored.certificate.as_ref().filter(|it| it.not_after > now && it.covers(host.as_str()));
+    let standing = standing(now, stored, host);
     if stored.order.is_some() {
         // Without the records it would fail, and be tried again only after an hour.
         let is_unanswered = matches!(facts.known.order, Some(OrderFact::Proofs(_)));
@@ -46,8 +46,7 @@ pub(super) fn at_hand<'f>(
         }
         return Err(progress(now, facts));
     }
-    if let Some(certificate) = standing {
-        copied(facts, record, certificate)?;
+    if standing.is_some() {
         asked(now, facts)?;
     } else if rests {
         // Its key was lost, as in a restore. What is in service stays until it has to be renewed.
@@ -73,11 +72,22 @@ fn rests(now: Timestamp, record: &DomainRecord) -> bool {
     })
 }
 
-/// The namespace has it in a Secret.
-fn copied(facts: &Facts, record: &DomainRecord, certificate: &Certificate) -> Reached<()> {
-    let recorded = record.certificate.as_ref().and_then(|it| it.fingerprint.as_ref());
-    let known = facts.known.deeds.copied.as_ref().or(recorded);
-    if known == Some(&certificate.fingerprint) { Ok(()) } else { Err(Step::Do(Effect::Copy)) }
+/// The certificate that is kept, as long as it is good for the hostname.
+fn standing<'f>(now: Timestamp, stored: &'f Stored, host: &Hostname) -> Option<&'f Arc<Certificate>> {
+    stored.certificate.as_ref().filter(|it| it.not_after > now && it.covers(host.as_str()))
+}
+
+/// The namespace has it in a Secret, as far as that can be: nothing waits for a copy.
+pub(super) fn copied(now: Timestamp, facts: &Facts, host: &Hostname) -> Reached<()> {
+    let orders = facts.domain.spec.certificate.source == CertificateSource::Acme;
+    let stored = facts.known.stored.as_ref().filter(|_| orders);
+    let Some(certificate) = stored.and_then(|stored| standing(now, stored, host)) else { return Ok(()) };
+    match &facts.known.copy {
+        None => Err(Step::Look(Look::Copy)),
+        Some(CopyFact::Of(fingerprint)) if *fingerprint == certificate.fingerprint => Ok(()),
+        Some(CopyFact::Failed(again, _)) if *again > now => Ok(()),
+        Some(_) => Err(Step::Do(Effect::Copy)),
+    }
 }
 
 /// The authority was asked lately whether it wants it renewed earlier.
