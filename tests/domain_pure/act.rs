@@ -6,7 +6,7 @@ use moorage::api::domain_record::RouteRecord;
 use moorage::api::name_claim::Tombstone;
 use moorage::api::{DOMAIN_FINALIZER, reason};
 use moorage::control::domain::certificate::{
-    Caa, CaaFact, CopyFact, OrderFact, Proof, Shown, Stored, StoredOrder,
+    Caa, CaaFact, CopyFact, Glance, OrderFact, Proof, Shown, Stored, StoredOrder,
 };
 use moorage::control::domain::facts::{Advice, Count, Deeds, Dropped, Facts, Renewal};
 use moorage::control::domain::ordering;
@@ -195,7 +195,8 @@ impl World {
                 let number = self.stored.as_ref().and_then(|(_, number)| *number);
                 stored.kept = moorage::control::domain::certificate::Kept::Secret;
                 self.stored = Some((stored.clone(), number));
-                facts.known.shown = Shown::NotYet(now - SignedDuration::from_secs(1));
+                facts.known.shown =
+                    Shown::NotYet(Glance { at: now - SignedDuration::from_secs(1), looks: 0 });
             }
             Effect::Answer => {
                 if let Some(number) = self.number() {
@@ -286,8 +287,13 @@ impl World {
                 facts.known.renewal = Some(Renewal { again: now + SignedDuration::from_hours(6), advice })
             }
             Look::Shown => {
+                let looks = match &facts.known.shown {
+                    Shown::NotYet(glance) => glance.looks + 1,
+                    _ => 1,
+                };
                 let hidden = self.dns.hides.shown;
-                facts.known.shown = if hidden { Shown::NotYet(now) } else { Shown::Everywhere };
+                facts.known.shown =
+                    if hidden { Shown::NotYet(Glance { at: now, looks }) } else { Shown::Everywhere };
             }
             _ => {
                 let Some(number) = self.number() else {
@@ -298,7 +304,10 @@ impl World {
                 let stands = self.texts.iter().any(|(_, value)| *value == format!("text-{number}"));
                 self.ca.go_on(number, stands);
                 facts.known.order = Some(match self.ca.orders[&number] {
-                    Order::Pending => OrderFact::Proofs(vec![Proof::Text(format!("text-{number}"))]),
+                    Order::Pending => {
+                        facts.known.shown = Shown::NotSet;
+                        OrderFact::Proofs(vec![Proof::Text(format!("text-{number}"))])
+                    }
                     Order::Answered => OrderFact::Working(now + SignedDuration::from_secs(1)),
                     Order::Ready => OrderFact::Ready,
                     Order::Valid => OrderFact::Valid,

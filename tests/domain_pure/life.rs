@@ -6,7 +6,7 @@ use moorage::api::custom_domain::{CertificateSource, RoutedBy};
 use moorage::api::domain_record::OwnershipMethod;
 use moorage::api::state::DomainState;
 use moorage::api::{ConditionType, condition, reason};
-use moorage::control::domain::certificate::{OrderFact, Proof, Shown};
+use moorage::control::domain::certificate::{Glance, OrderFact, Proof, Shown};
 use moorage::control::domain::decide::decide;
 use moorage::control::domain::edge::Problem;
 use moorage::control::domain::facts::{Advice, Asked, Renewal, RuntimeFact};
@@ -217,7 +217,7 @@ fn an_order_is_taken_up_again_for_the_challenge_that_is_declared_now() {
         decide(at(world.now), &facts)
     };
     let (text, file) = (Proof::Text("text".into()), Proof::Answer("token".into(), "answer".into()));
-    for shown in [Shown::NotSet, Shown::NotYet(at(world.now)), Shown::Everywhere] {
+    for shown in [Shown::NotSet, Shown::NotYet(Glance { at: at(world.now), looks: 1 }), Shown::Everywhere] {
         assert_eq!(next(vec![file.clone()], shown), Step::Look(Look::Order));
     }
     assert_eq!(next(vec![text.clone()], Shown::NotSet), Step::Do(Effect::ShowProofs(vec![text.clone()])));
@@ -228,7 +228,7 @@ fn an_order_is_taken_up_again_for_the_challenge_that_is_declared_now() {
 fn an_order_whose_texts_can_not_be_looked_for_says_so() {
     let mut world = with_an_order();
     let why = Refusal::new(reason::DNS_UNAVAILABLE, "No server answers.");
-    world.customers[0].known.shown = Shown::Unseen(at(world.now), why);
+    world.customers[0].known.shown = Shown::Unseen(Glance { at: at(world.now), looks: 1 }, why);
     assert!(matches!(world.step(0, None), Step::Wait(Waiting::Texts(_))));
     let ready = condition::find(&world.status(0).conditions, ConditionType::Ready).cloned().unwrap();
     assert!(ready.message.ends_with("can't be looked for. No server answers."), "{}", ready.message);

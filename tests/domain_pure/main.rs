@@ -23,4 +23,5 @@ mod proxies;
 mod records;
 mod restarts;
 mod rivals;
+mod texts;
 mod world;

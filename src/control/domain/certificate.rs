@@ -17,6 +17,9 @@ const CAA_GOOD: SignedDuration = SignedDuration::from_mins(5);
 /// Pause after a first look that failed.
 const CAA_SOON: SignedDuration = SignedDuration::from_secs(5);
 
+/// Looks in a row for texts before they are set again: about five minutes.
+const MOST_GLANCES: u32 = 60;
+
 /// A certificate that can be imported, or why there is none.
 #[derive(Clone, Debug)]
 pub enum Material {
@@ -140,11 +143,33 @@ pub enum Shown {
     #[default]
     NotSet,
     /// They were, and not every server showed them then.
-    NotYet(Timestamp),
+    NotYet(Glance),
     /// They were, and couldn't be looked for then, for this reason.
-    Unseen(Timestamp, Refusal),
+    Unseen(Glance, Refusal),
     /// They show.
     Everywhere,
+}
+
+/// A look for texts that didn't find them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Glance {
+    /// When.
+    pub at: Timestamp,
+    /// Looks in a row since they were set.
+    pub looks: u32,
+}
+
+impl Glance {
+    /// When to look again: after a second at first, then ever more slowly up to sixteen.
+    pub fn again(&self) -> Timestamp {
+        let slower = (self.looks / 10).saturating_sub(1).min(4);
+        self.at.saturating_add(SignedDuration::from_secs(1 << slower)).unwrap_or(self.at)
+    }
+
+    /// Whether they were looked for in vain for so long that they may have got lost, or the order with them.
+    pub fn is_last(&self) -> bool {
+        self.looks >= MOST_GLANCES
+    }
 }
 
 impl Proof {

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::{Api, ResourceExt};
 use secrecy::SecretString;
 
-use super::certificate::{Caa, CaaFact, Material, Shown};
+use super::certificate::{Caa, CaaFact, Glance, Material, Shown};
 use super::edge::{EdgeFact, Hosted};
 use super::facts::{AddressFact, Asked, Facts};
 use super::ownership::text_name;
@@ -230,19 +230,23 @@ fn unseen_before(facts: &Facts) -> u32 {
 /// Whether every server shows the texts that the authority wants.
 async fn shown(ctx: &Context, now: Timestamp, facts: &mut Facts) -> Result<(), Failure> {
     let texts = facts.known.stored.as_ref().map(|stored| stored.texts.clone()).unwrap_or_default();
-    facts.known.shown = looked_for(ctx, now, &texts).await;
+    let looks = match &facts.known.shown {
+        Shown::NotYet(glance) | Shown::Unseen(glance, _) => glance.looks.saturating_add(1),
+        Shown::NotSet | Shown::Everywhere => 1,
+    };
+    facts.known.shown = looked_for(ctx, Glance { at: now, looks }, &texts).await;
     Ok(())
 }
 
-async fn looked_for(ctx: &Context, now: Timestamp, texts: &[Text]) -> Shown {
+async fn looked_for(ctx: &Context, glance: Glance, texts: &[Text]) -> Shown {
     for text in texts {
         match ctx.lookout.shows(&text.name, &text.value).await {
             Ok(Sight::Everywhere) => {}
             Ok(Sight::NotAt(server)) => {
                 tracing::debug!(server, "a text doesn't show yet");
-                return Shown::NotYet(now);
+                return Shown::NotYet(glance);
             }
-            Err(error) => return Shown::Unseen(now, trouble::refusal(&error)),
+            Err(error) => return Shown::Unseen(glance, trouble::refusal(&error)),
         }
     }
     Shown::Everywhere

@@ -177,7 +177,8 @@ pub(super) async fn show(
         if let Some(provider) = ctx.base_domain.as_ref().and_then(|base| base.provider()) {
             provider.add_text(&text).await?;
             // It is looked for at once.
-            shown = Shown::NotYet(now.saturating_sub(SignedDuration::from_secs(1)).unwrap_or(now));
+            let at = now.saturating_sub(SignedDuration::from_secs(1)).unwrap_or(now);
+            shown = Shown::NotYet(Glance { at, looks: 0 });
         }
     }
     facts.known.shown = shown;

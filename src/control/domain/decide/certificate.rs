@@ -183,14 +183,11 @@ fn imported(
     }
 }
 
-/// Nothing that was shown for an order is left once it has ended.
-pub(super) fn tidied(facts: &Facts) -> Reached<()> {
-    match &facts.known.stored {
-        Some(stored) if stored.order.is_none() && stored.has_left() == Left::Proofs => {
-            Err(Step::Do(Effect::Clean))
-        }
-        _ => Ok(()),
-    }
+/// Nothing that was shown for an order is left once it has ended, or waits for records that have gone.
+pub(super) fn tidied(facts: &Facts, host: &Hostname) -> Reached<()> {
+    let Some(stored) = &facts.known.stored else { return Ok(()) };
+    let is_over = stored.order.is_none() || order::is_stranded(facts, host);
+    if is_over && stored.has_left() == Left::Proofs { Err(Step::Do(Effect::Clean)) } else { Ok(()) }
 }
 
 /// Nothing is shown for an order that nobody goes on with. Each was counted, so where none is nothing was shown.

@@ -70,7 +70,7 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
         return Err(step);
     }
     // Before it is recorded that all is done: nobody looks again after that.
-    certificate::tidied(facts)?;
+    certificate::tidied(facts, host)?;
     order::copied(now, facts, host)?;
     stands::recorded(now, facts, host, record)?;
     certificate::forgotten(facts, record)?;

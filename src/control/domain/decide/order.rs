@@ -8,7 +8,7 @@ use super::super::certificate::{Caa, CopyFact, Left, OrderFact, Proof, Shown, St
 use super::super::facts::Facts;
 use super::super::ordering;
 use super::super::records::{delegated, routed_by};
-use super::super::schedule;
+use super::super::schedule::{self, MISSES};
 use super::super::step::{Effect, Look, Step, Waiting};
 use super::certificate::import_stands;
 use super::{Reached, is_doing, refused};
@@ -19,9 +19,6 @@ use crate::control::runtime::facts::Refusal;
 use crate::domains::budget::Verdict;
 use crate::domains::certificate::Certificate;
 use crate::domains::name::Hostname;
-
-/// Pause between two looks for texts.
-const GLANCE: SignedDuration = SignedDuration::from_secs(1);
 
 /// The certificate that is at hand, ordered or renewed as far as that gets now. None: there is nothing to import, or
 /// what is in service is as it should be.
@@ -142,6 +139,18 @@ fn is_prepared(now: Timestamp, facts: &Facts, host: &Hostname) -> Reached<bool> 
     })
 }
 
+/// Whether an order that the authority wasn't told to look at waits for records that have certainly gone.
+pub(super) fn is_stranded(facts: &Facts, host: &Hostname) -> bool {
+    let Some(sight) = facts.known.sight.as_ref().filter(|sight| sight.strays >= MISSES) else { return false };
+    let (Ok(seen), Some(OrderFact::Proofs(_))) = (&sight.result, &facts.known.order) else { return false };
+    match facts.challenge() {
+        Challenge::Dns01 => {
+            seen.delegated.as_ref().is_ok_and(|there| there.as_ref() != delegated(facts, host).as_ref())
+        }
+        Challenge::Http01 => seen.target.is_ok() && routed_by(facts).is_none(),
+    }
+}
+
 /// CAA records let the authority issue.
 fn permitted(now: Timestamp, facts: &Facts) -> Reached<()> {
     let Some(caa) = facts.known.caa.as_ref().filter(|caa| caa.until() > now) else {
@@ -191,10 +200,13 @@ fn shown(now: Timestamp, facts: &Facts, proofs: &[Proof]) -> Step {
     }
     match &facts.known.shown {
         Shown::NotSet => Step::Do(Effect::ShowProofs(proofs.to_vec())),
-        Shown::NotYet(at) | Shown::Unseen(at, _) => {
-            let left = GLANCE - at.duration_until(now);
+        Shown::NotYet(glance) | Shown::Unseen(glance, _) => {
+            let left = now.duration_until(glance.again());
             if left > SignedDuration::ZERO {
                 Step::Wait(Waiting::Texts(left))
+            } else if glance.is_last() {
+                // The order may have ended meanwhile; if it stands, it is shown its proofs anew.
+                Step::Look(Look::Order)
             } else {
                 Step::Look(Look::Shown)
             }
