@@ -183,7 +183,7 @@ pub struct CustomDomainStatus {
     /// Its certificate, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateStatus>,
-    /// When it stops serving, because a record that proves whose it is has gone.
+    /// When it stops serving, because a record that proves whose it is has gone, or because it leads elsewhere.
     #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_end_time: Option<Timestamp>,

@@ -34,6 +34,10 @@ pub struct DomainRecord {
     #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing_since: Option<Timestamp>,
+    /// Since when it has led elsewhere, while the record that shows whose it is stands.
+    #[schemars(with = "Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub astray_since: Option<Timestamp>,
     /// Another tenant that showed the same, while this one's record is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contest: Option<Contest>,

@@ -67,6 +67,7 @@ impl World {
                 record.missing_since = None;
                 record.contest = None;
             }),
+            Effect::RecordAstray(since) => self.recorded(|record| record.astray_since = *since),
             Effect::RecordRoute(app) => {
                 self.recorded(|record| {
                     record.route =
@@ -91,6 +92,7 @@ impl World {
                 record.certificate = None;
                 record.service_time = None;
                 record.missing_since = None;
+                record.astray_since = None;
                 record.contest = None;
             }),
             Effect::Publish { label, addresses } => {

@@ -14,6 +14,7 @@ mod authority;
 mod copies;
 mod doubts;
 mod edge;
+mod elsewhere;
 mod faults;
 mod holds;
 mod life;

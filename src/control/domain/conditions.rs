@@ -143,11 +143,22 @@ fn configured(facts: &Facts) -> Wanted {
     let leads = [RecordPurpose::Routing, RecordPurpose::OwnershipAndRouting, RecordPurpose::Certificate];
     match missing(facts, |record| leads.contains(&record.purpose)) {
         _ if settled => say(ConditionStatus::True, reason::CONFIGURED, "The hostname leads here.".into()),
-        Some(why) => say(ConditionStatus::False, why.reason, why.message),
+        Some(why) => say(ConditionStatus::False, why.reason, why.message + astray(facts)),
         None => match routed_by(facts) {
             Some(by) => say(ConditionStatus::True, reason::CONFIGURED, led(by).into()),
             None => say(ConditionStatus::Unknown, reason::NOT_CHECKED, "DNS wasn't looked at yet.".into()),
         },
+    }
+}
+
+/// What comes of a name that leads elsewhere.
+fn astray(facts: &Facts) -> &'static str {
+    match facts.record().filter(|record| record.astray_since.is_some()) {
+        Some(record) if record.route.is_none() => {
+            " It led elsewhere for too long: it is out of service, and comes back once it leads here. Behind a proxy that is found when a RuntimeTask VerifyDomain asks for it."
+        }
+        Some(record) if record.service_time.is_some() => " It serves on until `status.graceEndTime`.",
+        Some(_) | None => "",
     }
 }
 

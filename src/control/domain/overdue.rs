@@ -153,6 +153,7 @@ mod tests {
             label: "0123456789ab".into(),
             verify_time: at(0),
             missing_since: None,
+            astray_since: None,
             contest: None,
             route: None,
             certificate: Some(CertificateRecord {

@@ -41,7 +41,8 @@ fn needs_text(facts: &Facts, host: &Hostname) -> bool {
     takes || may_be_proxied(facts)
 }
 
-fn may_be_proxied(facts: &Facts) -> bool {
+/// Whether something else than the Runtime answers for the name, which may lead here all the same.
+pub fn may_be_proxied(facts: &Facts) -> bool {
     facts
         .target()
         .is_some_and(|led| led.chain.is_empty() && !led.addresses.is_empty() && !leads_by_address(facts, led))

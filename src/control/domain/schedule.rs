@@ -50,7 +50,10 @@ fn is_settled(facts: &Facts) -> bool {
     });
     current
         && facts.record().is_some_and(|record| {
-            record.service_time.is_some() && record.missing_since.is_none() && record.contest.is_none()
+            record.service_time.is_some()
+                && record.missing_since.is_none()
+                && record.astray_since.is_none()
+                && record.contest.is_none()
         })
 }
 
@@ -165,6 +168,7 @@ fn claim_wakes(facts: &Facts) -> Vec<Option<Timestamp>> {
     let contest = held.and_then(|record| record.contest.as_ref());
     vec![
         facts.record().and_then(|record| record.missing_since?.checked_add(settings.grace).ok()),
+        facts.record().and_then(|record| record.astray_since?.checked_add(settings.grace).ok()),
         contest.and_then(|contest| contest.since.checked_add(settings.contest).ok()),
         facts.known.runtime_missing_since.and_then(|since| since.checked_add(settings.patience).ok()),
     ]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::facts::{Asked, Facts, Sighting};
-use super::records::{delegated, is_complete, routed_by};
+use super::records::{delegated, is_complete, may_be_proxied, routed_by};
 use super::verdict::{Ownership, ownership};
 use crate::domains::dns::{LookError, Seen};
 use crate::domains::name::Hostname;
@@ -30,6 +30,21 @@ pub fn way(facts: &Facts, host: &Hostname) -> Way {
         Some(_) if seen.delegated.is_err() && delegated(facts, host).is_some() => Way::Unseen,
         Some(_) if is_complete(facts, host) => Way::Here,
         Some(_) => Way::Astray,
+    }
+}
+
+/// Whether visitors are led here, whatever else is missing. Behind a proxy that is seen by Fly, once it has the name; of a
+/// wildcard nobody can tell.
+pub fn lead(facts: &Facts, host: &Hostname) -> Way {
+    if facts.unseen().is_some_and(LookError::is_absence) {
+        return Way::Astray;
+    }
+    let asked = facts.edge().is_some_and(|edge| edge.hostname.is_some());
+    match (facts.target(), routed_by(facts)) {
+        (None, _) => Way::Unseen,
+        (Some(_), Some(_)) => Way::Here,
+        (Some(_), None) if may_be_proxied(facts) && (host.is_wildcard() || !asked) => Way::Unseen,
+        (Some(_), None) => Way::Astray,
     }
 }
 

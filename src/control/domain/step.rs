@@ -70,6 +70,8 @@ pub enum Effect {
     RecordMissing(Timestamp),
     /// Record that a record proves it, and of which kind that is.
     RecordShown(OwnershipMethod),
+    /// Record since when it has led elsewhere, or that it leads here again.
+    RecordAstray(Option<Timestamp>),
     /// Record the app that it leads to from now on, before anything is done.
     RecordRoute(Option<String>),
     /// Give the name in the platform's zone these addresses.
@@ -175,6 +177,7 @@ pub fn effect_name(effect: &Effect) -> &'static str {
         Effect::RecordContest(_) => "RecordContest",
         Effect::RecordMissing(_) => "RecordMissing",
         Effect::RecordShown(_) => "RecordShown",
+        Effect::RecordAstray(_) => "RecordAstray",
         Effect::RecordRoute(_) => "RecordRoute",
         Effect::Publish { .. } => "Publish",
         Effect::Unpublish(_) => "Unpublish",

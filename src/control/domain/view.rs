@@ -103,7 +103,8 @@ pub fn secret_name(domain: &str) -> String {
 
 fn grace_end(facts: &Facts) -> Option<Timestamp> {
     let record = facts.record().filter(|record| record.route.is_some())?;
-    let end = record.missing_since?.saturating_add(facts.cluster.settings.grace).ok()?;
+    let astray = record.astray_since.filter(|_| record.service_time.is_some());
+    let end = record.missing_since.or(astray)?.saturating_add(facts.cluster.settings.grace).ok()?;
     Some(whole_seconds(end))
 }
 

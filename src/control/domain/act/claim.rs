@@ -41,7 +41,8 @@ pub(super) async fn reclaim(ctx: &Context, facts: &mut Facts, record: &DomainRec
     facts.known.stored = None;
     facts.known.edge = None;
     let mut domain = json!(record);
-    for gone in ["missingSince", "contest", "certificate", "serviceTime", "route", "ordering"] {
+    for gone in ["missingSince", "astraySince", "contest", "certificate", "serviceTime", "route", "ordering"]
+    {
         if domain.get(gone).is_none() {
             domain[gone] = Value::Null;
         }
@@ -90,6 +91,11 @@ pub(super) async fn shown(ctx: &Context, facts: &Facts, method: OwnershipMethod)
     write(ctx, facts, json!({"domain": {"method": method, "missingSince": null, "contest": null}})).await
 }
 
+/// Records since when it has led elsewhere.
+pub(super) async fn astray(ctx: &Context, facts: &Facts, since: Option<Timestamp>) -> Result<(), Failure> {
+    write(ctx, facts, json!({"domain": {"astraySince": since}})).await
+}
+
 /// Records where it leads from now on; what stood under the way before is gone.
 pub(super) async fn route(ctx: &Context, facts: &mut Facts, app: Option<&str>) -> Result<(), Failure> {
     let route = app.map(|app| json!({"app": app, "addresses": null}));
@@ -126,7 +132,8 @@ pub(super) async fn release(ctx: &Context, now: Timestamp, facts: &Facts) -> Res
     let message = "Nothing is left under this name. It is kept for its last tenant for a while.".to_owned();
     let tombstone = Tombstone { release_time: whole_seconds(now), message };
     let domain = json!({
-        "route": null, "certificate": null, "serviceTime": null, "missingSince": null, "contest": null,
+        "route": null, "certificate": null, "serviceTime": null, "missingSince": null,
+        "astraySince": null, "contest": null,
     });
     write(ctx, facts, json!({"tombstone": tombstone, "domain": domain})).await
 }

@@ -50,6 +50,7 @@ async fn perform(ctx: &Context, now: Timestamp, facts: &mut Facts, effect: &Effe
         Effect::RecordContest(contest) => claim::contest(ctx, facts, contest.as_ref()).await,
         Effect::RecordMissing(since) => claim::missing(ctx, facts, *since).await,
         Effect::RecordShown(method) => claim::shown(ctx, facts, *method).await,
+        Effect::RecordAstray(since) => claim::astray(ctx, facts, *since).await,
         Effect::RecordRoute(app) => claim::route(ctx, facts, app.as_deref()).await,
         Effect::RecordStanding(standing) => claim::standing(ctx, facts, standing).await,
         Effect::Release => claim::release(ctx, now, facts).await,

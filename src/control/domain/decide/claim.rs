@@ -3,9 +3,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::facts::Facts;
+use super::super::facts::{Asked, Facts};
 use super::super::records::{label, routed_by};
 use super::super::schedule::{self, MISSES};
+use super::super::sighting::{Way, lead};
 use super::super::step::{Effect, Look, Rest, Step};
 use super::super::verdict::{Ownership, is_anothers, is_still_anothers, ownership};
 use super::{Reached, certificate, leave, refused};
@@ -78,6 +79,7 @@ fn proved(now: Timestamp, facts: &Facts, method: OwnershipMethod) -> DomainRecor
         label: label(facts).unwrap_or_default().to_owned(),
         verify_time: whole_seconds(now),
         missing_since: None,
+        astray_since: None,
         contest: None,
         route: facts.app().map(|app| RouteRecord { app: app.to_owned(), addresses: Vec::new() }),
         certificate: None,
@@ -166,6 +168,27 @@ pub(super) fn kept(now: Timestamp, facts: &Facts, host: &Hostname, record: &Doma
             Err(Step::Do(Effect::RecordMissing(whole_seconds(now))))
         }
         (_, Some(since)) if since.duration_until(now) >= facts.cluster.settings.grace => {
+            leave::detached(facts, record)?;
+            certificate::unshown(facts, record)?;
+            Err(Step::Rest(Rest::PendingDns))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Visitors of the name are led here. One whose text stands and that leads elsewhere serves on for a while, and no longer:
+/// nothing is ordered or renewed for it until it leads here again.
+pub(super) fn led_here(now: Timestamp, facts: &Facts, host: &Hostname, record: &DomainRecord) -> Reached<()> {
+    let strays = facts.known.sight.as_ref().map_or(0, |sight| sight.strays);
+    let owned = matches!(ownership(facts, host), Ownership::Shown(_));
+    let is_over = |since: Timestamp| since.duration_until(now) >= facts.cluster.settings.grace;
+    let begins = Step::Do(Effect::RecordAstray(Some(whole_seconds(now))));
+    match (lead(facts, host), record.astray_since) {
+        (Way::Here, Some(_)) => Err(Step::Do(Effect::RecordAstray(None))),
+        (Way::Astray, None) if owned && strays >= MISSES => Err(begins),
+        // That a proxy brings visitors Fly finds only of a name that it has: whoever asks has that tried for a while.
+        (Way::Unseen, Some(since)) if is_over(since) && facts.known.edge_asked == Asked::Now => Err(begins),
+        (_, Some(since)) if is_over(since) => {
             leave::detached(facts, record)?;
             certificate::unshown(facts, record)?;
             Err(Step::Rest(Rest::PendingDns))

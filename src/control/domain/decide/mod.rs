@@ -52,6 +52,7 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     let record = claim::held(now, facts, host)?;
     claim::undecided(now, facts, host, record)?;
     claim::kept(now, facts, host, record)?;
+    claim::led_here(now, facts, host, record)?;
     if let Err(step) = route::led(now, facts, record) {
         // Nobody goes on with an order as long as there is no app.
         if !is_doing(&step) {
@@ -205,7 +206,11 @@ fn held(facts: &Facts, step: Step) -> Step {
     let Step::Do(effect) = &step else { return step };
     let is_end = matches!(
         effect,
-        Effect::RecordMissing(_) | Effect::RecordShown(_) | Effect::Unpublish(_) | Effect::Detach(_)
+        Effect::RecordMissing(_)
+            | Effect::RecordShown(_)
+            | Effect::RecordAstray(_)
+            | Effect::Unpublish(_)
+            | Effect::Detach(_)
     );
     if facts.cluster.settings.mode == crate::engine::config::Mode::ReadWrite && is_end {
         return step;
