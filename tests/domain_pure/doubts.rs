@@ -31,9 +31,15 @@ fn look(world: &mut World) -> (Option<DomainState>, String) {
     (status.state, dns.reason.to_string())
 }
 
+/// Hides a part of what is seen, or shows it again.
+type Hide = fn(&mut World, bool);
+
+/// Changes what is seen.
+type Change = fn(&mut World);
+
 #[test]
 fn a_part_that_can_not_be_seen_is_told_and_takes_nothing_out_of_service() {
-    let cases: [(&str, CertificateSource, fn(&mut World, bool)); 3] = [
+    let cases: [(&str, CertificateSource, Hide); 3] = [
         ("ai.example.com", CertificateSource::Acme, |world, hides| world.dns.hides.delegated = hides),
         ("*.example.com", CertificateSource::Acme, |world, hides| world.dns.hides.delegated = hides),
         ("example.com", CertificateSource::Fly, |world, hides| world.dns.hides.target = hides),
@@ -52,7 +58,7 @@ fn a_part_that_can_not_be_seen_is_told_and_takes_nothing_out_of_service() {
 
 #[test]
 fn what_is_seen_otherwise_for_once_is_looked_at_again_before_it_is_believed() {
-    let cases: [(&str, fn(&mut World)); 2] = [
+    let cases: [(&str, Change); 2] = [
         ("example.com", |world| world.dns.addresses = vec!["203.0.113.9".parse().unwrap()]),
         ("ai.example.com", |world| world.dns.delegated = None),
     ];

@@ -113,6 +113,7 @@ fn held(host: &str) -> NameClaimSpec {
         label: "0123456789ab".into(),
         verify_time: Timestamp::UNIX_EPOCH,
         missing_since: None,
+        astray_since: None,
         contest: None,
         route: None,
         certificate: None,

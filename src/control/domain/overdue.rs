@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::certificate::{Caa, OrderFact, Shown};
 use super::conditions::{at_fly, limited, missing};
-use super::ordering::used_up;
 use super::facts::Facts;
+use super::ordering::used_up;
 use super::{ordering, trouble};
 use crate::api::custom_domain::{CertificateSource, Challenge, RecordPurpose};
 use crate::api::domain_record::{CertificateRecord, DomainRecord};
@@ -75,10 +75,9 @@ fn hindered(facts: &Facts) -> Option<Refusal> {
     }
     let stored = facts.known.stored.as_ref()?;
     missing(facts, |record| by(record.purpose)).or_else(|| match (&stored.order, ordering::room(facts)) {
-        (Some(_), _) => None,
         (None, _) if forbidden(facts).is_some() => forbidden(facts),
         (None, Verdict::NotBefore(_, budget)) if facts.known.counted.is_none() => Some(used_up(budget)),
-        (None, Verdict::NotBefore(..) | Verdict::Now) => None,
+        _ => None,
     })
 }
 

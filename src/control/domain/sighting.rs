@@ -26,10 +26,9 @@ pub fn way(facts: &Facts, host: &Hostname) -> Way {
     }
     let (Some(seen), Some(_)) = (facts.seen(), facts.target()) else { return Way::Unseen };
     match routed_by(facts) {
-        None => Way::Astray,
         Some(_) if seen.delegated.is_err() && delegated(facts, host).is_some() => Way::Unseen,
         Some(_) if is_complete(facts, host) => Way::Here,
-        Some(_) => Way::Astray,
+        _ => Way::Astray,
     }
 }
 

@@ -124,13 +124,14 @@ mod tests {
 
     use super::*;
     use crate::control::domain::hostnames::Small;
+    use crate::control::domain::step::Effect;
     use crate::control::small_cluster::SmallCluster;
 
     /// Two visits do the same at the same time.
     async fn both(small: &Small, hosts: [&str; 2]) {
         let [mut one, mut two] = hosts.map(|host| small.facts(host));
         let now = one.at;
-        let step = Step::Do(Effect::RecordMissing(Some(now)));
+        let step = Step::Do(Effect::RecordMissing(now));
         let (first, second) =
             futures::join!(one.take(&small.ctx, now, &step), two.take(&small.ctx, now, &step));
         first.unwrap();

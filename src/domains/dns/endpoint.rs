@@ -32,7 +32,7 @@ impl Endpoints {
         Self { api, labels }
     }
 
-    fn object(&self, name: &str, endpoints: Value) -> Value {
+    fn object(&self, name: &str, endpoints: &Value) -> Value {
         let mut labels = self.labels.clone();
         labels.insert(label_key::MANAGED_BY.to_owned(), FIELD_MANAGER.to_owned());
         json!({
@@ -44,7 +44,7 @@ impl Endpoints {
     }
 
     async fn apply(&self, name: &str, endpoints: Value) -> Result<(), DomainError> {
-        let object = self.object(name, endpoints);
+        let object = self.object(name, &endpoints);
         let params = PatchParams::apply(FIELD_MANAGER).force();
         self.api.patch(name, &params, &Patch::Apply(&object)).await.map(drop).map_err(|error| refusal(&error))
     }
@@ -86,7 +86,8 @@ impl Endpoints {
     }
 
     async fn create(&self, name: &str, endpoints: Value) -> kube::Result<()> {
-        let object = serde_json::from_value(self.object(name, endpoints)).map_err(kube::Error::SerdeError)?;
+        let object =
+            serde_json::from_value(self.object(name, &endpoints)).map_err(kube::Error::SerdeError)?;
         let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
         self.api.create(&params, &object).await.map(drop)
     }
@@ -94,7 +95,7 @@ impl Endpoints {
     /// Writes over what was read, and over nothing else.
     async fn replace(&self, read: &DynamicObject, endpoints: Value) -> kube::Result<()> {
         let name = read.name_any();
-        let mut object = self.object(&name, endpoints);
+        let mut object = self.object(&name, &endpoints);
         object["metadata"]["resourceVersion"] = json!(read.resource_version());
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
         self.api.patch(&name, &params, &Patch::Merge(&object)).await.map(drop)
