@@ -56,7 +56,7 @@ pub(super) async fn update_machine(
     let resolved = resolved(facts)?;
     let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
     let machines = ctx.fly.machines(&identity.app);
-    let standing = standing(&machines, &before.id).await?;
+    let standing = standing(&machines, &before.id).await?.ok_or_else(Failure::not_in_full)?;
     let mut config = desired::machine_config(facts, &resolved, identity).map_err(Failure::from)?;
     // A mount's volume can't be changed, and what we don't own is left as it is.
     config.mounts = desired::mounts(standing.mounts, &config.mounts);
@@ -82,11 +82,15 @@ pub(super) async fn update_machine(
     Ok(())
 }
 
-/// Its configuration as it stands, all of it: what Fly doesn't tell would be taken away by a change.
-async fn standing(machines: &Machines<'_>, id: &str) -> Result<fly::MachineConfig, Failed> {
+/// Its configuration as it stands, all of it: what Fly doesn't tell would be taken away by a change. `None` if its host is
+/// lost, and nothing can be changed there.
+async fn standing(machines: &Machines<'_>, id: &str) -> Result<Option<fly::MachineConfig>, Failed> {
     let machine = machines.get(id).await?;
+    if machine.host_is_unreachable() {
+        return Ok(None);
+    }
     let config = if machine.is_known_in_full() { machine.config } else { None };
-    config.map(|config| *config).ok_or_else(|| Failure::not_in_full().into())
+    config.map(|config| Some(*config)).ok_or_else(|| Failure::not_in_full().into())
 }
 
 /// Metadata make no new version: what runs is left alone.
@@ -182,7 +186,7 @@ pub(super) async fn keep_off(
 ) -> Result<(), Failed> {
     let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
     let machines = ctx.fly.machines(&identity.app);
-    let mut config = standing(&machines, &before.id).await?;
+    let Some(mut config) = standing(&machines, &before.id).await? else { return Ok(()) };
     let is_as_asked =
         config.metadata.contains_key(desired::metadata::ASKED) && drift::drift(&config).is_none();
     config.metadata.remove(desired::metadata::LAUNCH);
@@ -211,7 +215,7 @@ pub(super) async fn detach(
 ) -> Result<(), Failed> {
     let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
     let machines = ctx.fly.machines(&identity.app);
-    let mut config = standing(&machines, &before.id).await?;
+    let Some(mut config) = standing(&machines, &before.id).await? else { return Ok(()) };
     // Whoever takes the Machine over finds that it isn't what is declared.
     config.metadata.remove(desired::metadata::CONFIG);
     config.metadata.remove(desired::metadata::ASKED);
