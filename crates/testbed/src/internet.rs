@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use anyhow::{Context, Result};
 use futures::future::try_join_all;
 
-use crate::name_server::{NameServer, Software, ZoneFile, free_port};
+use crate::name_server::{NameServer, Software, ZoneFile};
+use crate::ports::free_port;
 
 /// Seconds for which answers that nothing is there may be remembered.
 pub const NEGATIVE_TTL: u32 = 7;
@@ -43,7 +44,7 @@ impl Internet {
         let at = process::id().wrapping_mul(61).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed).into());
         let [_, _, high, low] = at.to_be_bytes();
         let network = [127, high.clamp(1, 254), low];
-        let port = free_port(Ipv4Addr::LOCALHOST)?;
+        let port = free_port()?;
         Ok(Self { network, port, servers: Vec::new(), root: String::new() })
     }
 
@@ -74,7 +75,7 @@ impl Internet {
     /// Starts all of it.
     pub async fn start(self) -> Result<RunningInternet> {
         let at_root = self.address(ROOT);
-        let at_resolver = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port(Ipv4Addr::LOCALHOST)?));
+        let at_resolver = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         let root = [ZoneFile { name: String::new(), text: self.root_zone()? }];
         let root = NameServer::serve(Software::Knot, at_root, &root).await.context("the root")?;
         let starts = self.servers.iter().zip(1..).map(async |((software, zones), number)| {

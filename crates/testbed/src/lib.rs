@@ -52,6 +52,7 @@ mod operator;
 mod payments;
 mod pebble;
 pub mod platform;
+mod ports;
 mod process;
 mod programs;
 pub mod progress;

@@ -1,7 +1,7 @@
 //! Authoritative name servers, from the system's packages: Knot DNS, whose zones take dynamic updates, and BIND.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream as Probe};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream as Probe};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::janitor;
+use crate::ports::free_port;
 use crate::process::{POLL, Process};
 
 /// Name of the key that updates are signed with, by hmac-sha256.
@@ -55,7 +56,7 @@ impl NameServer {
         let text = format!(
             "$ORIGIN {zone}.\n$TTL 60\n@ SOA ns1 admin 1 3600 600 86400 5\n@ NS ns1\nns1 A 127.0.0.1\nwww A 192.0.2.80\n"
         );
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port(Ipv4Addr::LOCALHOST)?));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         Self::serve(Software::Knot, address, &[ZoneFile { name: zone.to_owned(), text }]).await
     }
 
@@ -252,10 +253,4 @@ controls {{ }};
         address.port(),
         address.ip()
     )
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn free_port(address: Ipv4Addr) -> Result<u16> {
-    let listener = TcpListener::bind((address, 0)).context("find a free port")?;
-    Ok(listener.local_addr()?.port())
 }

@@ -1,16 +1,16 @@
 //! The operator as a child process: started, killed, frozen and started again.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::fly_sim::{FlySim, RateLimits};
+use crate::ports::free_port;
 use crate::process::{POLL, Process};
 use crate::{janitor, kubeconfig, programs};
 
@@ -169,10 +169,4 @@ fn spawn(options: &OperatorOptions, dir: &Path) -> Result<Process> {
     command.arg("run").arg("--config").arg(config_file(dir));
     command.env("KUBECONFIG", &options.kubeconfig).envs(options.env.iter().cloned());
     Process::spawn("moorage", &mut command, &log_file(dir))
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("find a free port")?;
-    Ok(listener.local_addr()?.port())
 }

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::billing_sim::BillingSimOptions;
 use crate::janitor;
-use crate::operator::free_port;
+use crate::ports::free_port;
 
 /// Keys in files and an address for webhooks, for one replica of an operator. The files go when it is dropped.
 #[derive(Debug)]

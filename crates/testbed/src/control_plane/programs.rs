@@ -1,7 +1,6 @@
 //! How each program is started: its flags and files.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,6 +10,7 @@ use serde_json::json;
 use super::{Audit, ControlPlaneOptions};
 use crate::certs::{self, Authority, Pair};
 use crate::kubeconfig::{self, Credential};
+use crate::ports::free_port;
 use crate::process::Process;
 
 pub(super) const AUDIT_LOG: &str = "audit.log";
@@ -123,9 +123,4 @@ impl Layout<'_> {
     fn flag(&self, flag: &str, file: &str) -> String {
         format!("--{flag}={}", self.file(file).display())
     }
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
