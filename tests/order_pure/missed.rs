@@ -45,6 +45,25 @@ fn what_is_approved_is_the_payment_that_a_late_notice_tells_of() {
 }
 
 #[test]
+fn what_is_approved_under_a_reference_of_the_platform_is_made_though_its_page_cannot_be_closed() {
+    let mut world = missed(PaymentMode::OneTime);
+    world.now += 60;
+    let mut receipt = payment("invoice-117", world.now);
+    receipt.spec.currency = "KRW".into();
+    world.receipts.push(receipt);
+    for _ in 0..3 {
+        world.run(None);
+        world.now += DAY;
+    }
+    assert!(world.funds() && world.made == 1, "{:?}", world.ledger);
+    assert!(world.record_ref().funds.as_ref().is_some_and(|funds| funds.uid.is_some()));
+    // Its notice comes after all: that money was paid twice over.
+    world.hand_over();
+    assert_eq!(world.run(None), Step::Rest(Rest::Fulfilled));
+    assert!(world.condition("Paid").contains("refund"), "{}", world.condition("Paid"));
+}
+
+#[test]
 fn what_was_approved_and_went_back_at_payapp_funds_nothing_any_more() {
     for mode in [PaymentMode::OneTime, PaymentMode::Subscription] {
         for is_late in [true, false] {

@@ -27,7 +27,7 @@ pub fn goes_on(provider: Provider, error: &Error) -> Failure {
     }
     let name = provider.name();
     let message = format!(
-        "{name}: {error}. It may still take money, and is asked again. What to do: check the merchant's keys; where {name}'s own pages show that it is over, take the order's finalizer off."
+        "{name}: {error}. It may still take money, and is asked again; what was paid for is served meanwhile. What to do: check the merchant's keys, and see {name}'s own pages. If the customer paid there, have that given back, or vouch for it by `moorage billing resolve` under {name}'s own number in place of another. If it is over there, and the order is being deleted, take the order's finalizer off."
     );
     Failure { message, ..failure }
 }

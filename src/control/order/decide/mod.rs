@@ -57,7 +57,10 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
     subscription::ended(now, record, &account, &truth, phase)?;
     match phase {
         FundingPhase::Unpaid => return offered(now, facts, record, &truth, &account),
-        FundingPhase::Paid => change::settled(now, facts, record, &truth, &account)?,
+        FundingPhase::Paid => {
+            made(facts, record)?;
+            change::settled(now, facts, record, &truth, &account)?;
+        }
         FundingPhase::Refunded | FundingPhase::Ended => {
             checkout::closed(now, facts, record, &truth)?;
             change::withdrawn(now, facts, record, &truth)?;
@@ -72,6 +75,15 @@ fn live(now: Timestamp, facts: &Facts) -> Reached<Step> {
         FundingPhase::Suspended => again(fulfil::kept(facts, record, Rest::Suspended)),
         FundingPhase::Refunded => fulfil::kept(facts, record, Rest::Refunded),
         FundingPhase::Ended => fulfil::ended(facts, record),
+    }
+}
+
+/// What was paid for is made before anything else is asked of the provider: a page that it doesn't close holds that up in
+/// nothing.
+fn made(facts: &Facts, record: &OrderRecord) -> Reached<()> {
+    match fulfil::fulfilled(facts, record) {
+        Err(step) if again::is_work(&step) => Err(step),
+        _ => Ok(()),
     }
 }
 
