@@ -445,6 +445,7 @@ fn what_serves_reads_so_in_others_trouble_as_long_as_its_certificate_is_good() {
         };
         let end = world.record().unwrap().certificate.as_ref().unwrap().expire_time;
         world.now = end.as_second() - 1;
+        world.customers[0].known.due_since = Some(at(world.now - DAY));
         let (good, before) = (told(&world), world.status(0));
         assert_eq!((good.state, &good.url), (Some(DomainState::Active), &before.url));
         assert!(condition::is_true(&good.conditions, ConditionType::Ready));

@@ -183,18 +183,18 @@ fn issued(facts: &Facts, outcome: &Outcome) -> Wanted {
     };
     let stands = facts.record().and_then(|record| record.certificate.as_ref());
     match (stands.filter(|it| it.expire_time > facts.at), outcome) {
-        (Some(it), Outcome::Stalled(why)) if is_about_certificates(why) => say(
+        (Some(_), Outcome::Stalled(why)) if is_about_certificates(why) => say(
             ConditionStatus::True,
             why.reason,
-            format!("The one in service is good until {}. {}", it.expire_time, why.message),
+            format!("The one in service is good until `status.certificate.expireTime`. {}", why.message),
         ),
-        (Some(it), _) => match overdue::why(facts) {
+        (Some(_), _) => match overdue::why(facts) {
             Some(why) => say(
                 ConditionStatus::True,
                 why.reason,
                 format!(
-                    "The one in service is good until {}, but isn't renewed. {}",
-                    it.expire_time, why.message
+                    "The one in service is good until `status.certificate.expireTime`, but isn't renewed. {}",
+                    why.message
                 ),
             ),
             None => match &facts.known.copy {

@@ -199,6 +199,9 @@ pub struct Knowledge {
     pub shown: Shown,
     /// What the authority said of renewal.
     pub renewal: Option<Renewal>,
+    /// Since when it has been known here that the certificate in service is to be renewed: an authority may name a time that
+    /// was long ago.
+    pub due_since: Option<Timestamp>,
     /// The certificate, by its fingerprint, whose renewal the authority takes as any other order.
     pub plain: Option<String>,
     /// An order that is counted and isn't placed yet.
@@ -368,6 +371,9 @@ impl Facts {
             self.known.proofs = None;
         }
         self.taken_or_recorded();
+        let due = self.record().and_then(|record| record.certificate.as_ref()?.renewal_time);
+        let since = self.known.due_since.unwrap_or(self.at);
+        self.known.due_since = due.filter(|due| *due <= self.at).map(|_| since);
         let recorded = self.record().and_then(|record| record.certificate.as_ref()?.fingerprint.clone());
         if recorded.is_some() && recorded == self.known.deeds.imported {
             self.known.deeds.imported = None;

@@ -47,8 +47,8 @@ pub fn why(facts: &Facts) -> Option<Refusal> {
     let certificate = record.certificate.as_ref()?;
     match facts.domain.spec.certificate.source {
         CertificateSource::Acme => failed(record).or_else(|| {
-            let due = certificate.renewal_time.filter(|at| *at <= facts.at)?;
-            hindered(facts).or_else(|| late(facts, due))
+            certificate.renewal_time.filter(|at| *at <= facts.at)?;
+            hindered(facts).or_else(|| late(facts))
         }),
         CertificateSource::Fly => fly(facts),
         CertificateSource::Secret => None,
@@ -89,8 +89,9 @@ fn forbidden(facts: &Facts) -> Option<Refusal> {
 }
 
 /// What an order waits for that should be there by now. Servers miss a question now and then, and zones take their time.
-fn late(facts: &Facts, due: Timestamp) -> Option<Refusal> {
-    if due.duration_until(facts.at) < facts.cluster.settings.deadline {
+fn late(facts: &Facts) -> Option<Refusal> {
+    let since = facts.known.due_since?;
+    if since.duration_until(facts.at) < facts.cluster.settings.deadline {
         return None;
     }
     let says = |message: &str| Some(Refusal::new(reason::DEADLINE_EXCEEDED, message));
