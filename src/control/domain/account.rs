@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::authority::Acme;
 use crate::api::{FIELD_MANAGER, annotation, label_key};
 use crate::control::context::Context;
 use crate::domains::DomainError;
@@ -59,11 +60,11 @@ pub(super) async fn stored_uri(ctx: &Context, authority: &Authority) -> Result<O
 }
 
 /// Forgets the account, unless another has taken its place already.
-pub(super) async fn remove(ctx: &Context, uri: Option<&str>) -> kube::Result<()> {
+pub(super) async fn remove(ctx: &Context, uri: &str) -> kube::Result<()> {
     let secret = api(ctx).get_opt(SECRET).await?;
     let Some(standing) = secret else { return Ok(()) };
     let current = credentials(&standing, CURRENT);
-    if uri.is_some() && current.as_ref().map(Credentials::account_uri) != uri {
+    if current.as_ref().map(Credentials::account_uri) != Some(uri) {
         return Ok(());
     }
     match api(ctx).delete(SECRET, &DeleteParams::default()).await {
@@ -84,9 +85,8 @@ pub async fn keep(ctx: Arc<Context>, shutdown: CancellationToken) {
         if ctx.config.mode == crate::engine::config::Mode::ReadOnly || !ctx.leadership.is_current() {
             continue;
         }
-        match change(&ctx, acme.authority()).await {
-            Ok(false) => {}
-            Ok(true) => acme.reread_account().await,
+        match changed(&ctx, acme).await {
+            Ok(()) => {}
             Err(error) if error.cause == Cause::AccountUnknown => {}
             Err(error) => {
                 tracing::warn!(%error, "the key of the ACME account can't be changed; it is tried again");
@@ -95,10 +95,19 @@ pub async fn keep(ctx: Arc<Context>, shutdown: CancellationToken) {
     }
 }
 
-/// Whether the key was changed.
-async fn change(ctx: &Context, authority: &Authority) -> Result<bool, AcmeError> {
+/// The key is the one that was asked for.
+async fn changed(ctx: &Context, acme: &Acme) -> Result<(), AcmeError> {
+    let authority = acme.authority();
     let stored = read(ctx, authority).await?;
-    let (Some(current), Some(wish)) = (stored.current, stored.wish) else { return Ok(false) };
+    if stored.current.is_none() || stored.wish.is_none() {
+        return Ok(());
+    }
+    acme.replaced(change(ctx, authority)).await
+}
+
+async fn change(ctx: &Context, authority: &Authority) -> Result<(), AcmeError> {
+    let stored = read(ctx, authority).await?;
+    let (Some(current), Some(wish)) = (stored.current, stored.wish) else { return Ok(()) };
     let next = if let Some(next) = stored.next {
         next
     } else {
@@ -106,7 +115,7 @@ async fn change(ctx: &Context, authority: &Authority) -> Result<bool, AcmeError>
         write(ctx, &current, Some(&next), None).await?;
         next
     };
-    finish(ctx, authority, &current, next, Some(&wish)).await.map(|_| true)
+    finish(ctx, authority, &current, next, Some(&wish)).await.map(drop)
 }
 
 /// The authority takes the new key; only then the old one is forgotten.
@@ -168,7 +177,7 @@ async fn write(
         .map_err(|error| unreadable(&error))
 }
 
-fn unreadable(error: &kube::Error) -> AcmeError {
+pub(super) fn unreadable(error: &kube::Error) -> AcmeError {
     tracing::debug!(%error, "the ACME account's Secret can't be read or written");
     DomainError::authority_unavailable("The ACME account can't be read or stored; it is tried again.").into()
 }

@@ -1,7 +1,6 @@
 //! The certificate authority for customers' hostnames: one account for the whole platform, and the orders under way.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,16 +9,17 @@ use tokio::time::timeout;
 use super::account;
 use super::facts::{AcmeOffer, Rooms, Texts};
 use super::index::Orders;
+use super::under_way::UnderWay;
 use crate::api::custom_domain::{CertificateSpec, Challenge};
 use crate::api::reason;
 use crate::control::context::Context;
 use crate::control::runtime::facts::Refusal;
-use crate::domains::DomainError;
-use crate::domains::acme::{Account, AcmeError, Authority, Order};
+use crate::domains::acme::{Account, AcmeError, Authority, Cause, Mark, Order};
 use crate::domains::budget::{Kind, Past, Verdict};
 use crate::domains::caa::{CaaSet, Covers, Issuance, Method};
 use crate::domains::name::Hostname;
 use crate::domains::secret::Secrets;
+use crate::domains::{DomainClass, DomainError};
 use crate::engine::config::custom_domains::AcmeSettings;
 
 /// The longest time for which a look waits for what the authority says about itself.
@@ -30,7 +30,7 @@ pub struct Acme {
     settings: AcmeSettings,
     authority: Authority,
     account: tokio::sync::Mutex<Option<Account>>,
-    orders: Mutex<HashMap<String, Order>>,
+    under_way: Mutex<UnderWay>,
 }
 
 impl Acme {
@@ -40,7 +40,7 @@ impl Acme {
     /// If its own authority can't be read.
     pub fn new(settings: AcmeSettings, secrets: Secrets) -> Result<Self, DomainError> {
         let authority = Authority::new(settings.authority.clone(), secrets)?;
-        Ok(Self { settings, authority, account: tokio::sync::Mutex::default(), orders: Mutex::default() })
+        Ok(Self { settings, authority, account: tokio::sync::Mutex::default(), under_way: Mutex::default() })
     }
 
     /// The authority itself.
@@ -93,35 +93,61 @@ impl Acme {
         }
         let credentials = account::ready(ctx, &self.authority).await?;
         let made = self.authority.account(credentials);
+        self.under_way().belongs_to(Some(&made));
         *account = Some(made.clone());
         Ok(made)
     }
 
-    /// Forgets an account that the authority doesn't know any more: another is made.
-    ///
-    /// # Errors
-    /// If the API server refuses or can't be asked.
-    pub async fn forget_account(&self, ctx: &Context) -> kube::Result<()> {
+    /// What an error of this account, or of its order, comes to. An account that the authority doesn't know any more is
+    /// forgotten, unless another has taken its place already. What was asked by an earlier key proves nothing: the order is
+    /// taken up again.
+    pub async fn judged(&self, ctx: &Context, by: &Mark, error: AcmeError) -> AcmeError {
+        if error.cause == Cause::AccountUnknown {
+            return self
+                .forget_account(ctx, by)
+                .await
+                .err()
+                .map_or(error, |failed| account::unreadable(&failed));
+        }
+        if self.under_way().counts(by) || error.error.class == DomainClass::Transient {
+            return error;
+        }
+        let message = "The ACME account has another key or is another one; the order is taken up again.";
+        DomainError::authority_unavailable(message).into()
+    }
+
+    async fn forget_account(&self, ctx: &Context, unknown: &Mark) -> kube::Result<()> {
         let mut account = self.account.lock().await;
-        account::remove(ctx, account.as_ref().map(Account::uri)).await?;
+        let Some(current) = account.as_ref().filter(|current| current.mark() == *unknown) else {
+            return Ok(());
+        };
+        account::remove(ctx, current.uri()).await?;
+        self.under_way().belongs_to(None);
         *account = None;
         Ok(())
     }
 
-    /// Reads the account anew, as after its key was changed. Orders under way are taken up again under the new one.
-    pub async fn reread_account(&self) {
-        *self.account.lock().await = None;
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    /// Changes the account, as by giving it another key, while nobody uses it. It is read anew then, and orders under way
+    /// are taken up again.
+    pub async fn replaced<T>(&self, change: impl Future<Output = T>) -> T {
+        let mut account = self.account.lock().await;
+        self.under_way().belongs_to(None);
+        *account = None;
+        change.await
     }
 
     /// Takes an order out that is under way, to be put back.
     pub fn take(&self, key: &str) -> Option<Order> {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner).remove(key)
+        self.under_way().take(key)
     }
 
     /// Keeps an order that is under way.
     pub fn put(&self, key: &str, order: Order) {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), order);
+        self.under_way().put(key, order);
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, UnderWay> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Why CAA records keep the authority from issuing, if they do. An authority that is slow to tell its names is waited

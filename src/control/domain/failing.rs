@@ -41,11 +41,6 @@ pub(super) async fn unplaced(
     facts: &mut Facts,
     error: &AcmeError,
 ) -> Result<(), Failure> {
-    if error.cause == Cause::AccountUnknown
-        && let Some(acme) = &ctx.acme
-    {
-        acme.forget_account(ctx).await?;
-    }
     let uid = facts.domain.uid().unwrap_or_default();
     let before = facts.record().and_then(|record| record.ordering.as_ref());
     let next = ordering::unplaced(now, before, facts.known.counted, error, facts.generation(), &uid);
@@ -68,9 +63,6 @@ pub(super) async fn setback(
 ) -> Result<(), Failure> {
     match error.cause {
         Cause::AccountUnknown => {
-            if let Some(acme) = &ctx.acme {
-                acme.forget_account(ctx).await?;
-            }
             give_back(ctx, facts, issued).await?;
             forget_order(ctx, facts).await?;
             Err(failed(error))

@@ -39,6 +39,7 @@ pub mod sighting;
 pub mod step;
 pub mod store;
 pub mod trouble;
+mod under_way;
 pub mod verdict;
 pub mod view;
 pub mod visit;

@@ -19,7 +19,7 @@ use crate::control::context::Context;
 use crate::control::runtime::facts::Refusal;
 use crate::control::runtime::trouble::Failure;
 use crate::domains::DomainError;
-use crate::domains::acme::{self, AcmeError, Method, Order, Stage, certificate_request, new_key};
+use crate::domains::acme::{self, Account, AcmeError, Method, Order, Stage, certificate_request, new_key};
 use crate::domains::budget::Kind;
 use crate::domains::certificate::Certificate;
 use crate::domains::dns::Text;
@@ -77,7 +77,10 @@ fn count_of(facts: &mut Facts, order: &mut Order) -> Option<Count> {
 async fn placed(ctx: &Context, acme: &Acme, host: &Hostname, facts: &Facts) -> Result<Order, AcmeError> {
     let renews = facts.known.stored.as_ref().and_then(|stored| stored.certificate.clone());
     let account = acme.account(ctx).await?;
-    account.order(&[host.as_str().to_owned()], renews.as_deref()).await
+    match account.order(&[host.as_str().to_owned()], renews.as_deref()).await {
+        Ok(order) => Ok(order),
+        Err(error) => Err(acme.judged(ctx, &account.mark(), error).await),
+    }
 }
 
 /// Asks where the order stands.
@@ -113,13 +116,27 @@ async fn looked(
     let is_unanswered = matches!(facts.known.order, Some(OrderFact::Proofs(_)));
     let kept = acme.take(&key_of(host)).filter(|order| order.url() == stored.url && !is_unanswered);
     if let Some(mut order) = kept {
-        order.poll().await?;
-        return Ok((order, None));
+        return match order.poll().await {
+            Ok(_) => Ok((order, None)),
+            Err(error) => Err(acme.judged(ctx, order.mark(), error).await),
+        };
     }
     let account = acme.account(ctx).await?;
-    let mut order = account.resume(&stored.url).await?;
+    match resumed(&account, &stored.url, method(facts)).await {
+        Ok(order) => Ok(order),
+        Err(error) => Err(acme.judged(ctx, &account.mark(), error).await),
+    }
+}
+
+/// The order at this address, with what it asks for.
+async fn resumed(
+    account: &Account,
+    url: &str,
+    method: Method,
+) -> Result<(Order, Option<Vec<Proof>>), AcmeError> {
+    let mut order = account.resume(url).await?;
     let pending = *order.stage() == Stage::Pending;
-    let proofs = if pending { Some(proofs(&mut order, method(facts)).await?) } else { None };
+    let proofs = if pending { Some(proofs(&mut order, method).await?) } else { None };
     // None left: all were answered before.
     Ok((order, proofs.filter(|proofs| !proofs.is_empty())))
 }
@@ -411,6 +428,7 @@ async fn with_order(
             Ok(())
         }
         Err(error) => {
+            let error = acme.judged(ctx, order.mark(), error).await;
             acme.put(&key, order);
             let issued = Issued::of(facts.known.order.as_ref());
             failing::setback(ctx, now, facts, &error, issued).await

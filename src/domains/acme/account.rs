@@ -25,6 +25,16 @@ pub struct Account {
     credentials: Arc<Credentials>,
 }
 
+/// Tells an account with its key from every other, and from itself as it was taken up at another time.
+#[derive(Clone)]
+pub struct Mark(Arc<Credentials>);
+
+impl PartialEq for Mark {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 impl Account {
     pub(super) fn new(http: &Http, credentials: Credentials, profile: Option<&str>) -> Self {
         Self { http: http.metered(), profile: profile.map(Arc::from), credentials: Arc::new(credentials) }
@@ -33,6 +43,11 @@ impl Account {
     /// Its address, by which CAA records name it.
     pub fn uri(&self) -> &str {
         self.credentials.account_uri()
+    }
+
+    /// What its orders are marked with.
+    pub fn mark(&self) -> Mark {
+        Mark(Arc::clone(&self.credentials))
     }
 
     /// Begins an order for these names.
@@ -57,7 +72,7 @@ impl Account {
             },
             None => place(&http, &account, &plain()).await?,
         };
-        Ok(Order::new(http, order, names).await)
+        Ok(Order::new(http, order, names, self.mark()).await)
     }
 
     /// Takes up an order that was begun before.
@@ -68,7 +83,7 @@ impl Account {
         let http = self.http.metered();
         let account = self.connect(&http).await?;
         let order = http.call(Subject::Order, retried!(account.order(url.to_owned()))).await?;
-        Ok(Order::new(http, order, &[]).await)
+        Ok(Order::new(http, order, &[], self.mark()).await)
     }
 
     /// The account as the library signs for it, with its requests counted by `http`.

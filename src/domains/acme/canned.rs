@@ -39,3 +39,27 @@ impl HttpClient for Canned {
         })
     }
 }
+
+/// An account at an authority that takes every order, and no two of which are the same.
+#[cfg(test)]
+pub fn canned_account() -> super::Account {
+    const URL: &str = "https://ca.example/dir";
+    const DIRECTORY: &str = r#"{"newNonce": "https://ca.example/nonce", "newAccount": "https://ca.example/account",
+        "newOrder": "https://ca.example/order"}"#;
+    const ORDER: &str = r#"{"status": "pending", "authorizations": ["https://ca.example/authz/1"],
+        "finalize": "https://ca.example/finalize"}"#;
+    let answers = |method: &Method, url: &Uri| {
+        let mut headers = HeaderMap::new();
+        headers.insert("replay-nonce", "n".parse().unwrap());
+        headers.insert("location", "https://ca.example/order/1".parse().unwrap());
+        let (status, body) = match (method, url.path()) {
+            (_, "/dir") => (StatusCode::OK, DIRECTORY),
+            (&Method::HEAD, _) => (StatusCode::OK, ""),
+            _ => (StatusCode::CREATED, ORDER),
+        };
+        Some(Answer { status, headers, body: Bytes::from_static(body.as_bytes()) })
+    };
+    let http = super::http::Http::through(URL, Box::new(Canned::new(answers)));
+    let credentials = super::Credentials::at("https://ca.example/account/1", URL).unwrap();
+    super::Account::new(&http, credentials, None)
+}

@@ -33,7 +33,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use instant_acme::ExternalAccountKey;
 use secrecy::ExposeSecret;
 
-pub use self::account::Account;
+pub use self::account::{Account, Mark};
+#[cfg(test)]
+pub use self::canned::canned_account;
 pub use self::challenge::{Challenge, Method, Proof};
 pub use self::credentials::Credentials;
 pub use self::directory::Metadata;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use instant_acme::{Error, OrderStatus};
 
+use super::account::Mark;
 use super::authorizations::{cause, read, tell_all};
 use super::challenge::{Asked, Challenge, Method};
 use super::error::AcmeError;
@@ -35,15 +36,21 @@ pub struct Order {
     names: Vec<String>,
     asked: Option<(Method, Vec<Challenge>)>,
     answered: BTreeSet<String>,
+    mark: Mark,
 }
 
 impl Order {
-    pub(super) async fn new(http: Http, inner: instant_acme::Order, names: &[String]) -> Self {
+    pub(super) async fn new(http: Http, inner: instant_acme::Order, names: &[String], mark: Mark) -> Self {
         let (names, answered) = (names.to_vec(), BTreeSet::new());
         let mut order =
-            Self { http, inner, stage: Stage::Pending, pause: None, names, asked: None, answered };
+            Self { http, inner, stage: Stage::Pending, pause: None, names, asked: None, answered, mark };
         order.settle().await;
         order
+    }
+
+    /// The account, with the key, that it is asked for by.
+    pub fn mark(&self) -> &Mark {
+        &self.mark
     }
 
     /// Its address, to be stored.
