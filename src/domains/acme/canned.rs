@@ -3,6 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
+#[cfg(test)]
+use http::HeaderValue;
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
 
@@ -41,6 +43,9 @@ impl HttpClient for Canned {
 }
 
 /// An account at an authority that takes every order, and no two of which are the same.
+///
+/// # Panics
+/// If the system gives no randomness for its key.
 #[cfg(test)]
 pub fn canned_account() -> super::Account {
     const URL: &str = "https://ca.example/dir";
@@ -50,8 +55,8 @@ pub fn canned_account() -> super::Account {
         "finalize": "https://ca.example/finalize"}"#;
     let answers = |method: &Method, url: &Uri| {
         let mut headers = HeaderMap::new();
-        headers.insert("replay-nonce", "n".parse().unwrap());
-        headers.insert("location", "https://ca.example/order/1".parse().unwrap());
+        headers.insert("replay-nonce", HeaderValue::from_static("n"));
+        headers.insert("location", HeaderValue::from_static("https://ca.example/order/1"));
         let (status, body) = match (method, url.path()) {
             (_, "/dir") => (StatusCode::OK, DIRECTORY),
             (&Method::HEAD, _) => (StatusCode::OK, ""),
