@@ -69,6 +69,29 @@ async fn a_slug_that_another_took_isnt_to_be_paid_any_more() {
 }
 
 #[tokio::test]
+async fn of_two_orders_for_one_runtime_one_can_be_paid() {
+    let scene = Scene::shared().await;
+    let tenant = scene.tenant("one-of-two").await;
+    let wanted = json!({"runtime": {"name": "ops", "slug": "one-of-two"}, "payment": {"provider": "Stripe"}});
+    order(&tenant, "first", wanted.clone()).await.unwrap();
+    scene.session(&tenant, "first").await;
+    order(&tenant, "second", wanted).await.unwrap();
+    eventually("the second isn't to be paid", SOON, async || {
+        let second = get(&tenant, "second").await?;
+        ensure!(reason(&second) == "RuntimeFunded", "{}", second["status"]);
+        ensure!(second["status"]["checkout"].is_null(), "{}", second["status"]);
+        Ok(())
+    })
+    .await
+    .unwrap();
+    let uid = text(&get(&tenant, "second").await.unwrap(), "/metadata/uid").to_owned();
+    assert_eq!(scene.sessions_of(&uid).await, 0);
+    removed(&tenant, "first").await;
+    scene.session(&tenant, "second").await;
+    wait(&tenant, "second", "pending_payment").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_subscription_tells_its_invoices_and_ends_with_its_runtime() {
     let scene = Scene::shared().await;
     let tenant = scene.tenant("pay-sub").await;

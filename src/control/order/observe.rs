@@ -50,7 +50,10 @@ pub fn cluster(ctx: &Context, order: &RuntimeOrder) -> Cluster {
         receipts: uid.map(|uid| ctx.receipts.of(&uid)).unwrap_or_default(),
         obstacle: obstacle(ctx, order, claim.as_deref(), runtime.as_ref()),
         funded_by: runtime.as_ref().and_then(|runtime| funded_by(ctx, runtime)),
-        rival: runtime.as_ref().and_then(|runtime| rival(ctx, runtime, order, claim.as_deref())),
+        rival: runtime
+            .as_ref()
+            .and_then(|runtime| rival(ctx, runtime, order, claim.as_deref()))
+            .or_else(|| claim.as_deref().and_then(|claim| earlier(ctx, claim))),
         wish: runtime.as_ref().and_then(|runtime| wish(ctx, runtime)),
         providers: ctx.providers.configured(),
         settings: settings(&ctx.config),
@@ -130,6 +133,23 @@ fn rival(ctx: &Context, runtime: &Runtime, order: &RuntimeOrder, own: Option<&Na
     });
     let best = others.min_by_key(|claim| rank(claim))?;
     ours.is_none_or(|ours| rank(&best) < rank(ours)).then(|| best.spec.holder.name.clone())
+}
+
+/// An earlier order for the same Runtime that can be paid just now, while ours isn't paid: two pages would both be paid.
+fn earlier(ctx: &Context, own: &NameClaim) -> Option<String> {
+    let order = record(own).filter(|order| order.phase == FundingPhase::Unpaid)?;
+    let name = &order.funds.as_ref()?.name;
+    let others = ctx.claims.orders_for(&own.spec.holder.namespace, name);
+    let before = others.into_iter().filter(|other| is_payable(other) && rank(other) < rank(own));
+    before.min_by_key(|claim| rank(claim)).map(|claim| claim.spec.holder.name.clone())
+}
+
+/// Whether a page of an order that isn't paid yet may be open, or the money of one be on its way.
+fn is_payable(claim: &NameClaim) -> bool {
+    claim.spec.tombstone.is_none()
+        && record(claim).is_some_and(|order| {
+            order.phase == FundingPhase::Unpaid && order.attempts.iter().any(|it| !it.state.is_over())
+        })
 }
 
 /// Whether an order stands that offers to be paid again: two that did might both be paid.

@@ -77,7 +77,7 @@ pub(super) fn fundable(facts: &Facts) -> Reached<()> {
             Refusal::new(
                 reason::RUNTIME_FUNDED,
                 format!(
-                    "The Runtime `{name}` is funded by the order `{rival}` already, or can be paid for there again. Delete this order, and have what it was paid refunded; or name another Runtime in a new one. If this one is for another Plan, delete `{rival}` instead: what that was paid for runs on until this one is paid, and isn't carried over."
+                    "The Runtime `{name}` is funded by the order `{rival}` already, or can be paid for there. Delete this order, and have what it was paid refunded; or name another Runtime in a new one. If this one is for another Plan, delete `{rival}` instead: what that was paid for runs on until this one is paid, and isn't carried over."
                 ),
             ),
         ));
