@@ -72,7 +72,8 @@ async fn a_slug_that_another_took_isnt_to_be_paid_any_more() {
 async fn of_two_orders_for_one_runtime_one_can_be_paid() {
     let scene = Scene::shared().await;
     let tenant = scene.tenant("one-of-two").await;
-    let wanted = json!({"runtime": {"name": "ops", "slug": "one-of-two-ops"}, "payment": {"provider": "Stripe"}});
+    let wanted =
+        json!({"runtime": {"name": "ops", "slug": "one-of-two-ops"}, "payment": {"provider": "Stripe"}});
     order(&tenant, "first", wanted.clone()).await.unwrap();
     scene.session(&tenant, "first").await;
     // Times of creation are told in seconds.

@@ -56,7 +56,7 @@ pub(super) async fn update_machine(
     let resolved = resolved(facts)?;
     let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
     let machines = ctx.fly.machines(&identity.app);
-    let standing = standing(&machines, &before.id).await?.ok_or_else(Failure::not_in_full)?;
+    let Some(standing) = standing(&machines, now, facts, identity, &before.id).await? else { return Ok(()) };
     let mut config = desired::machine_config(facts, &resolved, identity).map_err(Failure::from)?;
     // A mount's volume can't be changed, and what we don't own is left as it is.
     config.mounts = desired::mounts(standing.mounts, &config.mounts);
@@ -83,10 +83,17 @@ pub(super) async fn update_machine(
 }
 
 /// Its configuration as it stands, all of it: what Fly doesn't tell would be taken away by a change. `None` if its host is
-/// lost, and nothing can be changed there.
-async fn standing(machines: &Machines<'_>, id: &str) -> Result<Option<fly::MachineConfig>, Failed> {
+/// lost: nothing can be changed there, and that is known from then on.
+async fn standing(
+    machines: &Machines<'_>,
+    now: Timestamp,
+    facts: &mut Facts,
+    identity: &RuntimeIdentity,
+    id: &str,
+) -> Result<Option<fly::MachineConfig>, Failed> {
     let machine = machines.get(id).await?;
     if machine.host_is_unreachable() {
+        note_machine(now, facts, identity, Some(machine));
         return Ok(None);
     }
     let config = if machine.is_known_in_full() { machine.config } else { None };
@@ -186,7 +193,9 @@ pub(super) async fn keep_off(
 ) -> Result<(), Failed> {
     let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
     let machines = ctx.fly.machines(&identity.app);
-    let Some(mut config) = standing(&machines, &before.id).await? else { return Ok(()) };
+    let Some(mut config) = standing(&machines, now, facts, identity, &before.id).await? else {
+        return Ok(());
+    };
     let is_as_asked =
         config.metadata.contains_key(desired::metadata::ASKED) && drift::drift(&config).is_none();
     config.metadata.remove(desired::metadata::LAUNCH);
@@ -215,7 +224,9 @@ pub(super) async fn detach(
 ) -> Result<(), Failed> {
     let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
     let machines = ctx.fly.machines(&identity.app);
-    let Some(mut config) = standing(&machines, &before.id).await? else { return Ok(()) };
+    let Some(mut config) = standing(&machines, now, facts, identity, &before.id).await? else {
+        return Ok(());
+    };
     // Whoever takes the Machine over finds that it isn't what is declared.
     config.metadata.remove(desired::metadata::CONFIG);
     config.metadata.remove(desired::metadata::ASKED);
