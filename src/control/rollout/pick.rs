@@ -147,10 +147,9 @@ impl Member {
 /// that were picked before and haven't begun, as many may no more as are too many now.
 pub fn pick(max_unavailable: usize, on_failure: OnFailure, proof: Proof, members: &[Member]) -> Picked {
     let failed = members.iter().any(Member::has_failed);
-    let permitted = members.iter().filter(|member| member.permit == Permit::Granted);
-    let permitted: Vec<String> = permitted.map(|member| member.uid.clone()).collect();
     if failed && on_failure == OnFailure::Pause {
-        return Picked { grants: Vec::new(), withdrawals: permitted, progress: Progress::Paused };
+        let withdrawals = permitted(members).map(|member| member.uid.clone()).collect();
+        return Picked { grants: Vec::new(), withdrawals, progress: Progress::Paused };
     }
     let busy = members.iter().filter(|member| member.is_busy(proof)).count();
     let blind = proof == Proof::None && members.iter().any(Member::may_prove);
@@ -160,9 +159,26 @@ pub fn pick(max_unavailable: usize, on_failure: OnFailure, proof: Proof, members
     candidates.sort_by_key(|member| (member.standing != Standing::Serving, &member.uid));
     let free = max_unavailable.saturating_sub(busy);
     let grants: Vec<String> = candidates.iter().take(free).map(|member| member.uid.clone()).collect();
-    let excess = busy.saturating_sub(max_unavailable);
-    let withdrawals = permitted.into_iter().rev().take(excess).collect();
+    let withdrawals = excess(max_unavailable, proof, busy, members);
     Picked { progress: progress(proof, members, &grants), grants, withdrawals }
+}
+
+fn permitted(members: &[Member]) -> impl Iterator<Item = &Member> {
+    members.iter().filter(|member| member.permit == Permit::Granted)
+}
+
+/// Those whose permit is one too many. One that is down counts with its permit or without.
+fn excess(max_unavailable: usize, proof: Proof, busy: usize, members: &[Member]) -> Vec<String> {
+    let is_free_without = |member: &&Member| {
+        let without = Member { permit: Permit::None, ..Member::clone(member) };
+        !without.is_busy(proof)
+    };
+    let by_permit: Vec<&Member> = permitted(members).filter(is_free_without).collect();
+    let uids = |left: &[&Member]| left.iter().map(|member| member.uid.clone()).collect();
+    match max_unavailable.checked_sub(busy.saturating_sub(by_permit.len())) {
+        Some(room) => uids(by_permit.get(room..).unwrap_or_default()),
+        None => uids(&permitted(members).collect::<Vec<_>>()),
+    }
 }
 
 fn progress(proof: Proof, members: &[Member], grants: &[String]) -> Progress {

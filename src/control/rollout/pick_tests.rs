@@ -210,8 +210,8 @@ proptest! {
     ) {
         let mut fleet = Fleet::new(serving, off);
         let many = fleet.members.len();
-        // A person may ask for another try at any time.
-        let alone = |event: &Event| !matches!(event, Event::Break(_) | Event::Retry(_));
+        // A person may ask for another try, or start one that was moved while it was off, at any time.
+        let alone = |event: &Event| !matches!(event, Event::Break(_) | Event::Retry(_) | Event::Start(_));
         for event in course.into_iter().filter(alone) {
             fleet.happen(within(event, many), max, OnFailure::GoOn);
             prop_assert!(fleet.unavailable() <= max, "{} of {max}", fleet.unavailable());
