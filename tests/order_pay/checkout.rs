@@ -2,12 +2,12 @@
 
 use anyhow::ensure;
 use kube::api::DeleteParams;
-use serde_json::json;
+use serde_json::{Value, json};
 use testbed::{Identity, eventually, platform};
 
 use crate::scene::{Scene, bought, place, receipts};
 use crate::shop::{get, order, record, removed, wait};
-use crate::support::{SOON, condition, reason, text};
+use crate::support::{SOON, Tenant, condition, reason, text};
 
 #[tokio::test]
 async fn a_paid_checkout_makes_one_runtime_and_leaves_a_receipt() {
@@ -35,6 +35,18 @@ async fn a_paid_checkout_makes_one_runtime_and_leaves_a_receipt() {
     assert_eq!(condition(&runtime, "Entitled")["status"], "True");
 }
 
+/// Waits until an order is refused for this reason and shows no page.
+async fn isnt_to_be_paid(tenant: &Tenant<'_>, name: &str, why: &str) -> Value {
+    eventually(&format!("{name} isn't to be paid"), SOON, async || {
+        let order = get(tenant, name).await?;
+        ensure!(reason(&order) == why, "{}", order["status"]);
+        ensure!(order["status"]["checkout"].is_null(), "{}", order["status"]);
+        Ok(order)
+    })
+    .await
+    .unwrap()
+}
+
 #[tokio::test]
 async fn a_slug_that_another_took_isnt_to_be_paid_any_more() {
     let scene = Scene::shared().await;
@@ -47,24 +59,12 @@ async fn a_slug_that_another_took_isnt_to_be_paid_any_more() {
     let session = scene.session(&second, "ops").await;
     scene.pay(&first, "ops").await;
     wait(&first, "ops", "running").await.unwrap();
-    eventually("the other page is closed", SOON, async || {
-        let late = get(&second, "ops").await?;
-        ensure!(reason(&late) == "NameTaken", "{}", late["status"]);
-        ensure!(late["status"]["checkout"].is_null(), "{}", late["status"]);
-        Ok(())
-    })
-    .await
-    .unwrap();
+    isnt_to_be_paid(&second, "ops", "NameTaken").await;
     assert_eq!(scene.counted("session.expire", &session).await, 1);
     // A third finds it taken from the beginning.
     let third = scene.tenant("slug-third").await;
     order(&third, "ops", wanted).await.unwrap();
-    let refused = eventually("it is refused", SOON, async || {
-        let refused = get(&third, "ops").await?;
-        ensure!(reason(&refused) == "NameTaken", "{}", refused["status"]);
-        Ok(refused)
-    });
-    let refused = refused.await.unwrap();
+    let refused = isnt_to_be_paid(&third, "ops", "NameTaken").await;
     assert_eq!(scene.sessions_of(text(&refused, "/metadata/uid")).await, 0);
 }
 
@@ -79,16 +79,8 @@ async fn of_two_orders_for_one_runtime_one_can_be_paid() {
     // Times of creation are told in seconds.
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
     order(&tenant, "second", wanted).await.unwrap();
-    eventually("the second isn't to be paid", SOON, async || {
-        let second = get(&tenant, "second").await?;
-        ensure!(reason(&second) == "RuntimeFunded", "{}", second["status"]);
-        ensure!(second["status"]["checkout"].is_null(), "{}", second["status"]);
-        Ok(())
-    })
-    .await
-    .unwrap();
-    let uid = text(&get(&tenant, "second").await.unwrap(), "/metadata/uid").to_owned();
-    assert_eq!(scene.sessions_of(&uid).await, 0);
+    let second = isnt_to_be_paid(&tenant, "second", "RuntimeFunded").await;
+    assert_eq!(scene.sessions_of(text(&second, "/metadata/uid")).await, 0);
     removed(&tenant, "first").await;
     scene.session(&tenant, "second").await;
     wait(&tenant, "second", "pending_payment").await.unwrap();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use testbed::{Rig, apply, eventually};
 
 use super::support::{SOON, Tenant, condition, merge, shared};
-use super::{app, calls, client, machine, machine_with, moorage, updates, volume};
+use super::{app, calls, client, machine_with, moorage, updates, volume};
 
 const IMAGE: &str = "ghcr.io/openclaw/openclaw:2026.7.1";
 
@@ -16,6 +16,24 @@ const IMAGE: &str = "ghcr.io/openclaw/openclaw:2026.7.1";
 async fn adopt(rig: &Rig, app: &str, tenant: &Tenant<'_>, more: &[&str]) -> (bool, String) {
     let name = ["adopt", "--app", app, "--namespace", &tenant.namespace, "--name", "ops"];
     moorage(rig, &[&name[..], more].concat()).await
+}
+
+/// A tenant, and an app made by hand with a volume and a Machine of this configuration; the volume's id too.
+async fn by_hand<'r>(
+    rig: &'r Rig,
+    namespace: &str,
+    name: &str,
+    own: fly::MachineConfig,
+) -> (Tenant<'r>, String) {
+    let tenant = Tenant::new(&rig.cluster, &rig.fly, namespace).await.unwrap();
+    app(rig, name, None).await;
+    let data = volume(rig, name).await;
+    machine_with(rig, name, "claw-1", &data, own).await;
+    (tenant, data)
+}
+
+fn plain() -> fly::MachineConfig {
+    fly::MachineConfig { image: IMAGE.into(), ..fly::MachineConfig::default() }
 }
 
 /// The configuration of the app's one Machine.
@@ -27,10 +45,7 @@ async fn config(rig: &Rig, app: &str) -> fly::MachineConfig {
 #[tokio::test]
 async fn a_command_that_ended_half_way_goes_on() {
     let rig = shared().await;
-    let tenant = Tenant::new(&rig.cluster, &rig.fly, "half-way").await.unwrap();
-    app(rig, "half-way-app", None).await;
-    let data = volume(rig, "half-way-app").await;
-    machine(rig, "half-way-app", "claw-1", &data).await;
+    let (tenant, data) = by_hand(rig, "half-way", "half-way-app", plain()).await;
     let (well, said) = adopt(rig, "half-way-app", &tenant, &["--plan", "small"]).await;
     assert!(well, "{said}");
     tenant.wait_ready("ops", "running").await.unwrap();
@@ -50,12 +65,9 @@ async fn a_command_that_ended_half_way_goes_on() {
 #[tokio::test]
 async fn the_image_that_runs_is_kept_until_it_is_upgraded() {
     let rig = shared().await;
-    let tenant = Tenant::new(&rig.cluster, &rig.fly, "newer").await.unwrap();
-    app(rig, "newer-app", None).await;
-    let data = volume(rig, "newer-app").await;
     let image = "ghcr.io/openclaw/openclaw:2026.10.1";
-    let own = fly::MachineConfig { image: image.into(), ..fly::MachineConfig::default() };
-    machine_with(rig, "newer-app", "claw-1", &data, own).await;
+    let own = fly::MachineConfig { image: image.into(), ..plain() };
+    let (tenant, _) = by_hand(rig, "newer", "newer-app", own).await;
     let (well, said) = adopt(rig, "newer-app", &tenant, &["--plan", "small"]).await;
     assert!(well, "{said}");
     let runtime = tenant.wait_ready("ops", "running").await.unwrap();
@@ -66,12 +78,9 @@ async fn the_image_that_runs_is_kept_until_it_is_upgraded() {
 #[tokio::test]
 async fn variables_of_its_own_go_only_when_told_to() {
     let rig = shared().await;
-    let tenant = Tenant::new(&rig.cluster, &rig.fly, "variables").await.unwrap();
-    app(rig, "variables-app", None).await;
-    let data = volume(rig, "variables-app").await;
     let env = BTreeMap::from([("OWN_SETTING".to_owned(), "on".to_owned())]);
-    let own = fly::MachineConfig { image: IMAGE.into(), env, ..fly::MachineConfig::default() };
-    machine_with(rig, "variables-app", "claw-1", &data, own).await;
+    let own = fly::MachineConfig { env, ..plain() };
+    let (tenant, _) = by_hand(rig, "variables", "variables-app", own).await;
     let (well, said) = adopt(rig, "variables-app", &tenant, &["--plan", "small"]).await;
     assert!(!well && said.contains("OWN_SETTING") && said.contains("--drop-env"), "{said}");
     assert!(!said.contains("on,"), "a value is shown");
@@ -91,10 +100,7 @@ fn object(kind: &str, metadata: Value, spec: Value) -> String {
 #[tokio::test]
 async fn what_needs_an_order_is_adopted_once_one_is_paid_and_never_stopped() {
     let rig = shared().await;
-    let tenant = Tenant::new(&rig.cluster, &rig.fly, "ordering").await.unwrap();
-    app(rig, "ordering-app", None).await;
-    let data = volume(rig, "ordering-app").await;
-    machine(rig, "ordering-app", "claw-1", &data).await;
+    let (tenant, _) = by_hand(rig, "ordering", "ordering-app", plain()).await;
     let head = tenant.fly.head().await.unwrap();
     let plan = ["--plan", "openclaw-basic"];
     for _ in 0..2 {

@@ -11,6 +11,8 @@
 #[path = "../runtime_support/mod.rs"]
 mod support;
 
+use fly_machines::types::UpdateVolume;
+use fly_machines::{Client, TokenSource};
 use serde_json::{Value, json};
 use support::{Tenant, condition, start, text};
 use testbed::{Rig, apply};
@@ -158,6 +160,12 @@ async fn a_full_host_is_left_with_a_copy_of_the_volume() {
     tenant.fly.mend(full).await.unwrap();
 }
 
+/// A client of Fly, beside the operator.
+async fn client() -> Client {
+    let token = TokenSource::fixed("FlyV1 fm2_testbed".to_owned());
+    Client::builder(token).base_url(rig().await.fly.api_url()).build().unwrap()
+}
+
 #[tokio::test]
 async fn a_snapshot_is_restored_on_request() {
     let tenant = running("back").await;
@@ -170,8 +178,13 @@ async fn a_snapshot_is_restored_on_request() {
     })
     .await
     .unwrap();
+    let (fly, app) = (client().await, tenant.app("ops").await.unwrap());
+    let kept = UpdateVolume { snapshot_retention: Some(21), auto_backup_enabled: Some(false) };
+    fly.volumes(&app).update(&before, &kept).await.unwrap();
     tenant.apply("moorage.dev/v1alpha1", "RuntimeTask", "restore", task("Restore")).await.unwrap();
     let object = moved(&tenant, &before).await;
+    let new = fly.volumes(&app).get(&volume(&tenant).await).await.unwrap();
+    assert_eq!((new.snapshot_retention, new.auto_backup_enabled), (Some(21), Some(false)));
     let restored = text(&object, "/status/external/restoredFrom/snapshotID");
     assert!(restored.starts_with("vs_"), "{restored}");
     cleared(&tenant).await;

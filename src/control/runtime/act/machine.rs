@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use fly_machines::Machines;
 use fly_machines::types as fly;
 use fly_machines::types::MachineDeletion;
 use jiff::Timestamp;
 
-use super::super::facts::{Attempt, Facts, Known};
+use super::super::facts::{Attempt, Facts, Known, MachineFact};
 use super::super::look::note_machine;
 use super::super::sleep;
 use super::super::step::Launch;
@@ -54,9 +53,7 @@ pub(super) async fn update_machine(
     launch: Launch,
 ) -> Result<(), Failed> {
     let resolved = resolved(facts)?;
-    let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
-    let machines = ctx.fly.machines(&identity.app);
-    let Some(standing) = standing(&machines, now, facts, identity, &before.id).await? else { return Ok(()) };
+    let Some((before, standing)) = standing(ctx, now, facts, identity).await? else { return Ok(()) };
     let mut config = desired::machine_config(facts, &resolved, identity).map_err(Failure::from)?;
     // A mount's volume can't be changed, and what we don't own is left as it is.
     config.mounts = desired::mounts(standing.mounts, &config.mounts);
@@ -69,7 +66,7 @@ pub(super) async fn update_machine(
         launch,
         min_secrets_version: facts.known.secrets.as_ref().map(|secrets| secrets.version),
     };
-    let machine = machines.update(&before.id, &request).await?;
+    let machine = ctx.fly.machines(&identity.app).update(&before.id, &request).await?;
     drift::note(now, facts, &resolved, &changed, machine.version());
     if !changed.is_empty() {
         tell(ctx, facts, &drift::told(&changed));
@@ -82,22 +79,22 @@ pub(super) async fn update_machine(
     Ok(())
 }
 
-/// Its configuration as it stands, all of it: what Fly doesn't tell would be taken away by a change. `None` if its host is
-/// lost: nothing can be changed there, and that is known from then on.
+/// The Machine with its configuration as it stands, all of it: what Fly doesn't tell would be taken away by a change. `None`
+/// if none is known, or if its host is lost: nothing can be changed there, and that is known from then on.
 async fn standing(
-    machines: &Machines<'_>,
+    ctx: &Context,
     now: Timestamp,
     facts: &mut Facts,
     identity: &RuntimeIdentity,
-    id: &str,
-) -> Result<Option<fly::MachineConfig>, Failed> {
-    let machine = machines.get(id).await?;
+) -> Result<Option<(MachineFact, fly::MachineConfig)>, Failed> {
+    let Some(before) = facts.known.machine.present().cloned() else { return Ok(None) };
+    let machine = ctx.fly.machines(&identity.app).get(&before.id).await?;
     if machine.host_is_unreachable() {
         note_machine(now, facts, identity, Some(machine));
         return Ok(None);
     }
     let config = if machine.is_known_in_full() { machine.config } else { None };
-    config.map(|config| Some(*config)).ok_or_else(|| Failure::not_in_full().into())
+    config.map(|config| Some((before, *config))).ok_or_else(|| Failure::not_in_full().into())
 }
 
 /// Metadata make no new version: what runs is left alone.
@@ -191,11 +188,7 @@ pub(super) async fn keep_off(
     facts: &mut Facts,
     identity: &RuntimeIdentity,
 ) -> Result<(), Failed> {
-    let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
-    let machines = ctx.fly.machines(&identity.app);
-    let Some(mut config) = standing(&machines, now, facts, identity, &before.id).await? else {
-        return Ok(());
-    };
+    let Some((before, mut config)) = standing(ctx, now, facts, identity).await? else { return Ok(()) };
     let is_as_asked =
         config.metadata.contains_key(desired::metadata::ASKED) && drift::drift(&config).is_none();
     config.metadata.remove(desired::metadata::LAUNCH);
@@ -210,7 +203,7 @@ pub(super) async fn keep_off(
     config.metadata.remove(desired::metadata::ASKED);
     config.metadata.extend(mark.map(|mark| (desired::metadata::ASKED.to_owned(), mark)));
     let request = fly::UpdateMachine { config, launch: fly::Launch::Skip, ..fly::UpdateMachine::default() };
-    let machine = machines.update(&before.id, &request).await?;
+    let machine = ctx.fly.machines(&identity.app).update(&before.id, &request).await?;
     facts.known.probe = None;
     note_machine(now, facts, identity, Some(machine));
     Ok(())
@@ -222,11 +215,7 @@ pub(super) async fn detach(
     facts: &mut Facts,
     identity: &RuntimeIdentity,
 ) -> Result<(), Failed> {
-    let Some(before) = facts.known.machine.present().cloned() else { return Ok(()) };
-    let machines = ctx.fly.machines(&identity.app);
-    let Some(mut config) = standing(&machines, now, facts, identity, &before.id).await? else {
-        return Ok(());
-    };
+    let Some((before, mut config)) = standing(ctx, now, facts, identity).await? else { return Ok(()) };
     // Whoever takes the Machine over finds that it isn't what is declared.
     config.metadata.remove(desired::metadata::CONFIG);
     config.metadata.remove(desired::metadata::ASKED);
@@ -235,7 +224,7 @@ pub(super) async fn detach(
         launch: fly::Launch::Skip,
         ..fly::UpdateMachine::default()
     };
-    let machine = machines.update(&before.id, &request).await?;
+    let machine = ctx.fly.machines(&identity.app).update(&before.id, &request).await?;
     note_machine(now, facts, identity, Some(machine));
     Ok(())
 }
